@@ -1,0 +1,1 @@
+"""Renews members' monthly Connects when their own billing cycle ends."""

@@ -1,0 +1,74 @@
+"""The application: its commands, and the edge at which errors become one line and an exit code."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, NoReturn
+
+import psycopg
+import typer
+
+from renewer.cli import audit, calendar, demo, passes, setup, statement
+from renewer.cli.output import complain
+from renewer.errors import RenewerError
+from renewer.store import one_line
+
+app = typer.Typer(
+    name="renewer",
+    help="Renews members' monthly Connects when their own billing cycle ends: once, on time, and explains itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"renewer {version('renewer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(demo.demo)
+app.command()(setup.migrate)
+app.add_typer(setup.plans)
+app.command("import")(setup.import_)
+app.command()(passes.run)
+app.command()(passes.worker)
+app.command()(statement.history)
+app.command()(calendar.cycles)
+app.command()(audit.verify)
+
+
+def main() -> NoReturn:
+    """Run the command line; what an operator can act on becomes one line on stderr and an exit code."""
+    try:
+        app()
+    except RenewerError as error:
+        _leave(str(error), error.exit_code)
+    except psycopg.errors.InsufficientPrivilege as error:
+        _leave(f"the database refuses: {one_line(error)}; connect as a role that may, see `renewer migrate --roles`", 2)
+    except psycopg.OperationalError as error:
+        _leave(f"the database failed: {one_line(error)}; nothing is lost, run it again", 3)
+    except psycopg.Error as error:
+        _leave(f"the database refuses: {one_line(error)}", 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _leave("interrupted; nothing is lost", 130)
+    sys.exit(0)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    complain(message)
+    sys.exit(code)

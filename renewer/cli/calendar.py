@@ -1,0 +1,50 @@
+"""Boundaries alone: no database."""
+
+from typing import Annotated
+
+import typer
+
+from renewer import cycle
+from renewer.cli.options import AsOf, Json, read_instant
+from renewer.cli.output import instant, print_json, print_table, table
+from renewer.errors import InputError
+from renewer.members import read_date
+
+MOST = 10_000
+
+
+def cycles(
+    anchor: Annotated[str, typer.Option("--anchor", metavar="D", help="The day the membership started.")],
+    timezone: Annotated[str, typer.Option("--timezone", metavar="Z", help="The member's time zone.")] = "UTC",
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=MOST, help="How many cycles.")] = 12,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """
+    List the cycles of an anchor: first day, last day and the instant the cycle starts.
+
+    From the anchor on or, with `--as-of`, from the cycle that contains that time. Needs no database.
+    """
+    anchor_on = read_date("--anchor", anchor)
+    first = 0
+    if as_of is not None:
+        first = cycle.cycle_number(anchor_on, timezone, read_instant("--as-of", as_of))
+        if first < 0:
+            raise InputError(f"--as-of {as_of} is before the anchor {anchor_on}: there is no cycle yet")
+    rows = list(cycle.cycles(anchor_on, timezone, first, count))
+    if json:
+        print_json(
+            [
+                {"n": row.n, "first_day": row.first_day, "last_day": row.last_day, "starts_at": _local(row, timezone)}
+                for row in rows
+            ]
+        )
+        return
+    made = table("cycle", "first day", "last day", "starts at", numbers=("cycle",))
+    for row in rows:
+        made.add_row(str(row.n), str(row.first_day), str(row.last_day), instant(row.starts_at, timezone))
+    print_table(made)
+
+
+def _local(row: cycle.Cycle, timezone: str) -> str:
+    return row.starts_at.astimezone(cycle.zone(timezone)).isoformat()

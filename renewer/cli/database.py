@@ -1,0 +1,45 @@
+"""Which database a command works on, and a connection to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from renewer import embedded, migrations, store
+from renewer.cli.output import note
+from renewer.errors import InputError
+from renewer.settings import read_settings
+
+LARGEST_SKEW = timedelta(minutes=10)
+
+
+@contextmanager
+def address() -> Iterator[str]:
+    """Yield the conninfo of the configured database; without one, run the embedded PostgreSQL meanwhile."""
+    settings = read_settings()
+    conninfo = settings.conninfo()
+    if conninfo is not None:
+        yield conninfo
+        return
+    folder = settings.data_dir or embedded.data_folder()
+    with embedded.running(folder) as local:
+        note(f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database.")
+        yield local
+
+
+@contextmanager
+def connected() -> Iterator[tuple[str, store.Database]]:
+    """Yield conninfo and a connection to a database whose schema is this version's."""
+    with address() as conninfo, store.connect(conninfo) as conn:
+        migrations.check_schema(conn)
+        yield conninfo, conn
+
+
+def read_clock(conn: store.Database) -> datetime:
+    """Return the database's clock; InputError when it and this host's are more than ten minutes apart."""
+    now, here = store.read_clock(conn), datetime.now(UTC)
+    if abs(now - here) > LARGEST_SKEW:
+        raise InputError(
+            f"the database's clock says {now.isoformat(timespec='seconds')}, this host's "
+            f"{here.isoformat(timespec='seconds')}: set the wrong one right first"
+        )
+    return now

@@ -1,0 +1,77 @@
+"""What commands print: JSON documents, tables of 80 columns, one-line complaints."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+WIDTH = 80
+
+
+def console() -> Console:
+    """Return the console for stdout: as wide as the terminal, 80 columns anywhere else."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def complain(message: str) -> None:
+    """Say in one line on stderr what is wrong and what to do."""
+    note(f"renewer: {message}")
+
+
+def note(message: str) -> None:
+    """Say something beside the output, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    print(json.dumps(document, default=_iso, ensure_ascii=False, indent=2))
+
+
+def _iso(value: Any) -> str:
+    assert isinstance(value, date), f"not for JSON: {value!r}"
+    return value.isoformat()
+
+
+def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """Return an empty table; columns named in *numbers* are aligned right."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left")
+    return made
+
+
+def print_table(made: Table) -> None:
+    """Print a table on stdout."""
+    console().print(made)
+
+
+def instant(at: datetime, timezone: str = "UTC") -> str:
+    """Return an instant for a person, to the minute, in their time zone and with its offset."""
+    local = at.astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone))
+    return local.strftime("%Y-%m-%d %H:%M") + (" UTC" if timezone == "UTC" else local.strftime(" %z"))
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Any]:
+    """Show a progress bar on stderr while it is a terminal; yields the function to call with each advance."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda advance: bar.advance(task, advance)
+
+
+def signed(amount: int) -> str:
+    """Return an amount with its sign."""
+    return f"{amount:+d}".replace("-", "−") if amount else "0"

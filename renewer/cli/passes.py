@@ -1,0 +1,127 @@
+"""Commands that run passes: now, or every hour."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from renewer import renewal, store
+from renewer.cli import database
+from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
+from renewer.cli.output import console, instant, note, print_json, progress
+from renewer.ledger import CatchUp
+from renewer.logs import configure_logs, log_pass
+from renewer.settings import read_settings
+from renewer.worker import serve
+
+CatchUpOption = Annotated[
+    CatchUp | None,
+    typer.Option("--catch-up", help="What several missed boundaries are worth. Default: RENEWER_CATCH_UP, or each."),
+]
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM and SIGINT set, so that the batch in hand is finished."""
+    stop = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def pass_settings(catch_up: CatchUp | None) -> renewal.Settings:
+    """Return how passes work here: the environment's settings, *catch_up* before them."""
+    settings = read_settings()
+    return renewal.Settings(catch_up or settings.catch_up, settings.workers, settings.batch_size)
+
+
+def run(
+    as_of: AsOf = None,
+    member: Members = None,
+    catch_up: CatchUpOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and write nothing.")] = False,
+    allow_future: AllowFuture = False,
+    json: Json = False,
+) -> None:
+    """
+    Post all that is due, once, and leave.
+
+    Safe to repeat and to run beside others. Exit code 1 means that members failed: they are tried again by a later
+    pass and delay nobody.
+    """
+    settings = pass_settings(catch_up)
+    with database.connected() as (conninfo, conn), stop_on_signal() as stop:
+        now = database.read_clock(conn)
+        at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
+        configure_logs(quiet=console().is_terminal)
+        with progress("Renewing", store.count_due(conn, at, member)) as advance:
+            outcome = renewal.renew_due(
+                partial(store.connect, conninfo),
+                as_of=at,
+                settings=settings,
+                members=member,
+                dry_run=dry_run,
+                stop=stop,
+                progress=advance,
+            )
+    log_pass(outcome)
+    if json:
+        print_json(as_document(outcome))
+    else:
+        _print_outcome(outcome)
+    raise typer.Exit(1 if outcome.counts.failed else 0)
+
+
+def as_document(outcome: renewal.Outcome) -> dict[str, Any]:
+    """Return a pass's outcome as its JSON document."""
+    return {
+        "run_id": outcome.run_id,
+        "as_of": outcome.as_of,
+        **outcome.counts.as_dict(),
+        "seconds": outcome.seconds,
+        "stopped": outcome.stopped,
+        "failures": [{"member_id": member_id, "error": message} for member_id, message in outcome.failures],
+    }
+
+
+def _print_outcome(outcome: renewal.Outcome) -> None:
+    counts = outcome.counts
+    head = "Dry run, nothing written" if outcome.run_id is None else f"Pass {outcome.run_id}"
+    parts = [f"{counts.due} due", f"{counts.renewed} renewed"]
+    parts += [f"{number} {name}" for name, number in counts.as_dict().items() if number and name in SELDOM]
+    console().print(
+        f"{head} as of {instant(outcome.as_of)}: {', '.join(parts)}; {counts.entries} entries "
+        f"in {outcome.seconds:.1f} s."
+    )
+    for member_id, message in outcome.failures:
+        note(f"{member_id}: {message}")
+    if outcome.stopped:
+        console().print("Stopped before the end: the members left are due and the next pass renews them.")
+
+
+SELDOM = ("expired", "applied", "skipped", "failed")
+
+
+def worker(catch_up: CatchUpOption = None) -> None:
+    """
+    Run a pass now and at every full hour (UTC), until SIGTERM or SIGINT; the batch in hand is finished.
+
+    A pass that fails because the database is away is logged and tried again a minute later.
+    """
+    configure_logs()
+    settings = pass_settings(catch_up)
+    with database.connected() as (conninfo, conn), stop_on_signal() as stop:
+        database.read_clock(conn)
+        serve(partial(store.connect, conninfo), settings, database.read_clock, stop)

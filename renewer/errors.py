@@ -1,0 +1,25 @@
+"""The few errors an operator can act on; each message says what is wrong and what to do."""
+
+
+class RenewerError(Exception):
+    """Something an operator can act on; *exit_code* is what the command line leaves with."""
+
+    exit_code = 2
+
+
+class InputError(RenewerError):
+    """What was given (a file, a date, a member, a zone) cannot be used as it is."""
+
+
+class PlanError(RenewerError):
+    """A plan has no rules for a day, or a revision contradicts one that is on record."""
+
+
+class SchemaError(RenewerError):
+    """The database's schema is not the one this version works with."""
+
+
+class DatabaseUnreachable(RenewerError):
+    """No database answers where one was expected."""
+
+    exit_code = 3

@@ -1,0 +1,260 @@
+"""
+The values of the ledger: plans, members, lots, entries, and the draft of a member's next posting.
+
+Amounts are whole Connects; instants are `datetime` in UTC, days are `date`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from renewer.errors import PlanError
+
+
+class Kind(StrEnum):
+    """What an entry records."""
+
+    OPENING = "opening"
+    RENEWAL = "renewal"
+    LATE_RENEWAL = "late_renewal"
+    ROLLOVER = "rollover"
+    EXPIRY = "expiry"
+    PURCHASE = "purchase"
+    BONUS = "bonus"
+    SPEND = "spend"
+    REFUND = "refund"
+    ADJUSTMENT = "adjustment"
+
+
+class Source(StrEnum):
+    """Where a lot's Connects came from."""
+
+    ALLOWANCE = "allowance"
+    ROLLOVER = "rollover"
+    REFUND = "refund"
+    PURCHASE = "purchase"
+    BONUS = "bonus"
+
+
+CYCLE_BOUND = frozenset({Source.ALLOWANCE, Source.ROLLOVER, Source.REFUND})
+"""Sources whose Connects end with the cycle unless the plan lets them roll over."""
+
+
+class Status(StrEnum):
+    """What a member is to the marketplace."""
+
+    ACTIVE = "active"
+    UNDER_REVIEW = "under_review"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+WAITING = frozenset({Status.UNDER_REVIEW, Status.CLOSED})
+"""Statuses in which no boundary and no expiry is posted."""
+
+
+class Reason(StrEnum):
+    """Why an entry is less than a member would expect."""
+
+    SUSPENDED = "suspended"
+    CAUGHT_UP = "caught_up"
+    LAPSED = "lapsed"
+    NOT_CARRIED = "not_carried"
+
+
+class CatchUp(StrEnum):
+    """What several missed boundaries of one member are worth."""
+
+    EACH = "each"
+    LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A plan's rules from *effective_from* on; a *rollover_cap* of None has no limit, 0 carries nothing."""
+
+    code: str
+    effective_from: date
+    allowance: int
+    rollover_cap: int | None
+    lifetime_months: int | None = None
+
+
+class Plans:
+    """All revisions of all plans."""
+
+    def __init__(self, revisions: Iterable[Revision]) -> None:
+        self._revisions: dict[str, list[Revision]] = defaultdict(list)
+        for revision in sorted(revisions, key=lambda r: r.effective_from):
+            self._revisions[revision.code].append(revision)
+
+    def __contains__(self, code: str) -> bool:
+        return code in self._revisions
+
+    def codes(self) -> list[str]:
+        """Return the plans' codes in alphabetical order."""
+        return sorted(self._revisions)
+
+    def in_force(self, code: str, day: date) -> Revision:
+        """Return the revision of plan *code* that governs *day*; PlanError when there is none."""
+        found = None
+        for revision in self._revisions.get(code, ()):
+            if revision.effective_from > day:
+                break
+            found = revision
+        if found is not None:
+            return found
+        if code not in self._revisions:
+            raise PlanError(f"unknown plan {code!r}: load it with `renewer plans load`")
+        first = self._revisions[code][0].effective_from
+        raise PlanError(f"plan {code!r} has no rules for {day}, only from {first} on: load an earlier revision")
+
+    def first_known(self, code: str, day: date) -> Revision:
+        """Return the revision that governs *day* or, before the first, the first."""
+        revisions = self._revisions.get(code)
+        if revisions and day < revisions[0].effective_from:
+            return revisions[0]
+        return self.in_force(code, day)
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Connects issued together; without *expires_at* they never lapse by themselves."""
+
+    number: int
+    source: Source
+    remaining: int
+    issued_at: datetime
+    expires_at: datetime | None
+
+    @property
+    def cycle_bound(self) -> bool:
+        """Whether the end of a cycle touches this lot."""
+        return self.source in CYCLE_BOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """
+    A member as the ledger holds them, with the lots that have something left, oldest first.
+
+    *cycle_n* is the cycle the ledger has reached, *renews_at* the next boundary not posted yet, *due_at* when a pass
+    next has something to post (None: nothing will be). *version* changes with every write, *attempts* counts the
+    failed tries since the last success.
+    """
+
+    member_id: str
+    plan: str
+    anchor_on: date
+    timezone: str
+    status: Status
+    balance: int
+    cycle_n: int
+    renews_at: datetime
+    due_at: datetime | None
+    last_seq: int = 0
+    last_lot: int = 0
+    version: int = 1
+    attempts: int = 0
+    lots: tuple[Lot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the ledger; *first_day* names the cycle of a renewal."""
+
+    seq: int
+    kind: Kind
+    amount: int
+    balance_after: int
+    occurred_at: datetime
+    lot: int | None
+    first_day: date | None = None
+    cycle_n: int | None = None
+    plan: str | None = None
+    reason: Reason | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A member's ledger as it will be: what is issued and posted here comes after what is on record."""
+
+    member: Member
+    lots: dict[int, Lot] = field(init=False)
+    entries: list[Entry] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lots = {lot.number: lot for lot in self.member.lots}
+
+    def open_lots(self) -> list[Lot]:
+        """Return the lots that have something left, oldest first."""
+        return [lot for lot in self.lots.values() if lot.remaining]
+
+    def issue(self, source: Source, issued_at: datetime, expires_at: datetime | None) -> int:
+        """Add an empty lot and return its number; the entry that follows fills it."""
+        number = self.member.last_lot + 1
+        self.lots[number] = Lot(number, source, 0, issued_at, expires_at)
+        self.member = replace(self.member, last_lot=number)
+        return number
+
+    def post(
+        self,
+        kind: Kind,
+        amount: int,
+        occurred_at: datetime,
+        lot: int | None,
+        *,
+        reason: Reason | None = None,
+        first_day: date | None = None,
+    ) -> None:
+        """Add an entry and move its lot and the balance by *amount*."""
+        member = self.member
+        balance = member.balance + amount
+        renewal = kind is Kind.RENEWAL
+        self.entries.append(
+            Entry(
+                member.last_seq + 1,
+                kind,
+                amount,
+                balance,
+                occurred_at,
+                lot,
+                first_day,
+                cycle_n=member.cycle_n if renewal else None,
+                plan=member.plan if renewal else None,
+                reason=reason,
+            )
+        )
+        self.member = replace(member, balance=balance, last_seq=member.last_seq + 1)
+        if lot is not None:
+            held = self.lots[lot]
+            assert held.remaining + amount >= 0, "a lot cannot go below zero"
+            self.lots[lot] = replace(held, remaining=held.remaining + amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What one transaction writes for one member: entries, lots as they will be, and the member's next state."""
+
+    before: Member
+    after: Member
+    entries: tuple[Entry, ...]
+    lots: tuple[Lot, ...]
+
+    @property
+    def new_lots(self) -> list[Lot]:
+        """Return the lots this posting issues."""
+        return [lot for lot in self.lots if lot.number > self.before.last_lot]
+
+    @property
+    def changed_lots(self) -> list[Lot]:
+        """Return the lots on record whose remainder this posting changes."""
+        held = {lot.number: lot for lot in self.before.lots}
+        return [lot for lot in self.lots if lot.number in held and held[lot.number] != lot]
+
+    @property
+    def renewals(self) -> int:
+        """Return how many boundaries this posting posts."""
+        return sum(entry.kind is Kind.RENEWAL for entry in self.entries)

@@ -1,0 +1,108 @@
+"""
+Creates and upgrades the schema: yoyo over sql/migrations, every routine of sql/routines after.
+
+yoyo's own tables live inside schema `renewer`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+from yoyo import read_migrations
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
+from yoyo.migrations import Migration, MigrationList
+
+from renewer import store
+from renewer.errors import SchemaError
+from renewer.queries import query, sql_folder
+
+MIGRATE_LOCK = 0x72656E65776572
+"""Key of the session advisory lock held around a migration ("renewer")."""
+
+TOO_OLD = "the database's schema is older than this renewer ({missing} is missing): run `renewer migrate`"
+NO_SCHEMA = "the database has no renewer schema yet: run `renewer migrate`"
+TOO_NEW = "the database's schema is newer than this renewer (it has {unknown}): upgrade renewer on this host"
+
+
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
+    """yoyo on a connection of ours, so that any libpq address works and a step and its mark are one transaction."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._ours = connection
+        super().__init__(DatabaseURI("postgresql", None, None, None, None, "", {}), "_yoyo_migration")
+
+    def connect(self, dburi: DatabaseURI) -> Connection[Any]:  # noqa: ARG002
+        return self._ours
+
+    def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
+        # yoyo applies on one connection and marks on another; a kill between the two would leave a migration
+        # that is applied, not marked, and fails ever after.
+        with self.transaction():
+            migration.process_steps(self, "apply", force=force)
+            if mark:
+                self.mark_one(migration, log=False)
+                self.log_migration(migration, "apply")
+
+    def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
+        os.environ.setdefault("LOGNAME", "renewer")  # a container's user often has no name, and yoyo asks for it
+        data: dict[str, Any] = super().get_log_data(migration, operation)
+        return data
+
+
+def migrate(conninfo: str) -> list[str]:
+    """
+    Bring the schema to this version and return the migrations that were applied; routines are always replaced.
+
+    Safe to repeat, to interrupt and to run twice at once: a second one waits for the first.
+    """
+    with store.connect(conninfo) as locked, psycopg.connect(conninfo, autocommit=True) as conn, _locked(locked):
+        conn.execute(query("create_schema"))
+        conn.execute(query("set_search_path"))
+        backend = _Backend(conn)
+        backend.init_database()
+        backend.break_lock()  # we hold the advisory lock: a row here is what a killed process left behind
+        migrations = read_migrations(str(sql_folder() / "migrations"))
+        _refuse_unknown(store.find_applied_migrations(locked), migrations)
+        pending = backend.to_apply(migrations)
+        backend.apply_migrations_only(pending)
+        backend.run_post_apply(migrations)
+    return [migration.id for migration in pending]
+
+
+@contextmanager
+def _locked(conn: store.Database) -> Iterator[None]:
+    """Hold the migration lock; the end of the session frees it, however it comes."""
+    conn.execute(query("lock_migrations"), {"key": MIGRATE_LOCK})
+    try:
+        yield
+    finally:
+        conn.execute(query("unlock_migrations"), {"key": MIGRATE_LOCK})
+
+
+def grant_roles(conninfo: str) -> None:
+    """Create renewer's roles where they are missing and give each exactly its privileges."""
+    text = (sql_folder() / "roles.sql").read_text(encoding="utf-8")
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        conn.execute(sql.SQL(text))
+
+
+def check_schema(conn: store.Database) -> None:
+    """Raise SchemaError, saying what to do, unless the schema is exactly this version's."""
+    applied = store.find_applied_migrations(conn)
+    if not applied:
+        raise SchemaError(NO_SCHEMA)
+    shipped = read_migrations(str(sql_folder() / "migrations"))
+    _refuse_unknown(applied, shipped)
+    missing = sorted({migration.id for migration in shipped} - set(applied))
+    if missing:
+        raise SchemaError(TOO_OLD.format(missing=missing[0]))
+
+
+def _refuse_unknown(applied: list[str], shipped: MigrationList) -> None:
+    unknown = sorted(set(applied) - {migration.id for migration in shipped})
+    if unknown:
+        raise SchemaError(TOO_NEW.format(unknown=unknown[-1]))

@@ -1,0 +1,22 @@
+"""Finds the files of sql/: beside the package in a checkout, inside it in a wheel."""
+
+from functools import cache
+from pathlib import Path
+from typing import LiteralString, cast
+
+PACKAGE = Path(__file__).parent
+
+
+@cache
+def sql_folder() -> Path:
+    """Return the folder sql/ of this installation."""
+    for folder in (PACKAGE / "sql", PACKAGE.parent / "sql"):
+        if (folder / "queries").is_dir():
+            return folder
+    raise FileNotFoundError(f"the folder sql/ is missing beside {PACKAGE}: install renewer again")
+
+
+@cache
+def query(name: str) -> LiteralString:
+    """Return the statement of sql/queries/*name*.sql."""
+    return cast(LiteralString, (sql_folder() / "queries" / f"{name}.sql").read_text(encoding="utf-8"))

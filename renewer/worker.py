@@ -1,0 +1,61 @@
+"""When a pass runs: once at the start, then at every full hour. Never what it writes."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from renewer.errors import DatabaseUnreachable, RenewerError
+from renewer.logs import log_pass
+from renewer.renewal import Settings, renew_due
+from renewer.store import Database, one_line
+
+RETRY = timedelta(minutes=1)
+"""How soon a pass is tried again after the database went away."""
+
+log = structlog.get_logger()
+
+
+def serve(
+    connect: Callable[[], Database],
+    settings: Settings,
+    read_clock: Callable[[Database], datetime],
+    stop: threading.Event,
+) -> None:
+    """Run a pass now and at minute 0 of every hour (UTC) until *stop* is set; the batches in hand are finished."""
+    scheduler = BackgroundScheduler(timezone=UTC)
+
+    def renew() -> None:
+        try:
+            with connect() as conn:
+                as_of = read_clock(conn)
+            log_pass(renew_due(connect, as_of=as_of, settings=settings, trigger="schedule", stop=stop))
+        except (DatabaseUnreachable, psycopg.OperationalError) as error:
+            retry_at = datetime.now(UTC) + RETRY
+            log.error("renewal.pass_failed", error=one_line(error), retry_at=retry_at.isoformat())  # noqa: TRY400
+            scheduler.modify_job("renew", next_run_time=retry_at)
+        except RenewerError as error:
+            log.error("renewal.pass_refused", error=str(error))  # noqa: TRY400
+        except Exception:
+            log.exception("renewal.pass_broken")
+
+    # One job, so that the first pass, a retry and the hourly pass can never overlap. A run that comes late
+    # is still run (misfire_grace_time), several missed ones are one (coalesce).
+    scheduler.add_job(
+        renew,
+        CronTrigger(minute=0, timezone=UTC),
+        id="renew",
+        next_run_time=datetime.now(UTC),
+        misfire_grace_time=None,
+        coalesce=True,
+        max_instances=1,
+    )
+    scheduler.start()
+    log.info("worker.started", catch_up=settings.catch_up.value, workers=settings.workers)
+    stop.wait()
+    scheduler.shutdown(wait=True)
+    log.info("worker.stopped")

@@ -1,0 +1,17 @@
+"""Replace every routine of sql/routines, in the order of their names, after each `renewer migrate`."""
+
+from pathlib import Path
+
+from yoyo import step
+
+ROUTINES = Path(__file__).parent.parent / "routines"
+
+
+def replace_routines(connection):
+    """Run each file whole: a routine's body is one statement, whatever stands in it."""
+    with connection.cursor() as cursor:
+        for path in sorted(ROUTINES.glob("*.sql")):
+            cursor.execute(path.read_text(encoding="utf-8"))
+
+
+step(replace_routines)

@@ -1,0 +1,2 @@
+-- Create the schema that holds everything.
+CREATE SCHEMA IF NOT EXISTS renewer;

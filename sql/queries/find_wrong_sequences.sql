@@ -1,0 +1,22 @@
+-- Find entries that do not continue the one before: by number or by balance.
+--
+-- Returns: member_id, detail
+-- Locks:   none
+-- Index:   ledger_entry_pkey
+SELECT e.member_id,
+       CASE WHEN e.seq <> e.place
+            THEN format('entry %s stands in place %s', e.seq, e.place)
+            ELSE format('entry %s leaves %s, the amounts up to it add up to %s', e.seq, e.balance_after, e.total)
+       END AS detail
+FROM (
+    SELECT i.member_id, i.seq, i.balance_after,
+           row_number() OVER w AS place, sum(i.amount) OVER w AS total
+    FROM renewer.ledger_entry AS i
+    WINDOW w AS (PARTITION BY i.member_id ORDER BY i.seq)) AS e
+WHERE e.seq <> e.place OR e.balance_after <> e.total
+UNION ALL
+SELECT m.member_id, format('last_seq is %s, the last entry %s', m.last_seq, coalesce(max(e.seq), 0))
+FROM renewer.member AS m
+LEFT JOIN renewer.ledger_entry AS e ON e.member_id = m.member_id
+GROUP BY m.member_id
+HAVING m.last_seq <> coalesce(max(e.seq), 0);

@@ -1,0 +1,52 @@
+-- Write one member's planned posting: entries, lots and the member's next state.
+--
+-- Parameters: posting, an element of what post_batch takes; run, the pass that posts
+-- Returns:    posted, busy (another transaction holds the row) or conflict (the member changed since it was read)
+-- Locks:      the member's row, to the end of the caller's transaction
+-- Repeats:    safely; a posting whose version is not the member's any more writes nothing
+CREATE OR REPLACE FUNCTION renewer.post_member(posting jsonb, run bigint)
+RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    id      text := posting ->> 'member_id';
+    current bigint;
+BEGIN
+    SELECT m.version INTO current FROM renewer.member AS m WHERE m.member_id = id FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 'busy';
+    END IF;
+    IF current <> (posting ->> 'version')::bigint THEN
+        RETURN 'conflict';
+    END IF;
+
+    INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at, expires_at)
+    SELECT id, l.number, l.source, l.remaining, l.issued_at, l.expires_at
+    FROM jsonb_to_recordset(posting -> 'new_lots') AS l
+        (number integer, source text, remaining integer, issued_at timestamptz, expires_at timestamptz);
+
+    UPDATE renewer.lot AS held SET remaining = l.remaining
+    FROM jsonb_to_recordset(posting -> 'changed_lots') AS l (number integer, remaining integer)
+    WHERE held.member_id = id AND held.number = l.number;
+
+    INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, cycle_n,
+                                      plan, reason, occurred_at, run_id)
+    SELECT id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.cycle_n,
+           e.plan, e.reason, e.occurred_at, run
+    FROM jsonb_to_recordset(posting -> 'entries') AS e
+        (seq bigint, kind text, amount integer, balance_after integer, lot integer, first_day date, cycle_n integer,
+         plan text, reason text, occurred_at timestamptz);
+
+    UPDATE renewer.member AS m
+    SET balance = after.balance, cycle_n = after.cycle_n, renews_at = after.renews_at, due_at = after.due_at,
+        last_seq = after.last_seq, last_lot = after.last_lot, version = m.version + 1
+    FROM jsonb_to_record(posting -> 'after') AS after
+        (balance integer, cycle_n integer, renews_at timestamptz, due_at timestamptz, last_seq bigint, last_lot integer)
+    WHERE m.member_id = id;
+
+    IF (posting ->> 'failed_before')::boolean THEN
+        DELETE FROM renewer.failure AS f WHERE f.member_id = id;
+    END IF;
+    RETURN 'posted';
+END
+$$;
