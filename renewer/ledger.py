@@ -6,7 +6,7 @@ Amounts are whole Connects; instants are `datetime` in UTC, days are `date`.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -177,26 +177,48 @@ class Entry:
     reason: Reason | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """
+    What one transaction writes for one member: entries, new lots, what is left in old ones, and the next state.
+
+    *remainders* maps the number of each lot on record that changes to what remains in it.
+    """
+
+    before: Member
+    after: Member
+    entries: tuple[Entry, ...]
+    new_lots: tuple[Lot, ...]
+    remainders: dict[int, int]
+
+    @property
+    def renewals(self) -> int:
+        """Return how many boundaries this posting posts."""
+        return sum(entry.kind is Kind.RENEWAL for entry in self.entries)
+
+
 class Draft:
     """A member's ledger as it will be: what is issued and posted here comes after what is on record."""
 
-    member: Member
-    lots: dict[int, Lot] = field(init=False)
-    entries: list[Entry] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.lots = {lot.number: lot for lot in self.member.lots}
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.balance = member.balance
+        self.cycle_n = member.cycle_n
+        self.renews_at = member.renews_at
+        self.entries: list[Entry] = []
+        self.lots = {lot.number: lot for lot in member.lots}
+        self.remaining = {lot.number: lot.remaining for lot in member.lots}
+        self._last_lot = member.last_lot
 
     def open_lots(self) -> list[Lot]:
-        """Return the lots that have something left, oldest first."""
-        return [lot for lot in self.lots.values() if lot.remaining]
+        """Return the lots that have something left, oldest first; `remaining` says how much."""
+        return [lot for lot in self.lots.values() if self.remaining[lot.number]]
 
     def issue(self, source: Source, issued_at: datetime, expires_at: datetime | None) -> int:
         """Add an empty lot and return its number; the entry that follows fills it."""
-        number = self.member.last_lot + 1
+        self._last_lot = number = self._last_lot + 1
         self.lots[number] = Lot(number, source, 0, issued_at, expires_at)
-        self.member = replace(self.member, last_lot=number)
+        self.remaining[number] = 0
         return number
 
     def post(
@@ -209,52 +231,33 @@ class Draft:
         reason: Reason | None = None,
         first_day: date | None = None,
     ) -> None:
-        """Add an entry and move its lot and the balance by *amount*."""
-        member = self.member
-        balance = member.balance + amount
-        renewal = kind is Kind.RENEWAL
-        self.entries.append(
-            Entry(
-                member.last_seq + 1,
-                kind,
-                amount,
-                balance,
-                occurred_at,
-                lot,
-                first_day,
-                cycle_n=member.cycle_n if renewal else None,
-                plan=member.plan if renewal else None,
-                reason=reason,
-            )
-        )
-        self.member = replace(member, balance=balance, last_seq=member.last_seq + 1)
+        """Add an entry and move its lot and the balance by *amount*; one with *first_day* renews the cycle reached."""
+        self.balance += amount
         if lot is not None:
-            held = self.lots[lot]
-            assert held.remaining + amount >= 0, "a lot cannot go below zero"
-            self.lots[lot] = replace(held, remaining=held.remaining + amount)
+            self.remaining[lot] += amount
+            assert self.remaining[lot] >= 0, "a lot cannot go below zero"
+        seq = self.member.last_seq + len(self.entries) + 1
+        cycle_n, plan = (None, None) if first_day is None else (self.cycle_n, self.member.plan)
+        self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, first_day, cycle_n, plan, reason))
 
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """What one transaction writes for one member: entries, lots as they will be, and the member's next state."""
-
-    before: Member
-    after: Member
-    entries: tuple[Entry, ...]
-    lots: tuple[Lot, ...]
-
-    @property
-    def new_lots(self) -> list[Lot]:
-        """Return the lots this posting issues."""
-        return [lot for lot in self.lots if lot.number > self.before.last_lot]
-
-    @property
-    def changed_lots(self) -> list[Lot]:
-        """Return the lots on record whose remainder this posting changes."""
-        held = {lot.number: lot for lot in self.before.lots}
-        return [lot for lot in self.lots if lot.number in held and held[lot.number] != lot]
-
-    @property
-    def renewals(self) -> int:
-        """Return how many boundaries this posting posts."""
-        return sum(entry.kind is Kind.RENEWAL for entry in self.entries)
+    def finish(self, due_at: datetime | None) -> Posting:
+        """Return all of it as one posting, after which the member is due at *due_at*."""
+        held = self.member
+        after = replace(
+            held,
+            balance=self.balance,
+            cycle_n=self.cycle_n,
+            renews_at=self.renews_at,
+            due_at=due_at,
+            last_seq=held.last_seq + len(self.entries),
+            last_lot=self._last_lot,
+        )
+        new = tuple(
+            replace(lot, remaining=self.remaining[lot.number])
+            for lot in self.lots.values()
+            if lot.number > held.last_lot
+        )
+        changed = {
+            lot.number: self.remaining[lot.number] for lot in held.lots if self.remaining[lot.number] != lot.remaining
+        }
+        return Posting(held, after, tuple(self.entries), new, changed)

@@ -172,8 +172,8 @@ def _open(member: Member, plans: Plans, as_of: datetime) -> Member:
     rules = plans.first_known(member.plan, cycle.first_day(member.anchor_on, member.cycle_n))
     lots: tuple[Lot, ...] = ()
     if member.balance:
-        lots = (Lot(1, Source.ALLOWANCE, member.balance, as_of, allowance_ends_at(member, rules)),)
-    return replace(member, lots=lots, due_at=due_at(member, lots))
+        lots = (Lot(1, Source.ALLOWANCE, member.balance, as_of, allowance_ends_at(member, member.cycle_n, rules)),)
+    return replace(member, lots=lots, due_at=due_at(member.status, member.renews_at, lots))
 
 
 def _read_member_id(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 PACKAGE = Path(__file__).parent
 
@@ -19,4 +19,4 @@ def sql_folder() -> Path:
 @cache
 def query(name: str) -> LiteralString:
     """Return the statement of sql/queries/*name*.sql."""
-    return cast(LiteralString, (sql_folder() / "queries" / f"{name}.sql").read_text(encoding="utf-8"))
+    return (sql_folder() / "queries" / f"{name}.sql").read_text(encoding="utf-8")

@@ -216,7 +216,7 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
         "failed_before": before.attempts > 0,
         "entries": [_entry(entry) for entry in item.entries],
         "new_lots": [_lot(lot) for lot in item.new_lots],
-        "changed_lots": [{"number": lot.number, "remaining": lot.remaining} for lot in item.changed_lots],
+        "changed_lots": [{"number": number, "remaining": left} for number, left in item.remainders.items()],
         "after": {
             "balance": after.balance,
             "cycle_n": after.cycle_n,

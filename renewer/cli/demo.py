@@ -8,7 +8,7 @@ from functools import partial
 
 from renewer import embedded, members, migrations, plans, renewal, store
 from renewer.cli.output import console, print_table, signed, table
-from renewer.ledger import Draft, Kind, Member, Plans, Posting, Source
+from renewer.ledger import Draft, Kind, Member, Plans, Source
 from renewer.statement import compile_statement
 from renewer.verification import find_violations
 
@@ -158,9 +158,9 @@ def _bring_in(conn: store.Database, scene: Scene) -> None:
     done = members.import_members(conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None)
     assert done.imported == 1
     if scene.bought:
-        draft = Draft(before := _member(conn, scene))
+        draft = Draft(_member(conn, scene))
         draft.post(Kind.PURCHASE, scene.bought, at, draft.issue(Source.PURCHASE, at, None))
-        store.post_locked(conn, Posting(before, draft.member, tuple(draft.entries), tuple(draft.lots.values())), None)
+        store.post_locked(conn, draft.finish(draft.member.due_at), None)
 
 
 def _member(conn: store.Database, scene: Scene) -> Member:

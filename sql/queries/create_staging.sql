@@ -1,7 +1,7 @@
 -- Create the table that holds an import's lines until all of them are checked.
 CREATE TEMPORARY TABLE import_line (
     line              bigint NOT NULL,
-    member_id         text,
+    member_id         text COLLATE "C",
     plan              text,
     anchor_on         date,
     timezone          text,

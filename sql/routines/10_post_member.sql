@@ -11,6 +11,7 @@ AS $$
 DECLARE
     id      text := posting ->> 'member_id';
     current bigint;
+    changed record;
 BEGIN
     SELECT m.version INTO current FROM renewer.member AS m WHERE m.member_id = id FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
@@ -25,9 +26,14 @@ BEGIN
     FROM jsonb_to_recordset(posting -> 'new_lots') AS l
         (number integer, source text, remaining integer, issued_at timestamptz, expires_at timestamptz);
 
-    UPDATE renewer.lot AS held SET remaining = l.remaining
-    FROM jsonb_to_recordset(posting -> 'changed_lots') AS l (number integer, remaining integer)
-    WHERE held.member_id = id AND held.number = l.number;
+    -- One by one: joined to a set of unknown size, the planner would hash the member's whole past.
+    FOR changed IN
+        SELECT l.number, l.remaining
+        FROM jsonb_to_recordset(posting -> 'changed_lots') AS l (number integer, remaining integer)
+    LOOP
+        UPDATE renewer.lot AS held SET remaining = changed.remaining
+        WHERE held.member_id = id AND held.number = changed.number;
+    END LOOP;
 
     INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, cycle_n,
                                       plan, reason, occurred_at, run_id)
