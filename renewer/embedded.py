@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,16 @@ def data_folder() -> Path:
 def running(folder: Path) -> Iterator[str]:
     """Run the server whose data are in *folder* and yield its conninfo; leave it to others that still use it."""
     _import()
-    folder.mkdir(parents=True, exist_ok=True)
+    import psutil
+
+    _make(folder)
     server = _start(folder / "postgresql")
     try:
         yield server.get_uri()
     finally:
         _forget_the_dead(server)
-        server.cleanup()
+        with suppress(psutil.Error):  # a server that died meanwhile needs no stopping
+            server.cleanup()
         atexit.unregister(server._cleanup)  # run again after the folder is gone, it would make the folder again
 
 
@@ -84,6 +87,7 @@ def _start(pgdata: Path) -> "PostgresServer":
         try:
             server = get_server(pgdata, start=False)
             _forget_the_dead(server)
+            _bury_the_server(pgdata)
             server.start()
         except (subprocess.SubprocessError, AssertionError) as error:
             # pg_ctl gives up after ten seconds; a server that recovers from a crash may take longer.
@@ -97,6 +101,15 @@ def _start(pgdata: Path) -> "PostgresServer":
             return server
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnreachable(
+            f"the embedded PostgreSQL cannot keep its data in {folder} ({error.strerror}): set RENEWER_DATA_DIR"
+        ) from error
+
+
 def _forget_the_dead(server: "PostgresServer") -> None:
     """Strike processes that were killed from the server's list of users, or it would outlive them all."""
     import psutil
@@ -105,3 +118,24 @@ def _forget_the_dead(server: "PostgresServer") -> None:
         users = server.global_process_id_list
         if users.path.exists():
             users.put([pid for pid in users._get() if psutil.pid_exists(pid)])
+
+
+def _bury_the_server(pgdata: Path) -> None:
+    """
+    Remove the pid file of a server that was killed when its number lives on: as a zombie, or as another program.
+
+    PostgreSQL and the wheel would take it for a running server. Should a process of it still be there after all,
+    PostgreSQL refuses to start beside it, because its shared memory is in use.
+    """
+    import psutil
+
+    path = pgdata / "postmaster.pid"
+    with suppress(FileNotFoundError, ValueError, IndexError):
+        pid = int(path.read_text().split()[0])
+        try:
+            process = psutil.Process(pid)
+            alive = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return  # PostgreSQL sees to this by itself
+        if not alive:
+            path.unlink()

@@ -53,11 +53,12 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         return data
 
 
-def migrate(conninfo: str) -> list[str]:
+def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     """
     Bring the schema to this version and return the migrations that were applied; routines are always replaced.
 
-    Safe to repeat, to interrupt and to run twice at once: a second one waits for the first.
+    With *roles*, and whenever they exist already, renewer's roles get their privileges. Safe to repeat, to interrupt
+    and to run twice at once: a second one waits for the first.
     """
     with store.connect(conninfo) as locked, psycopg.connect(conninfo, autocommit=True) as conn, _locked(locked):
         conn.execute(query("create_schema"))
@@ -70,6 +71,8 @@ def migrate(conninfo: str) -> list[str]:
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         backend.run_post_apply(migrations)
+        if roles or conn.execute(query("find_roles")).fetchone():
+            grant_roles(conn)
     return [migration.id for migration in pending]
 
 
@@ -83,11 +86,9 @@ def _locked(conn: store.Database) -> Iterator[None]:
         conn.execute(query("unlock_migrations"), {"key": MIGRATE_LOCK})
 
 
-def grant_roles(conninfo: str) -> None:
+def grant_roles(conn: Connection[Any]) -> None:
     """Create renewer's roles where they are missing and give each exactly its privileges."""
-    text = (sql_folder() / "roles.sql").read_text(encoding="utf-8")
-    with psycopg.connect(conninfo, autocommit=True) as conn:
-        conn.execute(sql.SQL(text))
+    conn.execute(sql.SQL((sql_folder() / "roles.sql").read_text(encoding="utf-8")))
 
 
 def check_schema(conn: store.Database) -> None:

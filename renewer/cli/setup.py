@@ -22,9 +22,7 @@ def migrate(
 ) -> None:
     """Create or upgrade the schema. Safe to repeat and to run twice at once."""
     with database.address() as conninfo:
-        applied = migrations.migrate(conninfo)
-        if roles:
-            migrations.grant_roles(conninfo)
+        applied = migrations.migrate(conninfo, roles=roles)
     if json:
         print_json({"applied": applied, "roles": roles})
     else:

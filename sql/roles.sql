@@ -1,0 +1,29 @@
+-- Renewer's roles, none of which may log in: grant them to the users that do.
+--
+-- renewer_worker runs the job, renewer_app is the marketplace's application, renewer_read reads. None of them may
+-- change or delete an entry. Run by `renewer migrate --roles`, and by every `renewer migrate` once they exist.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['renewer_worker', 'renewer_app', 'renewer_read'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- made by another session a moment ago
+END
+$$;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA renewer FROM PUBLIC, renewer_worker, renewer_app, renewer_read;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA renewer FROM PUBLIC, renewer_worker, renewer_app, renewer_read;
+
+GRANT USAGE ON SCHEMA renewer TO renewer_worker, renewer_app, renewer_read;
+GRANT SELECT ON ALL TABLES IN SCHEMA renewer TO renewer_worker, renewer_read;
+
+GRANT INSERT ON renewer.ledger_entry TO renewer_worker;
+GRANT INSERT, UPDATE ON renewer.member, renewer.lot, renewer.run TO renewer_worker;
+GRANT INSERT, UPDATE, DELETE ON renewer.failure TO renewer_worker;
+GRANT EXECUTE ON FUNCTION renewer.post_member, renewer.record_failure TO renewer_worker;
+GRANT EXECUTE ON PROCEDURE renewer.post_batch TO renewer_worker;
