@@ -1,0 +1,122 @@
+"""The embedded PostgreSQL as the command line uses it."""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support import HEADER, ROOT
+
+UNCONFIGURED = {"RENEWER_DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder whose parents everybody may enter."""
+    with tempfile.TemporaryDirectory(prefix="renewer-test-", dir="/tmp") as made:
+        path = Path(made)
+        path.chmod(0o755)
+        yield path / "data"
+
+
+def start(folder: Path, *arguments: str, **more: object) -> subprocess.Popen[str]:
+    env = {name: value for name, value in os.environ.items() if name not in UNCONFIGURED}
+    env["RENEWER_DATA_DIR"] = str(folder)
+    return subprocess.Popen(
+        [sys.executable, "-m", "renewer", *arguments],
+        env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def servers(folder: Path) -> list[psutil.Process]:
+    """Return the PostgreSQL servers whose data are in *folder*."""
+    found = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "postgres" and str(folder / "postgresql") in (process.info["cmdline"] or ()):
+            found.append(process)
+    return found
+
+
+def test_without_a_database_the_embedded_one_is_used_and_said(folder: Path) -> None:
+    """It starts on demand, keeps its data and is gone when the command is."""
+    _, err = finish(start(folder, "migrate"))
+    assert err.splitlines() == [
+        f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database."
+    ]
+    assert servers(folder) == []
+    out, _ = finish(start(folder, "plans", "load", "upwork-2016"))
+    assert out == "3 plan revisions loaded, 0 on record already.\n"
+    out, _ = finish(start(folder, "plans", "list", "--json"))
+    assert len(json.loads(out)) == 3
+
+
+def test_two_processes_share_it(folder: Path) -> None:
+    """Both may start it, and who leaves first does not take it from the other."""
+    both = [start(folder, "migrate", "--json") for _ in range(2)]
+    applied = sorted(len(json.loads(finish(process)[0])["applied"]) for process in both)
+    assert applied == [0, 1]
+    assert servers(folder) == []
+
+
+def test_a_killed_user_does_not_keep_it_alive(folder: Path) -> None:
+    """The next process finds the server, the data and, when it leaves, nobody else."""
+    finish(start(folder, "migrate"))
+    worker = start(folder, "worker")
+    assert worker.stderr is not None
+    while "pass_finished" not in worker.stderr.readline():
+        assert worker.poll() is None
+    worker.send_signal(signal.SIGKILL)
+    worker.communicate()
+    assert len(servers(folder)) == 1
+    finish(start(folder, "verify"))
+    assert servers(folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_works_as_a_plain_user_beside_root(folder: Path) -> None:
+    """Root's and a user's databases are apart, and neither needs anything of the other."""
+    user = pwd.getpwnam("nobody")
+    theirs = folder.parent / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, user.pw_uid, user.pw_gid)
+    them = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    try:
+        finish(start(theirs, "--version", **them))
+    except PermissionError:
+        pytest.skip("this Python is installed where other users may not go")
+    finish(start(folder, "migrate"))
+    finish(start(theirs, "migrate", **them))
+    path = folder.parent / "members.csv"
+    path.write_text(f"{HEADER}\nana,basic,2016-04-19,UTC,active,2\n")
+    finish(start(theirs, "plans", "load", "upwork-2016", **them))
+    out, _ = finish(start(theirs, "import", str(path), **them))
+    assert out == "1 members imported, 0 bad lines left out.\n"
+
+
+def test_the_demo_shows_every_scene_and_leaves_nothing_behind(folder: Path) -> None:
+    """Its last line but one says that every invariant holds; its server and its data are gone."""
+    before = set(Path("/tmp").glob("renewer-*"))
+    out, err = finish(start(folder, "demo"))
+    assert err == ""
+    assert "Every invariant of the ledger was checked on all members: 0 violations." in out
+    assert [f"{number}." in out for number in range(1, 11)] == [True] * 10
+    assert max(map(len, out.splitlines())) <= 80
+    shown = (ROOT / "README.md").read_text().split("```")[1].strip().splitlines()
+    assert [line for line in shown if line not in [printed.rstrip() for printed in out.splitlines()]] == []
+    added = set(Path("/tmp").glob("renewer-*")) - before
+    assert [path for path in added if (path / "postgresql").exists() and not servers(path)] == []
+    assert not folder.exists()
