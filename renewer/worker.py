@@ -23,16 +23,20 @@ log = structlog.get_logger()
 def serve(
     connect: Callable[[], Database],
     settings: Settings,
-    read_clock: Callable[[Database], datetime],
+    prepare_pass: Callable[[Database], datetime],
     stop: threading.Event,
 ) -> None:
-    """Run a pass now and at minute 0 of every hour (UTC) until *stop* is set; the batches in hand are finished."""
+    """
+    Run a pass now and at minute 0 of every hour (UTC) until *stop* is set; the batches in hand are finished.
+
+    *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there should be none.
+    """
     scheduler = BackgroundScheduler(timezone=UTC)
 
     def renew() -> None:
         try:
             with connect() as conn:
-                as_of = read_clock(conn)
+                as_of = prepare_pass(conn)
             log_pass(renew_due(connect, as_of=as_of, settings=settings, trigger="schedule", stop=stop))
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             retry_at = datetime.now(UTC) + RETRY

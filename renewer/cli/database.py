@@ -43,3 +43,9 @@ def read_clock(conn: store.Database) -> datetime:
             f"{here.isoformat(timespec='seconds')}: set the wrong one right first"
         )
     return now
+
+
+def prepare_pass(conn: store.Database) -> datetime:
+    """Return the time of a pass that begins now; SchemaError when the schema was upgraded meanwhile."""
+    migrations.check_schema(conn)
+    return read_clock(conn)

@@ -124,4 +124,4 @@ def worker(catch_up: CatchUpOption = None) -> None:
     settings = pass_settings(catch_up)
     with database.connected() as (conninfo, conn), stop_on_signal() as stop:
         database.read_clock(conn)
-        serve(partial(store.connect, conninfo), settings, database.read_clock, stop)
+        serve(partial(store.connect, conninfo), settings, database.prepare_pass, stop)
