@@ -122,6 +122,7 @@ def worker(catch_up: CatchUpOption = None) -> None:
     """
     configure_logs()
     settings = pass_settings(catch_up)
-    with database.connected() as (conninfo, conn), stop_on_signal() as stop:
-        database.read_clock(conn)
+    with database.address() as conninfo, stop_on_signal() as stop:
+        with store.connect(conninfo) as conn:
+            database.prepare_pass(conn)
         serve(partial(store.connect, conninfo), settings, database.prepare_pass, stop)
