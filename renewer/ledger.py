@@ -253,9 +253,9 @@ class Draft:
             last_lot=self._last_lot,
         )
         new = tuple(
-            replace(lot, remaining=self.remaining[lot.number])
-            for lot in self.lots.values()
-            if lot.number > held.last_lot
+            Lot(number, lot.source, self.remaining[number], lot.issued_at, lot.expires_at)
+            for number, lot in self.lots.items()
+            if number > held.last_lot
         )
         changed = {
             lot.number: self.remaining[lot.number] for lot in held.lots if self.remaining[lot.number] != lot.remaining

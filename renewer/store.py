@@ -4,17 +4,17 @@ All that renewer asks of PostgreSQL: one function a statement of sql/queries, th
 Connections are autocommit; a transaction is open only inside a visible `with conn.transaction()`.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row, scalar_row
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_loads
 
 from renewer.errors import DatabaseUnreachable, InputError
 from renewer.ledger import CatchUp, Entry, Lot, Member, Posting, Revision, Source, Status
@@ -32,7 +32,7 @@ def connect(conninfo: str) -> Database:
     """Open a connection; DatabaseUnreachable, with the server's own words, when none answers."""
     try:
         # A pooler may hand the next statement to another server process: nothing is prepared.
-        return psycopg.connect(
+        conn = psycopg.connect(
             conninfo,
             autocommit=True,
             row_factory=dict_row,
@@ -44,6 +44,8 @@ def connect(conninfo: str) -> Database:
         raise InputError(f"the database's address cannot be read: {one_line(error)}") from error
     except psycopg.OperationalError as error:
         raise DatabaseUnreachable(f"the database cannot be reached: {one_line(error)}") from error
+    set_json_loads(orjson.loads, conn)
+    return conn
 
 
 def one_line(error: BaseException) -> str:
@@ -188,19 +190,20 @@ def post_batch(conn: Database, planned: Iterable[tuple[Posting | Failed, datetim
     """
     postings = [_posting(item, retry_at) for item, retry_at in planned]
     outcomes: list[dict[str, Any]] = _scalar(
-        conn, "post_batch", {"postings": Jsonb(postings, dumps=_dumps), "run_id": run_id}
+        conn, "post_batch", {"postings": Jsonb(postings, dumps=orjson.dumps), "run_id": run_id}
     )
     return [Refusal(**outcome) for outcome in outcomes]
 
 
 def post_locked(conn: Database, posting: Posting, run_id: int | None) -> str:
     """Write one *posting* inside the caller's transaction and return its outcome."""
-    item = Jsonb(_posting(posting, None), dumps=_dumps)
+    item = Jsonb(_posting(posting, None), dumps=orjson.dumps)
     outcome: str = _scalar(conn, "post_member", {"posting": item, "run_id": run_id})
     return outcome
 
 
 def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any]:
+    """Return *item* as the posting procedure takes it."""
     if isinstance(item, Failed):
         return {
             "member_id": item.member.member_id,
@@ -214,8 +217,8 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
         "version": before.version,
         "retry_at": retry_at,
         "failed_before": before.attempts > 0,
-        "entries": [_entry(entry) for entry in item.entries],
-        "new_lots": [_lot(lot) for lot in item.new_lots],
+        "entries": item.entries,
+        "new_lots": item.new_lots,
         "changed_lots": [{"number": number, "remaining": left} for number, left in item.remainders.items()],
         "after": {
             "balance": after.balance,
@@ -226,22 +229,6 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
             "last_lot": after.last_lot,
         },
     }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in Entry.__slots__}
-
-
-def _lot(lot: Lot) -> dict[str, Any]:
-    return {name: getattr(lot, name) for name in Lot.__slots__}
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, default=_iso, separators=(",", ":"))
-
-
-def _iso(value: date) -> str:
-    return value.isoformat()
 
 
 def lock_member(conn: Database, member_id: str, lock_timeout_s: float) -> None:

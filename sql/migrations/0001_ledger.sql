@@ -86,12 +86,12 @@ CREATE TABLE renewer.ledger_entry (
     CONSTRAINT ledger_entry_balance_not_negative CHECK (balance_after >= 0),
     CONSTRAINT ledger_entry_amount_not_zero CHECK (amount <> 0 OR kind = 'renewal'),
     CONSTRAINT ledger_entry_amount_signed CHECK (
-        kind IN ('rollover', 'adjustment') OR (amount < 0) = (kind IN ('expiry', 'spend'))),
+        CASE WHEN amount < 0
+            THEN kind IN ('expiry', 'spend', 'rollover', 'adjustment')
+            ELSE kind IN ('renewal', 'rollover', 'opening', 'late_renewal', 'purchase', 'bonus', 'refund', 'adjustment')
+        END),
     CONSTRAINT ledger_entry_lot_named CHECK ((amount <> 0) = (lot IS NOT NULL)),
-    CONSTRAINT ledger_entry_cycle_named CHECK ((kind IN ('renewal', 'late_renewal')) = (first_day IS NOT NULL)),
-    CONSTRAINT ledger_entry_kind_known CHECK (
-        kind IN ('opening', 'renewal', 'late_renewal', 'rollover', 'expiry', 'purchase', 'bonus', 'spend', 'refund',
-                 'adjustment'))
+    CONSTRAINT ledger_entry_cycle_named CHECK ((kind IN ('renewal', 'late_renewal')) = (first_day IS NOT NULL))
 );
 
 COMMENT ON COLUMN renewer.ledger_entry.first_day IS 'first day of the cycle a renewal awards';
