@@ -7,7 +7,7 @@ Connections are autocommit; a transaction is open only inside a visible `with co
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -17,7 +17,7 @@ from psycopg.rows import DictRow, dict_row, scalar_row
 from psycopg.types.json import Jsonb, set_json_loads
 
 from renewer.errors import DatabaseUnreachable, InputError
-from renewer.ledger import CatchUp, Entry, Lot, Member, Posting, Revision, Source, Status
+from renewer.ledger import CatchUp, Lot, Member, Posting, Revision, Source, Status
 from renewer.queries import query
 
 Database = Connection[DictRow]

@@ -17,6 +17,10 @@ settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run long suites (bench) in their long form")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The conninfo of a server on which databases may be created."""

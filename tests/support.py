@@ -103,7 +103,7 @@ def command(conninfo: str, *arguments: str, **more: Any) -> subprocess.Completed
         capture_output=True,
         text=True,
         env=env,
-        timeout=120,
+        timeout=more.pop("timeout", 120),
         **more,
     )
 

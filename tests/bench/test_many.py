@@ -1,0 +1,43 @@
+"""Many members, from the file to a verified ledger. Long form, 300,000 of them: `pytest --long tests/bench`."""
+
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.generate import generate
+from tests.support import documents
+
+PEAK_MB = 150
+"""What a process may need at the most, whatever the number of members; 300,000 took 67 MB when this was written."""
+
+
+@pytest.fixture
+def members(request: pytest.FixtureRequest) -> int:
+    return 300_000 if request.config.getoption("--long") else 3_000
+
+
+@pytest.mark.timeout(900)
+def test_many_members_are_renewed_in_one_pass(empty_database: str, tmp_path: Path, members: int) -> None:
+    """One import, one pass that posts every due boundary, a clean ledger, a second pass that posts nothing."""
+    path = tmp_path / "members.csv"
+    with path.open("w") as file:
+        file.writelines(f"{line}\n" for line in generate(members))
+    patience = {"timeout": 800}
+    documents(empty_database, "migrate")
+    documents(empty_database, "plans", "load", "upwork-2016")
+    imported = documents(empty_database, "import", str(path), "--as-of", "2026-03-15", **patience)
+    assert imported["imported"] == members
+    first = documents(empty_database, "run", "--as-of", "2026-04-16", **patience)
+    assert first["failed"] == first["skipped"] == 0
+    assert first["renewed"] == first["due"] > members * 0.95
+    assert documents(empty_database, "run", "--as-of", "2026-04-16", **patience)["due"] == 0
+    assert documents(empty_database, "verify", **patience) == {"ok": True, "violations": []}
+    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert peak_kb < PEAK_MB * 1024
+    print(
+        f"\n{members} members: pass {first['seconds']} s, {first['renewed'] / first['seconds']:.0f} members/s, "
+        f"{peak_kb // 1024} MB at the most",
+        file=sys.stderr,
+    )
