@@ -4,7 +4,7 @@ import typer
 
 from renewer.cli import database
 from renewer.cli.options import Json
-from renewer.cli.output import console, print_json, print_table, table
+from renewer.cli.output import console, print_json, print_table, progress, table
 from renewer.verification import INVARIANTS, Violation, find_violations
 
 SHOWN = 50
@@ -12,7 +12,7 @@ SHOWN = 50
 
 def verify(json: Json = False) -> None:
     """Check the ledger's invariants on live data; exit code 1 and the offending members when one is broken."""
-    with database.connected() as (_, conn):
+    with database.connected() as (_, conn), progress("Verifying", None):
         violations = list(find_violations(conn))
     if json:
         print_json(
