@@ -8,27 +8,11 @@ from datetime import date, timedelta
 from tests.support import HEADER
 
 ZONES = [
-    "UTC",
-    "Europe/Berlin",
-    "Europe/London",
-    "America/New_York",
-    "America/Los_Angeles",
-    "America/Sao_Paulo",
-    "America/Santiago",
-    "America/Havana",
-    "America/St_Johns",
-    "Atlantic/Azores",
-    "Africa/Cairo",
-    "Africa/Lagos",
-    "Asia/Beirut",
-    "Asia/Kolkata",
-    "Asia/Kathmandu",
-    "Asia/Manila",
-    "Asia/Tokyo",
-    "Australia/Sydney",
-    "Pacific/Apia",
-    "Pacific/Auckland",
-]
+    "UTC", "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "America/Sao_Paulo",
+    "America/Santiago", "America/Havana", "America/St_Johns", "Atlantic/Azores", "Africa/Cairo",
+    "Africa/Lagos", "Asia/Beirut", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Manila", "Asia/Tokyo",
+    "Australia/Sydney", "Pacific/Apia", "Pacific/Auckland",
+]  # fmt: skip
 STATUSES = ["active"] * 48 + ["suspended", "under_review"]
 
 
