@@ -163,7 +163,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the ledger; *first_day* names the cycle of a renewal."""
+    """One row of the ledger; *first_day* names the cycle of a renewal: its anchor and *cycle_n* months."""
 
     seq: int
     kind: Kind
@@ -172,6 +172,7 @@ class Entry:
     occurred_at: datetime
     lot: int | None
     first_day: date | None = None
+    anchor_on: date | None = None
     cycle_n: int | None = None
     plan: str | None = None
     reason: Reason | None = None
@@ -237,8 +238,9 @@ class Draft:
             self.remaining[lot] += amount
             assert self.remaining[lot] >= 0, "a lot cannot go below zero"
         seq = self.member.last_seq + len(self.entries) + 1
-        cycle_n, plan = (None, None) if first_day is None else (self.cycle_n, self.member.plan)
-        self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, first_day, cycle_n, plan, reason))
+        held = self.member
+        named = (None, None, None) if first_day is None else (held.anchor_on, self.cycle_n, held.plan)
+        self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, first_day, *named, reason))
 
     def finish(self, due_at: datetime | None) -> Posting:
         """Return all of it as one posting, after which the member is due at *due_at*."""

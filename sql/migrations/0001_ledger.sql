@@ -74,6 +74,7 @@ CREATE TABLE renewer.ledger_entry (
     balance_after integer NOT NULL,
     lot           integer,
     first_day     date,
+    anchor_on     date,
     cycle_n       integer,
     plan          text,
     reason        text,
@@ -94,7 +95,7 @@ CREATE TABLE renewer.ledger_entry (
     CONSTRAINT ledger_entry_cycle_named CHECK ((kind IN ('renewal', 'late_renewal')) = (first_day IS NOT NULL))
 );
 
-COMMENT ON COLUMN renewer.ledger_entry.first_day IS 'first day of the cycle a renewal awards';
+COMMENT ON COLUMN renewer.ledger_entry.first_day IS 'first day of the cycle a renewal awards: anchor_on and cycle_n months';
 COMMENT ON COLUMN renewer.ledger_entry.occurred_at IS 'when it was due by the member''s calendar';
 COMMENT ON COLUMN renewer.ledger_entry.posted_at IS 'when it was written, by the real clock';
 

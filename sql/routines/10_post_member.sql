@@ -35,13 +35,13 @@ BEGIN
         WHERE held.member_id = id AND held.number = changed.number;
     END LOOP;
 
-    INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, cycle_n,
-                                      plan, reason, occurred_at, run_id)
-    SELECT id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.cycle_n,
-           e.plan, e.reason, e.occurred_at, run
+    INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
+                                      cycle_n, plan, reason, occurred_at, run_id)
+    SELECT id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.anchor_on,
+           e.cycle_n, e.plan, e.reason, e.occurred_at, run
     FROM jsonb_to_recordset(posting -> 'entries') AS e
-        (seq bigint, kind text, amount integer, balance_after integer, lot integer, first_day date, cycle_n integer,
-         plan text, reason text, occurred_at timestamptz);
+        (seq bigint, kind text, amount integer, balance_after integer, lot integer, first_day date, anchor_on date,
+         cycle_n integer, plan text, reason text, occurred_at timestamptz);
 
     UPDATE renewer.member AS m
     SET balance = after.balance, cycle_n = after.cycle_n, renews_at = after.renews_at, due_at = after.due_at,
