@@ -238,9 +238,12 @@ class Draft:
             self.remaining[lot] += amount
             assert self.remaining[lot] >= 0, "a lot cannot go below zero"
         seq = self.member.last_seq + len(self.entries) + 1
-        held = self.member
-        named = (None, None, None) if first_day is None else (held.anchor_on, self.cycle_n, held.plan)
-        self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, first_day, *named, reason))
+        anchor_on, cycle_n, plan = None, None, None
+        if first_day is not None:
+            anchor_on, cycle_n, plan = self.member.anchor_on, self.cycle_n, self.member.plan
+        self.entries.append(
+            Entry(seq, kind, amount, self.balance, occurred_at, lot, first_day, anchor_on, cycle_n, plan, reason)
+        )
 
     def finish(self, due_at: datetime | None) -> Posting:
         """Return all of it as one posting, after which the member is due at *due_at*."""

@@ -71,7 +71,8 @@ def ledger(conn: store.Database) -> list[tuple[Any, ...]]:
     """Return all of the ledger that does not depend on when it was written."""
     rows = conn.execute(
         """
-        SELECT member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, cycle_n, plan, reason, occurred_at
+        SELECT member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, cycle_n, plan, reason,
+               occurred_at
         FROM renewer.ledger_entry ORDER BY member_id, seq
         """
     )
