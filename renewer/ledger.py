@@ -5,7 +5,7 @@ Amounts are whole Connects; instants are `datetime` in UTC, days are `date`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -121,13 +121,18 @@ class Plans:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Connects issued together; without *expires_at* they never lapse by themselves."""
+    """
+    Connects issued together; without *expires_at* they never lapse by themselves.
+
+    *cycle_ends_at* is the boundary that ends their cycle: None for bought Connects and those that rolled over.
+    """
 
     number: int
     source: Source
     remaining: int
     issued_at: datetime
     expires_at: datetime | None
+    cycle_ends_at: datetime | None = None
 
     @property
     def cycle_bound(self) -> bool:
@@ -135,14 +140,54 @@ class Lot:
         return self.source in CYCLE_BOUND
 
 
+class Change(StrEnum):
+    """What a request asks for that needs a rule; each value is the function that records it."""
+
+    PLAN = "change_plan"
+    STATUS = "set_status"
+    TIMEZONE = "set_timezone"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call of the marketplace that waits to be applied; *content* holds its arguments by name."""
+
+    reference: str
+    change: Change
+    content: Mapping[str, str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedDay:
+    """
+    What the plan changes of one day are reckoned from, so that changing back and forth earns nothing.
+
+    *allowance* is that of the day's first plan, *elapsed* of *days* the part of its cycle that had gone by, *credited*
+    what the day's changes have brought so far.
+    """
+
+    on: date
+    allowance: int
+    elapsed: int
+    days: int
+    credited: int
+
+    def owes(self, allowance: int) -> int:
+        """Return what a change to a plan of *allowance* still brings: DESIGN, section 7."""
+        return max(allowance - self.allowance + self.allowance * self.elapsed // self.days - self.credited, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """
     A member as the ledger holds them, with the lots that have something left, oldest first.
 
-    *cycle_n* is the cycle the ledger has reached, *renews_at* the next boundary not posted yet, *due_at* when a pass
-    next has something to post (None: nothing will be). *version* changes with every write, *attempts* counts the
-    failed tries since the last success.
+    *cycle_n* is the cycle the ledger has reached (None: enrolled at *renews_at* and not awarded yet), *renews_at* the
+    next boundary not posted yet, *due_at* when a pass next has something to post (None: nothing will be). *version*
+    changes with every write, *attempts* counts the failed tries since the last success. *pending_plan* governs from
+    the next boundary on; *boundary_timezone* is the zone *renews_at* was computed in when it is not *timezone*.
+    *allowance_lot* is the newest allowance lot. *requests* wait to be applied, oldest first.
     """
 
     member_id: str
@@ -151,7 +196,7 @@ class Member:
     timezone: str
     status: Status
     balance: int
-    cycle_n: int
+    cycle_n: int | None
     renews_at: datetime
     due_at: datetime | None
     last_seq: int = 0
@@ -159,6 +204,13 @@ class Member:
     version: int = 1
     attempts: int = 0
     lots: tuple[Lot, ...] = ()
+    first_boundary_on: date | None = None
+    last_boundary_at: datetime | None = None
+    pending_plan: str | None = None
+    boundary_timezone: str | None = None
+    allowance_lot: int | None = None
+    changed: ChangedDay | None = None
+    requests: tuple[Request, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +228,17 @@ class Entry:
     cycle_n: int | None = None
     plan: str | None = None
     reason: Reason | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A request that was applied, the balance it left and the entries it posted, None for none."""
+
+    reference: str
+    balance: int
+    first_seq: int | None
+    last_seq: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +254,7 @@ class Posting:
     entries: tuple[Entry, ...]
     new_lots: tuple[Lot, ...]
     remainders: dict[int, int]
+    applied: tuple[Applied, ...] = ()
 
     @property
     def renewals(self) -> int:
@@ -199,14 +263,30 @@ class Posting:
 
 
 class Draft:
-    """A member's ledger as it will be: what is issued and posted here comes after what is on record."""
+    """
+    A member's ledger as it will be: what is issued and posted here comes after what is on record.
+
+    The attributes named as those of Member are the member's state so far.
+    """
 
     def __init__(self, member: Member) -> None:
         self.member = member
+        self.plan = member.plan
+        self.anchor_on = member.anchor_on
+        self.timezone = member.timezone
+        self.status = member.status
         self.balance = member.balance
         self.cycle_n = member.cycle_n
         self.renews_at = member.renews_at
+        self.first_boundary_on = member.first_boundary_on
+        self.last_boundary_at = member.last_boundary_at
+        self.pending_plan = member.pending_plan
+        self.boundary_timezone = member.boundary_timezone
+        self.allowance_lot = member.allowance_lot
+        self.changed = member.changed
+        self.requests = list(member.requests)
         self.entries: list[Entry] = []
+        self.applied: list[Applied] = []
         self.lots = {lot.number: lot for lot in member.lots}
         self.remaining = {lot.number: lot.remaining for lot in member.lots}
         self._last_lot = member.last_lot
@@ -215,10 +295,16 @@ class Draft:
         """Return the lots that have something left, oldest first; `remaining` says how much."""
         return [lot for lot in self.lots.values() if self.remaining[lot.number]]
 
-    def issue(self, source: Source, issued_at: datetime, expires_at: datetime | None) -> int:
+    def issue(
+        self,
+        source: Source,
+        issued_at: datetime,
+        expires_at: datetime | None,
+        cycle_ends_at: datetime | None = None,
+    ) -> int:
         """Add an empty lot and return its number; the entry that follows fills it."""
         self._last_lot = number = self._last_lot + 1
-        self.lots[number] = Lot(number, source, 0, issued_at, expires_at)
+        self.lots[number] = Lot(number, source, 0, issued_at, expires_at, cycle_ends_at)
         self.remaining[number] = 0
         return number
 
@@ -231,6 +317,7 @@ class Draft:
         *,
         reason: Reason | None = None,
         first_day: date | None = None,
+        reference: str | None = None,
     ) -> None:
         """Add an entry and move its lot and the balance by *amount*; one with *first_day* renews the cycle reached."""
         self.balance += amount
@@ -240,29 +327,45 @@ class Draft:
         seq = self.member.last_seq + len(self.entries) + 1
         anchor_on, cycle_n, plan = None, None, None
         if first_day is not None:
-            anchor_on, cycle_n, plan = self.member.anchor_on, self.cycle_n, self.member.plan
-        self.entries.append(
-            Entry(seq, kind, amount, self.balance, occurred_at, lot, first_day, anchor_on, cycle_n, plan, reason)
-        )
+            anchor_on, cycle_n, plan = self.anchor_on, self.cycle_n, self.plan
+        named = (first_day, anchor_on, cycle_n, plan, reason, reference)
+        self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, *named))
+
+    def apply(self, request: Request, posted: Sequence[Entry]) -> None:
+        """Note that *request* is applied and which entries it *posted*."""
+        self.requests.remove(request)
+        first_seq, last_seq = (posted[0].seq, posted[-1].seq) if posted else (None, None)
+        self.applied.append(Applied(request.reference, self.balance, first_seq, last_seq))
 
     def finish(self, due_at: datetime | None) -> Posting:
         """Return all of it as one posting, after which the member is due at *due_at*."""
         held = self.member
         after = replace(
             held,
+            plan=self.plan,
+            anchor_on=self.anchor_on,
+            timezone=self.timezone,
+            status=self.status,
             balance=self.balance,
             cycle_n=self.cycle_n,
             renews_at=self.renews_at,
             due_at=due_at,
             last_seq=held.last_seq + len(self.entries),
             last_lot=self._last_lot,
+            first_boundary_on=self.first_boundary_on,
+            last_boundary_at=self.last_boundary_at,
+            pending_plan=self.pending_plan,
+            boundary_timezone=self.boundary_timezone,
+            allowance_lot=self.allowance_lot,
+            changed=self.changed,
+            requests=tuple(self.requests),
         )
         new = tuple(
-            Lot(number, lot.source, self.remaining[number], lot.issued_at, lot.expires_at)
+            Lot(number, lot.source, self.remaining[number], lot.issued_at, lot.expires_at, lot.cycle_ends_at)
             for number, lot in self.lots.items()
             if number > held.last_lot
         )
         changed = {
             lot.number: self.remaining[lot.number] for lot in held.lots if self.remaining[lot.number] != lot.remaining
         }
-        return Posting(held, after, tuple(self.entries), new, changed)
+        return Posting(held, after, tuple(self.entries), new, changed, tuple(self.applied))

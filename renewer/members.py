@@ -91,7 +91,7 @@ def _row(line: Line) -> tuple[object, ...]:
         member.status,
         member.balance,
         member.cycle_n,
-        cycle.first_day(member.anchor_on, member.cycle_n + 1),
+        member.first_boundary_on,
         member.renews_at,
         member.due_at,
         expires_at,
@@ -163,16 +163,27 @@ def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: dat
             f"anchor_on {anchor_on} is after {as_of.isoformat(timespec='minutes')}, the time of this import"
         )
     renews_at = cycle.boundary(anchor_on, timezone, n + 1)
-    member = Member(member_id, plan, anchor_on, timezone, status, balance, n, renews_at, None)
-    return _open(member, plans, as_of)
+    first_boundary_on = cycle.first_day(anchor_on, n + 1)
+    member = Member(
+        member_id, plan, anchor_on, timezone, status, balance, n, renews_at, None, first_boundary_on=first_boundary_on
+    )
+    return _open(member, n, plans, as_of)
 
 
-def _open(member: Member, plans: Plans, as_of: datetime) -> Member:
-    """Return *member* with an opening lot that holds the balance, and with the time they are first due."""
-    rules = plans.first_known(member.plan, cycle.first_day(member.anchor_on, member.cycle_n))
+def _open(member: Member, n: int, plans: Plans, as_of: datetime) -> Member:
+    """Return *member*, in their cycle *n*, with the lot that holds the balance and the time they are first due."""
+    rules = plans.first_known(member.plan, cycle.first_day(member.anchor_on, n))
     lots: tuple[Lot, ...] = ()
     if member.balance:
-        lots = (Lot(1, Source.ALLOWANCE, member.balance, as_of, allowance_ends_at(member, member.cycle_n, rules)),)
+        lots = (
+            Lot(
+                1,
+                Source.ALLOWANCE,
+                member.balance,
+                as_of,
+                allowance_ends_at(member.anchor_on, member.timezone, n, rules),
+            ),
+        )
     return replace(member, lots=lots, due_at=due_at(member.status, member.renews_at, lots))
 
 

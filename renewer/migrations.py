@@ -17,6 +17,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList
 
 from renewer import store
+from renewer.cycle import timezones
 from renewer.errors import SchemaError
 from renewer.queries import query, sql_folder
 
@@ -71,6 +72,7 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         backend.run_post_apply(migrations)
+        conn.execute(query("add_timezones"), {"names": sorted(timezones())})
         if roles or conn.execute(query("find_roles")).fetchone():
             grant_roles(conn)
     return [migration.id for migration in pending]

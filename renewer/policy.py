@@ -5,12 +5,15 @@ Source of every rule here: DESIGN, section 3.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from renewer import cycle
 from renewer.ledger import (
     WAITING,
     CatchUp,
+    Change,
+    ChangedDay,
     Draft,
     Kind,
     Lot,
@@ -18,6 +21,7 @@ from renewer.ledger import (
     Plans,
     Posting,
     Reason,
+    Request,
     Revision,
     Source,
     Status,
@@ -28,27 +32,60 @@ def plan_posting(member: Member, plans: Plans, as_of: datetime, catch_up: CatchU
     """
     Plan all that *member* is due up to *as_of*, in the order of its time.
 
-    At one instant a lot lapses before the boundary is posted. PlanError and InputError when a plan or a
-    zone cannot be resolved: the whole member fails, nothing is renewed by guess.
+    At one instant a lot lapses before the boundary is posted, and a request is applied after it. PlanError and
+    InputError when a plan or a zone cannot be resolved: the whole member fails, nothing is renewed by guess.
     """
     draft = Draft(member)
-    while member.status not in WAITING:
+    released_at = None
+    while True:
+        request = _next_request(draft, as_of)
+        until = as_of if request is None else request.at
         lapses_at = _next_lapse(draft.open_lots())
-        if lapses_at is not None and lapses_at <= min(draft.renews_at, as_of):
+        if draft.status in WAITING:
+            if request is None:
+                break
+            if apply_request(draft, plans, request):
+                released_at = request.at
+        elif lapses_at is not None and lapses_at <= min(draft.renews_at, until):
             _post_lapse(draft, lapses_at)
-        elif draft.renews_at <= as_of:
-            _post_boundary(draft, plans, as_of, catch_up)
+        elif draft.renews_at <= until:
+            each = catch_up is CatchUp.EACH or (released_at is not None and draft.renews_at <= released_at)
+            _post_boundary(draft, plans, None if each else _horizon(draft, as_of))
+        elif request is not None:
+            apply_request(draft, plans, request)
         else:
             break
-    return draft.finish(due_at(member.status, draft.renews_at, draft.open_lots()))
+    return draft.finish(due_at(draft.status, draft.renews_at, draft.open_lots(), draft.requests))
 
 
-def due_at(status: Status, renews_at: datetime, open_lots: Sequence[Lot]) -> datetime | None:
+def due_at(
+    status: Status, renews_at: datetime, open_lots: Sequence[Lot], requests: Sequence[Request] = ()
+) -> datetime | None:
     """Return when something is next to be posted for a member; None while nothing will be."""
-    if status in WAITING:
-        return None
-    lapses_at = _next_lapse(open_lots)
-    return renews_at if lapses_at is None else min(lapses_at, renews_at)
+    times = [request.at for request in requests if status is not Status.UNDER_REVIEW or ends_review(request)]
+    if status not in WAITING:
+        lapses_at = _next_lapse(open_lots)
+        times += [renews_at] if lapses_at is None else [renews_at, lapses_at]
+    return min(times, default=None) if status is not Status.CLOSED else None
+
+
+def ends_review(request: Request) -> bool:
+    """Whether *request* is applied while a member is under review: all others wait for the end of it."""
+    return request.change is Change.STATUS
+
+
+def _next_request(draft: Draft, as_of: datetime) -> Request | None:
+    """Return the oldest request that can be applied up to *as_of*."""
+    for request in draft.requests:
+        if request.at <= as_of and (draft.status is not Status.UNDER_REVIEW or ends_review(request)):
+            return request
+    return None
+
+
+def _horizon(draft: Draft, as_of: datetime) -> datetime:
+    """Return up to when the present anchor's boundaries come: a change of plan now begins a new series."""
+    changes = [request.at for request in draft.requests if request.content.get("effective") == "now"]
+    return min([as_of, *changes])
 
 
 def _next_lapse(open_lots: Sequence[Lot]) -> datetime | None:
@@ -62,21 +99,36 @@ def _post_lapse(draft: Draft, at: datetime) -> None:
             draft.post(Kind.EXPIRY, -draft.remaining[lot.number], at, lot.number, reason=Reason.LAPSED)
 
 
-def _post_boundary(draft: Draft, plans: Plans, as_of: datetime, catch_up: CatchUp) -> None:
-    """Move the member to the next cycle: expire or carry what is left, then award."""
-    member, at, n = draft.member, draft.renews_at, draft.cycle_n + 1
-    first_day = cycle.first_day(member.anchor_on, n)
-    rules = plans.in_force(member.plan, first_day)
-    next_at = cycle.boundary(member.anchor_on, member.timezone, n + 1)
+def _post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
+    """
+    Move the member to the next cycle: expire or carry what is left, then award.
 
-    _end_cycle(draft, rules, at)
-    draft.cycle_n, draft.renews_at = n, next_at
-    if member.status is Status.SUSPENDED:
-        draft.post(Kind.RENEWAL, 0, at, None, first_day=first_day, reason=Reason.SUSPENDED)
-    elif catch_up is CatchUp.LATEST and next_at <= as_of:
+    With a *horizon*, only the last boundary up to it is awarded. A member who enrolled has no cycle to end: theirs is
+    the one that contains the time of it.
+    """
+    at = draft.renews_at
+    if draft.cycle_n is None:
+        n = cycle.cycle_number(draft.anchor_on, draft.timezone, at)
+        draft.first_boundary_on = cycle.first_day(draft.anchor_on, n)
+    else:
+        n = draft.cycle_n + 1
+    first_day = cycle.first_day(draft.anchor_on, n)
+    draft.plan, draft.pending_plan = draft.pending_plan or draft.plan, None
+    rules = plans.in_force(draft.plan, first_day)
+    if draft.cycle_n is not None:
+        _end_cycle(draft, rules, at)
+    _begin_cycle(draft, n, at)
+    if horizon is not None and draft.renews_at <= horizon and draft.status is not Status.SUSPENDED:
         draft.post(Kind.RENEWAL, 0, at, None, first_day=first_day, reason=Reason.CAUGHT_UP)
     else:
-        _award(draft, rules, at, first_day)
+        _award(draft, rules, rules.allowance, at, first_day)
+
+
+def _begin_cycle(draft: Draft, n: int, at: datetime) -> None:
+    draft.cycle_n, draft.last_boundary_at = n, at
+    draft.renews_at = cycle.boundary(draft.anchor_on, draft.timezone, n + 1)
+    draft.boundary_timezone = None
+    draft.changed = None
 
 
 def _end_cycle(draft: Draft, rules: Revision, at: datetime) -> None:
@@ -106,17 +158,87 @@ def excess(lots: Sequence[tuple[int, int]], cap: int | None) -> Iterator[tuple[i
             yield number, lost
 
 
-def _award(draft: Draft, rules: Revision, at: datetime, first_day: date) -> None:
-    """Post the allowance of the cycle that begins at *at* into a lot of its own; an allowance of 0 has no lot."""
-    lot = None
-    if rules.allowance:
-        ends_at = allowance_ends_at(draft.member, draft.cycle_n, rules)
-        lot = draft.issue(Source.ALLOWANCE, at, ends_at)
-    draft.post(Kind.RENEWAL, rules.allowance, at, lot, first_day=first_day)
+def _award(draft: Draft, rules: Revision, amount: int, at: datetime, first_day: date) -> None:
+    """Post the renewal of the cycle that begins at *at* into a lot of its own; one of 0 has no lot."""
+    if draft.status is Status.SUSPENDED:
+        draft.post(Kind.RENEWAL, 0, at, None, first_day=first_day, reason=Reason.SUSPENDED)
+        return
+    lot = _issue_allowance(draft, rules, at) if amount else None
+    draft.post(Kind.RENEWAL, amount, at, lot, first_day=first_day)
 
 
-def allowance_ends_at(member: Member, n: int, rules: Revision) -> datetime | None:
-    """Return when the allowance of the member's cycle *n* lapses; None when the plan sets no lifetime."""
+def _issue_allowance(draft: Draft, rules: Revision, at: datetime) -> int:
+    assert draft.cycle_n is not None
+    ends_at = allowance_ends_at(draft.anchor_on, draft.timezone, draft.cycle_n, rules)
+    draft.allowance_lot = draft.issue(Source.ALLOWANCE, at, ends_at, draft.renews_at)
+    return draft.allowance_lot
+
+
+def allowance_ends_at(anchor_on: date, timezone: str, n: int, rules: Revision) -> datetime | None:
+    """Return when an allowance of cycle *n* lapses; None when the plan sets no lifetime."""
     if rules.lifetime_months is None:
         return None
-    return cycle.boundary(member.anchor_on, member.timezone, n + rules.lifetime_months)
+    return cycle.boundary(anchor_on, timezone, n + rules.lifetime_months)
+
+
+def apply_request(draft: Draft, plans: Plans, request: Request) -> bool:
+    """Apply *request* and return whether it ended a review."""
+    posted = len(draft.entries)
+    released = False
+    if request.change is Change.STATUS:
+        released = draft.status is Status.UNDER_REVIEW
+        draft.status = Status(request.content["status"])
+    elif draft.status is Status.CLOSED:
+        pass  # recorded before the end, applied after it: nothing changes any more
+    elif request.change is Change.TIMEZONE:
+        _change_timezone(draft, request.content["timezone"])
+    elif request.content["effective"] == "now":
+        _change_plan_now(draft, plans, request)
+    else:
+        plan = request.content["plan"]
+        draft.pending_plan = None if plan == draft.plan else plan
+    draft.apply(request, draft.entries[posted:])
+    return released
+
+
+def _change_timezone(draft: Draft, timezone: str) -> None:
+    """Move the boundaries after the next one; the next keeps its instant, and so the zone it was computed in."""
+    if draft.cycle_n is not None and draft.boundary_timezone is None:
+        draft.boundary_timezone = draft.timezone
+    draft.timezone = timezone
+    if draft.boundary_timezone == timezone:
+        draft.boundary_timezone = None
+
+
+def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
+    """Begin a new cycle today under the new plan, with a credit for what is left of the old; unused Connects stay."""
+    assert draft.cycle_n is not None
+    effective_at = max(request.at, draft.last_boundary_at or request.at)
+    today = effective_at.astimezone(cycle.zone(draft.timezone)).date()
+    first_day = cycle.first_day(draft.anchor_on, draft.cycle_n)
+    days = (cycle.first_day(draft.anchor_on, draft.cycle_n + 1) - first_day).days
+    elapsed = min(max((today - first_day).days, 0), days)
+    old, new = plans.in_force(draft.plan, first_day), plans.in_force(request.content["plan"], today)
+    assert draft.first_boundary_on is not None
+    renewed_today = first_day == today and first_day >= draft.first_boundary_on
+    day = draft.changed if renewed_today and draft.changed else ChangedDay(today, old.allowance, elapsed, days, 0)
+    credit = day.owes(new.allowance)
+
+    renewed_at = draft.last_boundary_at if renewed_today else None
+    draft.plan, draft.pending_plan, draft.anchor_on = new.code, None, today
+    draft.first_boundary_on = min(draft.first_boundary_on, today)
+    _begin_cycle(draft, 0, renewed_at or effective_at)
+    if draft.status is Status.SUSPENDED:
+        credit = 0
+    if renewed_at is None:
+        _award(draft, new, credit, request.at, today)
+    elif credit:
+        lot = _lot_since(draft, renewed_at) or _issue_allowance(draft, new, request.at)
+        draft.post(Kind.ADJUSTMENT, credit, request.at, lot, reference=request.reference)
+    draft.changed = replace(day, credited=day.credited + credit)
+
+
+def _lot_since(draft: Draft, renewed_at: datetime) -> int | None:
+    """Return the lot of the renewal posted at *renewed_at*; None when it was of 0."""
+    newest = draft.lots.get(draft.allowance_lot or 0)
+    return newest.number if newest and newest.issued_at >= renewed_at else None

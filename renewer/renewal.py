@@ -285,6 +285,8 @@ def _count(counts: Counts, posting: Posting) -> None:
     counts.entries += len(posting.entries)
     if posting.renewals:
         counts.renewed += 1
+    elif posting.applied:
+        counts.applied += 1
     elif any(entry.kind is Kind.EXPIRY for entry in posting.entries):
         counts.expired += 1
     else:

@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RENEWER_", frozen=True)
 
     database_url: str | None = Field(None, description="libpq address of the database: a URL or key=value pairs")
+    listen_url: str | None = Field(None, description="direct address to listen on, when database_url is a pooler's")
     data_dir: Path | None = Field(None, description="folder of the embedded database")
     catch_up: CatchUp = Field(CatchUp.EACH, description="what several missed boundaries are worth: each or latest")
     workers: int = Field(2, ge=1, le=64, description="threads of a pass; each holds two connections")

@@ -7,7 +7,7 @@ Connections are autocommit; a transaction is open only inside a visible `with co
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -17,7 +17,18 @@ from psycopg.rows import DictRow, dict_row, scalar_row
 from psycopg.types.json import Jsonb, set_json_loads
 
 from renewer.errors import DatabaseUnreachable, InputError
-from renewer.ledger import CatchUp, Lot, Member, Posting, Revision, Source, Status
+from renewer.ledger import (
+    CatchUp,
+    Change,
+    ChangedDay,
+    Lot,
+    Member,
+    Posting,
+    Request,
+    Revision,
+    Source,
+    Status,
+)
 from renewer.queries import query
 
 Database = Connection[DictRow]
@@ -132,8 +143,12 @@ def find_members(conn: Database, members: Sequence[str]) -> list[Member]:
 
 def _member(row: DictRow) -> Member:
     lots = tuple(
-        Lot(number, Source(source), remaining, _instant(issued_at), _instant(expires_at) if expires_at else None)
-        for number, source, remaining, issued_at, expires_at in row["lots"] or ()
+        Lot(number, Source(source), remaining, _instant(issued_at), _optional(expires_at), _optional(cycle_ends_at))
+        for number, source, remaining, issued_at, expires_at, cycle_ends_at in row["lots"] or ()
+    )
+    requests = tuple(
+        Request(reference, Change(kind), content, _instant(at))
+        for reference, kind, content, at in row["requests"] or ()
     )
     return Member(
         member_id=row["member_id"],
@@ -150,11 +165,26 @@ def _member(row: DictRow) -> Member:
         version=row["version"],
         attempts=row["attempts"],
         lots=lots,
+        first_boundary_on=row["first_boundary_on"],
+        last_boundary_at=row["last_boundary_at"] and row["last_boundary_at"].astimezone(UTC),
+        pending_plan=row["pending_plan"],
+        boundary_timezone=row["boundary_timezone"],
+        allowance_lot=row["allowance_lot"],
+        changed=_changed_day(row["changed"]),
+        requests=requests,
     )
 
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _optional(text: str | None) -> datetime | None:
+    return None if text is None else _instant(text)
+
+
+def _changed_day(stored: dict[str, Any] | None) -> ChangedDay | None:
+    return None if stored is None else ChangedDay(**stored | {"on": date.fromisoformat(stored["on"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +257,25 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
             "due_at": after.due_at,
             "last_seq": after.last_seq,
             "last_lot": after.last_lot,
+            "last_boundary_at": after.last_boundary_at,
+            "allowance_lot": after.allowance_lot,
         },
+        "profile": _profile(after) if _profile(after) != _profile(before) else None,
+        "applied": item.applied,
+    }
+
+
+def _profile(member: Member) -> dict[str, Any]:
+    """Return what of a member changes seldom: by requests, and by the boundaries at which one takes effect."""
+    return {
+        "plan": member.plan,
+        "anchor_on": member.anchor_on,
+        "timezone": member.timezone,
+        "status": member.status,
+        "first_boundary_on": member.first_boundary_on,
+        "pending_plan": member.pending_plan,
+        "boundary_timezone": member.boundary_timezone,
+        "changed": member.changed,
     }
 
 
@@ -249,6 +297,16 @@ def record_progress(
 ) -> None:
     """Record the *counts* of a pass so far; *finished* ends it."""
     conn.execute(query("record_progress"), {"run_id": run_id, "finished": finished, "stopped": stopped, **counts})
+
+
+def purchase(conn: Database, member_id: str, amount: int, reference: str, at: datetime) -> None:
+    """Add Connects a member bought, as the marketplace would."""
+    conn.execute(query("purchase"), {"member": member_id, "amount": amount, "reference": reference, "at": at})
+
+
+def find_statement(conn: Database, member_id: str, after: int = 0) -> list[DictRow]:
+    """Return a member's statement behind entry *after*: occurred_at, what, amount, balance_after."""
+    return conn.execute(query("find_statement"), {"member": member_id, "after": after}).fetchall()
 
 
 def find_entries(conn: Database, member_id: str) -> Iterator[DictRow]:

@@ -7,6 +7,8 @@ All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
+from itertools import pairwise
+from typing import NamedTuple
 
 from psycopg.rows import DictRow
 
@@ -46,34 +48,57 @@ def find_violations(conn: store.Database) -> Iterator[Violation]:
 
 def _check_calendar(row: DictRow) -> Iterator[Violation]:
     """Compare one member's renewals and next boundary with the calendar."""
-    member_id, anchor_on, n = row["member_id"], row["anchor_on"], row["cycle_n"]
+    member_id, n = row["member_id"], row["cycle_n"]
+    renewals = [Renewed(*named) for named in zip(*(row[name] or () for name in RENEWED), strict=True)]
     try:
-        renews_at = cycle.boundary(anchor_on, row["timezone"], n + 1)
-        expected = _cycle_days(anchor_on, row["first_boundary_on"], n)
+        for detail in _find_gaps(renewals, row):
+            yield Violation(3, member_id, detail)
+        if n is None:
+            return  # enrolled, and not awarded yet: their boundary is the enrolment itself
+        renews_at = cycle.boundary(row["anchor_on"], row["boundary_timezone"] or row["timezone"], n + 1)
     except RenewerError as error:
         yield Violation(4, member_id, str(error))
         return
     if row["renews_at"] != renews_at:
         found = row["renews_at"].astimezone(UTC)
         yield Violation(4, member_id, f"renews_at is {found.isoformat()}, the calendar says {renews_at.isoformat()}")
-    posted = row["renewed_days"] or []
-    if posted != expected:
-        yield from _compare_days(member_id, posted, expected)
 
 
-def _cycle_days(anchor_on: date, first: date, n: int) -> list[date]:
-    """Return the first days from *first* to that of cycle *n*."""
-    days = []
-    while n >= 0 and (day := cycle.first_day(anchor_on, n)) >= first:
-        days.append(day)
-        n -= 1
-    return days[::-1]
+RENEWED = ("renewed_days", "renewed_anchors", "renewed_cycles")
 
 
-def _compare_days(member_id: str, posted: list[date], expected: list[date]) -> Iterator[Violation]:
-    for day in sorted(set(expected) - set(posted)):
-        yield Violation(3, member_id, f"the renewal of {day} is missing")
-    for day in sorted(set(posted) - set(expected)):
-        yield Violation(3, member_id, f"a renewal of {day}, which is no boundary of theirs")
-    if sorted(posted) == expected:
-        yield Violation(3, member_id, "renewals are not in the order of their boundaries")
+class Renewed(NamedTuple):
+    """What a renewal on record says of its cycle."""
+
+    first_day: date
+    anchor_on: date
+    n: int
+
+
+def _find_gaps(renewals: list[Renewed], row: DictRow) -> Iterator[str]:
+    """Yield what is missing or too much between a member's first boundary and the cycle the ledger has reached."""
+    expected = row["first_boundary_on"]
+    for renewal in renewals:
+        if renewal.first_day != cycle.first_day(renewal.anchor_on, renewal.n):
+            yield f"a renewal of {renewal.first_day}, which is no boundary of anchor {renewal.anchor_on}"
+    if renewals and renewals[0].first_day != expected:
+        yield f"the first renewal is of {renewals[0].first_day}, the first boundary {expected}"
+    for before, after in pairwise(renewals):
+        if not _follows(before, after):
+            yield f"after the renewal of {before.first_day} comes that of {after.first_day}"
+    if row["cycle_n"] is None:
+        return
+    reached = cycle.first_day(row["anchor_on"], row["cycle_n"])
+    if renewals and renewals[-1].first_day != reached:
+        yield f"the last renewal is of {renewals[-1].first_day}, the ledger has reached {reached}"
+    if not renewals and reached >= expected:
+        yield f"the renewal of {expected} is missing"
+
+
+def _follows(before: Renewed, after: Renewed) -> bool:
+    """Whether two renewals are neighbours: of one anchor, or a change of plan moved the anchor between them."""
+    if after.anchor_on == before.anchor_on:
+        return after.n == before.n + 1
+    if after.n == 0:
+        return before.first_day < after.first_day <= cycle.first_day(before.anchor_on, before.n + 1)
+    return after.n == 1 and after.anchor_on == before.first_day

@@ -1,4 +1,4 @@
-"""When a pass runs: once at the start, then at every full hour. Never what it writes."""
+"""When a pass runs: at the start, at every full hour, for members who are announced. Never what it writes."""
 
 import threading
 from collections.abc import Callable
@@ -10,9 +10,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from renewer.errors import DatabaseUnreachable, RenewerError
+from renewer.listener import listen
 from renewer.logs import log_pass
 from renewer.renewal import Settings, renew_due
-from renewer.store import Database, one_line
+from renewer.store import Database, find_members, one_line
 
 RETRY = timedelta(minutes=1)
 """How soon a pass is tried again after the database went away."""
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 def serve(
     connect: Callable[[], Database],
+    listen_connect: Callable[[], Database],
     settings: Settings,
     prepare_pass: Callable[[Database], datetime],
     stop: threading.Event,
@@ -29,15 +31,20 @@ def serve(
     """
     Run a pass now and at minute 0 of every hour (UTC) until *stop* is set; the batches in hand are finished.
 
-    *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there should be none.
+    *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there should be none. Members who
+    are announced meanwhile are renewed within a second, beside a pass or between two, over *listen_connect*.
     """
     scheduler = BackgroundScheduler(timezone=UTC)
 
-    def renew() -> None:
+    def renew(announced: list[str] | None = None) -> None:
         try:
             with connect() as conn:
                 as_of = prepare_pass(conn)
-            log_pass(renew_due(connect, as_of=as_of, settings=settings, trigger="schedule", stop=stop))
+                members = None if announced is None else _due_among(conn, announced, as_of)
+            if members != []:
+                log_pass(
+                    renew_due(connect, as_of=as_of, settings=settings, trigger="schedule", members=members, stop=stop)
+                )
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             retry_at = datetime.now(UTC) + RETRY
             log.error("renewal.pass_failed", error=one_line(error), retry_at=retry_at.isoformat())  # noqa: TRY400
@@ -59,7 +66,16 @@ def serve(
         max_instances=1,
     )
     scheduler.start()
+    listener = threading.Thread(target=listen, args=(listen_connect, renew, stop), name="listener")
+    listener.start()
     log.info("worker.started", catch_up=settings.catch_up.value, workers=settings.workers)
     stop.wait()
     scheduler.shutdown(wait=True)
+    listener.join()
     log.info("worker.stopped")
+
+
+def _due_among(conn: Database, announced: list[str], as_of: datetime) -> list[str]:
+    """Return those of the *announced* members who are due: anybody may announce anything."""
+    found = find_members(conn, announced)
+    return [member.member_id for member in found if member.due_at is not None and member.due_at <= as_of]

@@ -25,5 +25,10 @@ GRANT SELECT ON ALL TABLES IN SCHEMA renewer TO renewer_worker, renewer_read;
 GRANT INSERT ON renewer.ledger_entry TO renewer_worker;
 GRANT INSERT, UPDATE ON renewer.member, renewer.lot, renewer.run TO renewer_worker;
 GRANT INSERT, UPDATE, DELETE ON renewer.failure TO renewer_worker;
-GRANT EXECUTE ON FUNCTION renewer.post_member, renewer.record_failure TO renewer_worker;
+GRANT UPDATE ON renewer.request TO renewer_worker;
+GRANT EXECUTE ON FUNCTION renewer.post_member, renewer.post_profile, renewer.post_applied, renewer.record_failure
+    TO renewer_worker;
 GRANT EXECUTE ON PROCEDURE renewer.post_batch TO renewer_worker;
+
+GRANT EXECUTE ON FUNCTION renewer.enroll, renewer.spend, renewer.refund, renewer.purchase, renewer.grant_bonus,
+    renewer.change_plan, renewer.set_status, renewer.set_timezone TO renewer_app;

@@ -19,6 +19,9 @@ HEADER = "member_id,plan,anchor_on,timezone,status,balance"
 ROOT = Path(__file__).parent.parent
 
 
+MIGRATIONS = sorted(path.stem for path in (ROOT / "sql" / "migrations").glob("0*.sql"))
+
+
 def utc(text: str) -> datetime:
     """Return an instant; *text* is ISO 8601 without an offset."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -8,8 +8,7 @@ from functools import partial
 
 from renewer import embedded, members, migrations, plans, renewal, store
 from renewer.cli.output import console, print_table, signed, table
-from renewer.ledger import Draft, Kind, Member, Plans, Source
-from renewer.statement import compile_statement
+from renewer.ledger import Member, Plans
 from renewer.verification import find_violations
 
 PRESET = "upwork-2016"
@@ -136,14 +135,14 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
         as_of = datetime.fromisoformat(text).replace(tzinfo=UTC)
         seen = _member(conn, scene).last_seq
         renewal.renew_due(partial(store.connect, conninfo), as_of=as_of, settings=renewal.Settings(workers=1))
-        posted = [entry for entry in store.find_entries(conn, scene.member_id) if entry["seq"] > seen]
+        posted = store.find_statement(conn, scene.member_id, seen)
         when = f"{as_of:%Y-%m-%d %H:%M}"
         if not posted:
             made.add_row(when, "[dim]nothing[/dim]", "", str(_member(conn, scene).balance))
-        for item in compile_statement(posted):
-            late = as_of - item.occurred_at >= HOUR
-            dated = f" of {item.occurred_at:%d %B}" if late and item.amount > 0 else ""
-            made.add_row(when, item.text + dated, signed(item.amount), str(item.balance_after))
+        for line in posted:
+            late = as_of - line["occurred_at"] >= HOUR
+            dated = f" of {line['occurred_at'].astimezone(UTC):%d %B}" if late and line["amount"] > 0 else ""
+            made.add_row(when, line["what"] + dated, signed(line["amount"]), str(line["balance_after"]))
             when = ""
     out = console()
     out.print(f"[bold]{number}. {scene.title}[/bold]")
@@ -158,9 +157,7 @@ def _bring_in(conn: store.Database, scene: Scene) -> None:
     done = members.import_members(conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None)
     assert done.imported == 1
     if scene.bought:
-        draft = Draft(_member(conn, scene))
-        draft.post(Kind.PURCHASE, scene.bought, at, draft.issue(Source.PURCHASE, at, None))
-        store.post_locked(conn, draft.finish(draft.member.due_at), None)
+        store.purchase(conn, scene.member_id, scene.bought, "demo", at)
 
 
 def _member(conn: store.Database, scene: Scene) -> Member:

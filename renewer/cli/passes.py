@@ -118,6 +118,8 @@ def worker(catch_up: CatchUpOption = None) -> None:
     """
     Run a pass now and at every full hour (UTC), until SIGTERM or SIGINT; the batch in hand is finished.
 
+    Enrolments, changes of plan and released reviews are applied within a second of their call.
+
     A pass that fails because the database is away is logged and tried again a minute later.
     """
     configure_logs()
@@ -125,4 +127,5 @@ def worker(catch_up: CatchUpOption = None) -> None:
     with database.address() as conninfo, stop_on_signal() as stop:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
-        serve(partial(store.connect, conninfo), settings, database.prepare_pass, stop)
+        connect, listen = (partial(store.connect, each) for each in (conninfo, read_settings().listen_url or conninfo))
+        serve(connect, listen, settings, database.prepare_pass, stop)

@@ -8,7 +8,6 @@ from renewer import store
 from renewer.cli import database
 from renewer.cli.options import Json
 from renewer.cli.output import complain, console, instant, print_json, print_table, signed, table
-from renewer.statement import compile_statement
 
 MemberId = Annotated[str, typer.Argument(metavar="MEMBER", help="The member's id.")]
 
@@ -18,6 +17,7 @@ def history(member: MemberId, json: Json = False) -> None:
     with database.connected() as (_, conn):
         found = store.find_members(conn, [member])
         entries = list(store.find_entries(conn, member))
+        lines = store.find_statement(conn, member)
     if not found:
         complain(f"unknown member {member!r}: check the name")
         raise typer.Exit(1)
@@ -26,9 +26,9 @@ def history(member: MemberId, json: Json = False) -> None:
         print_json({"member_id": member, "timezone": held.timezone, "balance": held.balance, "entries": entries})
         return
     made = table("when", "what", "amount", "balance", numbers=("amount", "balance"))
-    for item in compile_statement(entries):
-        when = instant(item.occurred_at, held.timezone)
-        made.add_row(when, item.text, signed(item.amount), str(item.balance_after))
+    for line in lines:
+        when = instant(line["occurred_at"], held.timezone)
+        made.add_row(when, line["what"], signed(line["amount"]), str(line["balance_after"]))
     console().print(
         f"{member}: plan {held.plan}, {held.status}, balance {held.balance}, "
         f"next boundary {instant(held.renews_at, held.timezone)}"

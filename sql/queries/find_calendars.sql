@@ -1,13 +1,16 @@
 -- Find every member's anchor, next boundary and the days they were renewed for.
 --
--- Returns: member_id, anchor_on, timezone, cycle_n, first_boundary_on, renews_at,
---          renewed_days date[] in the order they were posted
+-- Returns: member_id, anchor_on, timezone, boundary_timezone, cycle_n, first_boundary_on, renews_at, and of their
+--          renewals, in the order they were posted, renewed_days, renewed_anchors and renewed_cycles
 -- Locks:   none
 -- Index:   ledger_entry_pkey
-SELECT m.member_id, m.anchor_on, m.timezone, m.cycle_n, m.first_boundary_on, m.renews_at, r.days AS renewed_days
+SELECT m.member_id, m.anchor_on, m.timezone, m.boundary_timezone, m.cycle_n, m.first_boundary_on, m.renews_at,
+       r.renewed_days, r.renewed_anchors, r.renewed_cycles
 FROM renewer.member AS m
 LEFT JOIN (
-    SELECT e.member_id, array_agg(e.first_day ORDER BY e.seq) AS days
+    SELECT e.member_id, array_agg(e.first_day ORDER BY e.seq) AS renewed_days,
+           array_agg(e.anchor_on ORDER BY e.seq) AS renewed_anchors,
+           array_agg(e.cycle_n ORDER BY e.seq) AS renewed_cycles
     FROM renewer.ledger_entry AS e
     WHERE e.kind = 'renewal'
     GROUP BY e.member_id) AS r ON r.member_id = m.member_id

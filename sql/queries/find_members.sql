@@ -3,15 +3,27 @@
 -- Parameters: members text[]
 -- Returns:    as find_due_members
 -- Locks:      none; the posting checks the version
--- Index:      member_pkey; lot_open_idx; failure_pkey
+-- Index:      member_pkey; lot_open_idx; request_waiting_idx; failure_pkey
 SELECT m.member_id, m.plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n, m.renews_at, m.due_at,
-       m.last_seq, m.last_lot, m.version, coalesce(f.attempts, 0) AS attempts, l.lots
+       m.last_seq, m.last_lot, m.version, m.first_boundary_on, m.last_boundary_at, m.pending_plan,
+       m.boundary_timezone, m.allowance_lot, m.changed, coalesce(f.attempts, 0) AS attempts, l.lots, r.requests
 FROM renewer.member AS m
 LEFT JOIN renewer.failure AS f ON f.member_id = m.member_id
 CROSS JOIN LATERAL (
-    SELECT json_agg(json_build_array(o.number, o.source, o.remaining, o.issued_at, o.expires_at)
+    SELECT json_agg(json_build_array(q.reference, q.kind, q.content, q.at) ORDER BY q.at, q.number) AS requests
+    FROM renewer.request AS q
+    WHERE q.member_id = m.member_id AND q.applied_at IS NULL) AS r
+CROSS JOIN LATERAL (
+    SELECT json_agg(json_build_array(o.number, o.source, o.remaining, o.issued_at, o.expires_at, o.cycle_ends_at)
                     ORDER BY o.number) AS lots
-    FROM renewer.lot AS o
-    WHERE o.member_id = m.member_id AND o.remaining > 0) AS l
+    FROM (
+        SELECT i.number, i.source, i.remaining, i.issued_at, i.expires_at, i.cycle_ends_at
+        FROM renewer.lot AS i
+        WHERE i.member_id = m.member_id AND i.remaining > 0
+        UNION ALL
+        SELECT i.number, i.source, i.remaining, i.issued_at, i.expires_at, i.cycle_ends_at
+        FROM renewer.lot AS i
+        WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.number = m.allowance_lot AND i.remaining = 0
+    ) AS o) AS l
 WHERE m.member_id = ANY (%(members)s::text[])
 ORDER BY m.member_id;

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from renewer import store
-from tests.support import HEADER, bring_in, command, documents, load_plans, statement
+from tests.support import HEADER, MIGRATIONS, bring_in, command, documents, load_plans, statement
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_from_an_empty_database_to_renewed_members(empty_database: str, members_csv: Path) -> None:
     """The README's path: migrate, plans, import, run, history, verify."""
-    assert documents(empty_database, "migrate") == {"applied": ["0001_ledger"], "roles": False}
+    assert documents(empty_database, "migrate") == {"applied": MIGRATIONS, "roles": False}
     assert documents(empty_database, "plans", "load", "upwork-2016") == {"loaded": 3, "unchanged": 0}
     assert documents(empty_database, "plans", "load", "upwork-2016") == {"loaded": 0, "unchanged": 3}
     imported = documents(empty_database, "import", str(members_csv), "--as-of", "2016-05-14")

@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.support import ROOT, documents
+from tests.support import MIGRATIONS, ROOT, documents
 
 
 def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) -> None:
@@ -40,5 +40,5 @@ def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) 
         env=os.environ | env, cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert where.stdout.strip() == str(installed / "renewer" / "sql")
-    assert documents(empty_database, "migrate", env=env, cwd=tmp_path)["applied"] == ["0001_ledger"]
+    assert documents(empty_database, "migrate", env=env, cwd=tmp_path)["applied"] == MIGRATIONS
     assert documents(empty_database, "plans", "load", "upwork-2025", env=env, cwd=tmp_path)["loaded"] == 2

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -53,6 +53,44 @@ def test_a_worker_runs_a_pass_at_its_start_and_leaves_when_asked(
     worker.send_signal(number)
     assert wait_for(worker, "worker.stopped")
     assert worker.wait(timeout=30) == 0
+
+
+def test_an_announced_member_is_renewed_at_once(worker: subprocess.Popen[str], conn: store.Database) -> None:
+    """An enrolment and an upgrade do not wait for the hour; nonsense on the channel harms nobody."""
+    wait_for(worker, "listener.started")
+    conn.execute("NOTIFY renewer_due, 'nobody'; NOTIFY renewer_due")
+    conn.execute("SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')")
+    assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
+    conn.execute("SELECT renewer.change_plan('new', 'agency-plus', 'now', 'up')")
+    assert soon(lambda: len(statement(conn, "new")) == 2)
+    assert violations(conn) == []
+    worker.terminate()
+    assert worker.wait(timeout=30) == 0
+
+
+def soon(happened: Callable[[], bool]) -> bool:
+    """Whether something happens long before the next full hour."""
+    patience = time.monotonic() + 20
+    while not happened() and time.monotonic() < patience:
+        time.sleep(0.01)
+    return happened()
+
+
+def test_a_worker_that_cannot_listen_says_so_and_goes_on(database: str, conn: store.Database) -> None:
+    """The pass at its start, and so every hourly one, still does everything."""
+    load_plans(conn)
+    conn.execute("SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')")
+    env = {"RENEWER_DATABASE_URL": database, "RENEWER_LISTEN_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "renewer", "worker"],
+        env=os.environ | env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
+    assert soon(lambda: conn.execute("SELECT 1 FROM renewer.run WHERE finished_at IS NOT NULL").fetchone() is not None)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert err.count("listener.lost") == 1
 
 
 def test_a_worker_survives_a_database_that_goes_away(worker: subprocess.Popen[str], conn: store.Database) -> None:

@@ -7,11 +7,13 @@ import pytest
 
 from renewer import migrations, store
 from renewer.errors import SchemaError
+from renewer.queries import sql_folder
+from tests.support import MIGRATIONS, utc, violations
 
 
 def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> None:
     """The first run applies what is missing, the second nothing; routines are there after both."""
-    assert migrations.migrate(empty_database) == ["0001_ledger"]
+    assert migrations.migrate(empty_database) == MIGRATIONS
     with psycopg.connect(empty_database, autocommit=True) as conn:
         conn.execute("DROP PROCEDURE renewer.post_batch")
     assert migrations.migrate(empty_database) == []
@@ -23,7 +25,7 @@ def test_two_migrations_at_once_are_one(empty_database: str) -> None:
     """One applies, the other waits and finds nothing left to do."""
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(migrations.migrate, [empty_database] * 4))
-    assert sorted(applied) == [[], [], [], ["0001_ledger"]]
+    assert sorted(applied) == [[], [], [], MIGRATIONS]
 
 
 def test_a_lock_row_left_by_a_killed_migration_is_removed(database: str) -> None:
@@ -54,12 +56,39 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
 
 def test_a_schema_that_is_too_old_is_refused(conn: store.Database) -> None:
     """The error names the migration that is missing."""
-    conn.execute("DELETE FROM renewer._yoyo_migration WHERE migration_id = '0001_ledger'")
-    conn.execute("INSERT INTO renewer._yoyo_migration (migration_hash, migration_id) VALUES ('x', '0001_ledger')")
     migrations.check_schema(conn)
-    conn.execute("UPDATE renewer._yoyo_migration SET migration_id = '0000_before'")
-    with pytest.raises(SchemaError, match="newer than this renewer"):
+    conn.execute("DELETE FROM renewer._yoyo_migration WHERE migration_id = '0002_request'")
+    with pytest.raises(
+        SchemaError, match=r"older than this renewer \(0002_request is missing\): run `renewer migrate`"
+    ):
         migrations.check_schema(conn)
+
+
+def test_a_ledger_of_the_schema_before_is_carried_over(empty_database: str) -> None:
+    """Members, lots and entries of the previous schema go on as if it had always been this one."""
+    with store.connect(empty_database) as conn:
+        conn.execute("CREATE SCHEMA renewer")
+        conn.execute((sql_folder() / "migrations" / "0001_ledger.sql").read_text())
+        conn.execute(
+            """
+            INSERT INTO renewer.member (member_id, plan, anchor_on, balance, cycle_n, first_boundary_on, renews_at,
+                                        due_at, last_seq, last_lot)
+            VALUES ('m', 'basic', '2016-04-19', 60, 1, '2016-05-19', '2016-06-19Z', '2016-06-19Z', 3, 2);
+            INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at)
+            VALUES ('m', 1, 'allowance', 0, '2016-05-01Z'), ('m', 2, 'allowance', 60, '2016-05-19Z');
+            INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
+                                              cycle_n, plan, occurred_at)
+            VALUES ('m', 1, 'opening', 2, 2, 1, NULL, NULL, NULL, NULL, '2016-05-01Z'),
+                   ('m', 2, 'expiry', -2, 0, 1, NULL, NULL, NULL, NULL, '2016-05-19Z'),
+                   ('m', 3, 'renewal', 60, 60, 2, '2016-05-19', '2016-04-19', 1, 'basic', '2016-05-19Z');
+            """
+        )
+        conn.execute((sql_folder() / "migrations" / "0002_request.sql").read_text())
+        row = conn.execute("SELECT last_boundary_at, allowance_lot FROM renewer.member").fetchone()
+        assert row == {"last_boundary_at": utc("2016-05-19T00:00"), "allowance_lot": 2}
+        ends = conn.execute("SELECT cycle_ends_at FROM renewer.lot ORDER BY number").fetchall()
+        assert [row["cycle_ends_at"] for row in ends] == [utc("2016-05-19T00:00"), utc("2016-06-19T00:00")]
+        assert violations(conn) == []
 
 
 def test_a_schema_that_is_too_new_is_refused(database: str, conn: store.Database) -> None:

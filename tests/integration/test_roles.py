@@ -55,6 +55,45 @@ def test_others_cannot_post(conn: store.Database, role: str) -> None:
             conn.execute(attempt)
 
 
+CALLS = (
+    "renewer.spend('a', 1, 's')",
+    "renewer.refund('a', 's', 'r')",
+    "renewer.purchase('a', 5, 'p')",
+    "renewer.grant_bonus('a', 5, 'b')",
+    "renewer.change_plan('a', 'plus', 'now', 'c')",
+    "renewer.set_timezone('a', 'Asia/Tokyo', 'z')",
+    "renewer.set_status('a', 'suspended', 'u')",
+    "renewer.enroll('new', 'plus', '2016-05-01', 'UTC', 'active', 'e')",
+)
+
+
+def test_the_application_can_call_the_functions_and_nothing_else(conn: store.Database) -> None:
+    """They write as their owner, with a search path nobody can bend; no table is open to the application."""
+    conn.execute("SET ROLE renewer_app")
+    conn.execute("CREATE TEMPORARY TABLE member (member_id text)")
+    for call in CALLS:
+        assert conn.execute(f"SELECT repeated FROM {call}").fetchone() == {"repeated": False}
+    for table in ("plan", "member", "lot", "request", "ledger_entry", "run", "failure", "timezone", "statement"):
+        for attempt in (f"SELECT FROM renewer.{table}", f"DELETE FROM renewer.{table}"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(attempt)
+    for inner in (
+        "post_movement('a', 'bonus', 5, 1, 'x', now())",
+        "issue_lot('a', 'bonus', now(), NULL, NULL)",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(f"SELECT renewer.{inner}")
+
+
+@pytest.mark.parametrize("role", ["renewer_worker", "renewer_read"])
+def test_only_the_application_moves_connects(conn: store.Database, role: str) -> None:
+    """Who reads or runs the job cannot spend."""
+    conn.execute(f"SET ROLE {role}")
+    for call in CALLS:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(f"SELECT * FROM {call}")
+
+
 def test_roles_keep_their_privileges_through_an_upgrade(database: str, conn: store.Database) -> None:
     """Once the roles exist every migration grants again."""
     conn.execute("REVOKE SELECT ON renewer.plan FROM renewer_read")

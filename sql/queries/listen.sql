@@ -1,0 +1,2 @@
+-- Hear what is announced as due.
+LISTEN renewer_due;

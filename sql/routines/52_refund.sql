@@ -1,0 +1,85 @@
+-- Return Connects of a spend to the lots they were spent from, last spent first; in all never more than was spent.
+--
+-- The part of a lot that has lapsed, or is cycle-bound and its cycle is over, becomes a refund lot of the current cycle.
+-- Errors: RN001, RN003, RN004 more than was spent, RN005, RN006 no such spend
+-- Locks:  the member's row, to the end of the transaction
+CREATE OR REPLACE FUNCTION renewer.refund(
+    member_id text, spend_reference text, reference text, amount integer DEFAULT NULL, at timestamptz DEFAULT now())
+RETURNS TABLE (balance integer, first_seq bigint, last_seq bigint, repeated boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    details  jsonb := jsonb_build_object('spend_reference', refund.spend_reference, 'amount', refund.amount);
+    known    renewer.request;
+    m        renewer.member;
+    judged   timestamptz;
+    spent    bigint;
+    returned bigint;
+    open     bigint;
+    part     integer;
+    used     record;
+    into_lot integer;
+    first    bigint;
+    last     bigint;
+BEGIN
+    IF refund.amount IS NOT NULL THEN
+        PERFORM renewer.check_amount(refund.amount);
+    END IF;
+    known := renewer.receive_request(refund.member_id, refund.reference, 'refund', details, refund.at);
+    IF known.member_id IS NOT NULL THEN
+        RETURN QUERY SELECT known.balance, known.first_seq, known.last_seq, true;
+        RETURN;
+    END IF;
+    SELECT h.* INTO m FROM renewer.member AS h WHERE h.member_id = refund.member_id;
+    judged := greatest(refund.at, m.last_boundary_at);
+
+    SELECT -sum(e.amount) INTO spent
+    FROM renewer.ledger_entry AS e
+    WHERE e.member_id = refund.member_id AND e.kind = 'spend' AND e.reference = refund.spend_reference;
+    IF spent IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('member %L has no spend with reference %s: give the reference of the spend', refund.member_id, coalesce(quote_literal(refund.spend_reference), 'null'));
+    END IF;
+    SELECT coalesce(sum(e.amount), 0) INTO returned
+    FROM renewer.request AS r
+    JOIN renewer.ledger_entry AS e
+        ON e.member_id = r.member_id AND e.seq BETWEEN r.first_seq AND r.last_seq
+    WHERE r.member_id = refund.member_id AND r.kind = 'refund' AND r.content ->> 'spend_reference' = refund.spend_reference;
+    open := coalesce(refund.amount, spent - returned);
+    IF open > spent - returned OR open = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN004', MESSAGE = format('more than was spent: %s of the %s Connects of %L can still be returned', spent - returned, spent, refund.spend_reference);
+    END IF;
+
+    -- What was returned before came off the same list from the same end.
+    FOR used IN
+        SELECT e.lot, -e.amount AS spent, l.expires_at, l.cycle_ends_at
+        FROM renewer.ledger_entry AS e
+        JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
+        WHERE e.member_id = refund.member_id AND e.kind = 'spend' AND e.reference = refund.spend_reference
+        ORDER BY e.seq DESC
+    LOOP
+        EXIT WHEN open = 0;
+        part := least(used.spent - least(returned, used.spent), open);
+        returned := returned - least(returned, used.spent);
+        CONTINUE WHEN part = 0;
+        open := open - part;
+        into_lot := used.lot;
+        IF used.expires_at <= judged OR used.cycle_ends_at <= judged THEN
+            into_lot := renewer.issue_lot(
+                refund.member_id, 'refund', refund.at,
+                (SELECT l.expires_at FROM renewer.lot AS l
+                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot),
+                m.renews_at);
+        END IF;
+        last := renewer.post_movement(refund.member_id, 'refund', part, into_lot, refund.reference, refund.at);
+        first := coalesce(first, last);
+    END LOOP;
+    UPDATE renewer.member AS h
+    SET due_at = least(h.due_at, (SELECT min(l.expires_at) FROM renewer.lot AS l
+                                  WHERE l.member_id = h.member_id AND l.remaining > 0))
+    WHERE h.member_id = refund.member_id AND h.due_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM renewer.failure AS f WHERE f.member_id = h.member_id);
+    RETURN QUERY SELECT k.* FROM renewer.keep_request(
+        refund.member_id, refund.reference, 'refund', details, refund.at, true, first, last) AS k;
+END
+$$;

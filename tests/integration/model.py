@@ -1,0 +1,216 @@
+"""A simple in-memory model of one member: DESIGN, sections 3 and 7, written down a second time and naively."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from renewer import cycle
+
+BOUND = ("allowance", "rollover", "refund")
+
+
+class Refused(Exception):
+    """A call the marketplace must not make; its argument is the SQLSTATE."""
+
+
+@dataclass
+class Held:
+    """A lot."""
+
+    source: str
+    left: int
+    issued: datetime
+    ends: datetime | None
+    cycle_ends: datetime | None
+
+
+@dataclass
+class Model:
+    """One member, *plans* as code to (allowance, cap, lifetime)."""
+
+    plans: dict[str, tuple[int, int | None, int | None]]
+    plan: str
+    anchor: date
+    zone: str
+    status: str
+    enrolled: datetime
+    n: int | None = None
+    renews: datetime = field(init=False)
+    last_boundary: datetime | None = None
+    renewed_day: date | None = None
+    renewal_lot: Held | None = None
+    pending: str | None = None
+    lots: list[Held] = field(default_factory=list)
+    entries: list[tuple[str, int, datetime]] = field(default_factory=list)
+    spends: dict[str, list[tuple[Held, int]]] = field(default_factory=dict)
+    returned: dict[str, int] = field(default_factory=dict)
+    waiting: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
+    day: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.renews = self.enrolled
+
+    @property
+    def balance(self) -> int:
+        return sum(lot.left for lot in self.lots)
+
+    def post(self, kind: str, amount: int, at: datetime, lot: Held | None) -> None:
+        if lot is not None:
+            lot.left += amount
+        self.entries.append((kind, amount, at))
+
+    def issue(self, *of: Any) -> Held:
+        self.lots.append(Held(of[0], 0, *of[1:]))
+        return self.lots[-1]
+
+    def refuse_closed(self) -> None:
+        if self.status == "closed" or any(args.get("status") == "closed" for _, _, args in self.waiting):
+            raise Refused("RN005")
+
+    def judged(self, at: datetime) -> datetime:
+        return max(at, self.last_boundary or at)
+
+    # What moves at once
+
+    def spend(self, amount: int, reference: str, at: datetime) -> None:
+        self.refuse_closed()
+        usable = [lot for lot in self.lots if lot.left and (lot.ends is None or lot.ends > self.judged(at))]
+        if sum(lot.left for lot in usable) < amount:
+            raise Refused("RN002")
+        far = datetime.max.replace(tzinfo=at.tzinfo)
+        usable.sort(key=lambda lot: min(lot.ends or far, self.renews if lot.source in BOUND else far))
+        self.spends[reference] = []
+        for lot in usable:
+            part = min(lot.left, amount)
+            if part:
+                self.post("spend", -part, at, lot)
+                self.spends[reference].append((lot, part))
+                amount -= part
+
+    def refund(self, spend_reference: str, amount: int | None, at: datetime) -> None:
+        self.refuse_closed()
+        parts = [(lot, 1) for lot, part in reversed(self.spends[spend_reference]) for _ in range(part)]
+        done = self.returned.get(spend_reference, 0)
+        amount = len(parts) - done if amount is None else amount
+        if amount == 0 or done + amount > len(parts):
+            raise Refused("RN004")
+        self.returned[spend_reference] = done + amount
+        back: list[tuple[Held, int]] = []
+        for lot, one in parts[done : done + amount]:
+            if back and back[-1][0] is lot:
+                back[-1] = (lot, back[-1][1] + one)
+            else:
+                back.append((lot, one))
+        for lot, part in back:
+            over = lot.cycle_ends is not None and lot.cycle_ends <= self.judged(at)
+            if over or (lot.ends is not None and lot.ends <= self.judged(at)):
+                newest = [each for each in self.lots if each.source == "allowance"][-1:]
+                lot = self.issue("refund", at, newest[0].ends if newest else None, self.renews)  # noqa: PLW2901
+            self.post("refund", part, at, lot)
+
+    def add(self, kind: str, amount: int, ends: datetime | None, at: datetime) -> None:
+        self.refuse_closed()
+        self.post(kind, amount, at, self.issue(kind, at, ends, None))
+
+    def ask(self, function: str, at: datetime, **arguments: Any) -> None:
+        self.refuse_closed()
+        self.waiting.append((at, function, arguments))
+        self.waiting.sort(key=lambda request: request[0])
+
+    # What a pass does
+
+    def run(self, now: datetime) -> None:
+        while True:
+            due = [r for r in self.waiting if r[0] <= now and (self.status != "under_review" or r[1] == "set_status")]
+            until = due[0][0] if due else now
+            ends = [lot.ends for lot in self.lots if lot.left and lot.ends]
+            if self.status in ("active", "suspended") and ends and min(ends) <= min(self.renews, until):
+                for lot in self.lots:
+                    if lot.left and lot.ends == min(ends):
+                        self.post("expiry", -lot.left, min(ends), lot)
+            elif self.status in ("active", "suspended") and self.renews <= until:
+                self.boundary()
+            elif due:
+                self.waiting.remove(due[0])
+                self.apply(*due[0])
+            else:
+                return
+
+    def boundary(self) -> None:
+        at = self.renews
+        first = self.n is None
+        self.n = cycle.cycle_number(self.anchor, self.zone, at) if self.n is None else self.n + 1
+        self.plan, self.pending = self.pending or self.plan, None
+        allowance, cap, lifetime = self.plans[self.plan]
+        if not first:
+            old = [lot for lot in self.lots if lot.left and lot.source in BOUND and lot.issued < at]
+            over = 0 if cap is None else max(0, sum(lot.left for lot in old) - cap)
+            for lot in old:
+                lost = min(lot.left, over)
+                over -= lost
+                if lost:
+                    self.post("expiry", -lost, at, lot)
+            for lot in old:
+                if lot.left and lot.source != "rollover":
+                    left = lot.left
+                    new = self.issue("rollover", at, lot.ends, None)
+                    self.post("rollover", -left, at, lot)
+                    self.post("rollover", left, at, new)
+        self.begin(at)
+        self.award(allowance, lifetime, at, cycle.first_day(self.anchor, self.n))
+
+    def begin(self, at: datetime) -> None:
+        assert self.n is not None
+        self.renews, self.last_boundary, self.day = cycle.boundary(self.anchor, self.zone, self.n + 1), at, None
+        for lot in self.lots:
+            if lot.cycle_ends is not None and (lot.cycle_ends > at or lot.issued >= at):
+                lot.cycle_ends = self.renews
+
+    def award(self, amount: int, lifetime: int | None, at: datetime, day: date) -> None:
+        amount = 0 if self.status == "suspended" else amount
+        self.renewed_day, self.renewal_lot = day, self.allowance(lifetime, at) if amount else None
+        self.post("renewal", amount, at, self.renewal_lot)
+
+    def allowance(self, lifetime: int | None, at: datetime) -> Held:
+        assert self.n is not None
+        ends = cycle.boundary(self.anchor, self.zone, self.n + lifetime) if lifetime else None
+        return self.issue("allowance", at, ends, self.renews)
+
+    def apply(self, at: datetime, function: str, arguments: dict[str, Any]) -> None:
+        if function == "set_status":
+            self.status = arguments["status"]
+        elif self.status == "closed":
+            pass
+        elif function == "set_timezone":
+            self.zone = arguments["timezone"]
+        elif arguments["effective"] == "next_cycle":
+            self.pending = None if arguments["plan"] == self.plan else arguments["plan"]
+        else:
+            self.change_now(at, arguments["plan"])
+
+    def change_now(self, at: datetime, plan: str) -> None:
+        assert self.n is not None
+        since = self.judged(at)
+        today = since.astimezone(cycle.zone(self.zone)).date()
+        begun, ended = cycle.first_day(self.anchor, self.n), cycle.first_day(self.anchor, self.n + 1)
+        same_day = self.renewed_day == today == begun
+        elapsed = min(max((today - begun).days, 0), (ended - begun).days)
+        base, gone, days, credited = (same_day and self.day) or (
+            self.plans[self.plan][0],
+            elapsed,
+            (ended - begun).days,
+            0,
+        )
+        allowance, _, lifetime = self.plans[plan]
+        credit = max(0, allowance - base + base * gone // days - credited)
+        credit = 0 if self.status == "suspended" else credit
+        self.plan, self.pending, self.anchor, self.n = plan, None, today, 0
+        boundary = self.last_boundary if same_day else since
+        assert boundary is not None
+        self.begin(boundary)
+        if not same_day:
+            self.award(credit, lifetime, at, today)
+        elif credit:
+            self.renewal_lot = self.renewal_lot or self.allowance(lifetime, at)
+            self.post("adjustment", credit, at, self.renewal_lot)
+        self.day = (base, gone, days, credited + credit)

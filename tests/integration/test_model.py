@@ -1,0 +1,159 @@
+"""Random sequences of every operation, clock moves and passes, against the model; more of them with --long."""
+
+from datetime import date, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from renewer import store
+from renewer.ledger import Revision
+from tests.integration.model import Model, Refused
+from tests.support import EPOCH, renew, utc, violations
+
+PLANS = {"basic": (60, 0, None), "plus": (70, 140, None), "short": (10, None, 2), "free": (0, 5, 12)}
+ZONES = ("UTC", "America/Havana", "Asia/Tokyo", "Pacific/Apia")
+NAMES = (f"m{number}" for number in count())
+
+amounts = st.integers(1, 90)
+plans = st.sampled_from(sorted(PLANS))
+zones = st.sampled_from(ZONES)
+hours = st.one_of(st.integers(0, 60), st.integers(0, 24 * 70))
+backwards = st.integers(0, 40).map(lambda hours: timedelta(hours=hours))
+
+
+def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
+    """Return the machine that plays on *database*."""
+
+    class Marketplace(RuleBasedStateMachine):
+        now: datetime
+        model: Model
+
+        @initialize(plan=plans, anchor=st.dates(date(2015, 10, 1), date(2016, 2, 29)), zone=zones,
+                    status=st.sampled_from(["active", "active", "suspended", "under_review"]))  # fmt: skip
+        def enroll(self, plan: str, anchor: date, zone: str, status: str) -> None:
+            self.now, self.name, self.references = utc("2016-03-01T05:00"), next(NAMES), count()
+            self.model = Model(PLANS, plan, anchor, zone, status, self.now)
+            self.call("enroll", None, plan=plan, anchor_on=anchor, timezone=zone, status=status)
+
+        def call(self, function: str, at: datetime | None, **arguments: Any) -> str:
+            """Call the function and, with the same arguments, once more: the second time nothing is posted."""
+            reference = f"r{next(self.references)}"
+            known = {"member_id": self.name, "reference": reference, "at": at or self.now} | arguments
+            named = ", ".join(f"{name} => %({name})s" for name in known)
+            first, second = (
+                conn.execute(f"SELECT * FROM renewer.{function}({named})", known).fetchone() for _ in range(2)
+            )
+            assert first is not None
+            assert second == first | {"repeated": True}
+            return reference
+
+        def both(self, model: Any, function: str, at: datetime, **arguments: Any) -> str | None:
+            """Do it in the model and in the database; both do it, or both refuse it for the same reason."""
+            code = None
+            try:
+                model()
+            except Refused as refused:
+                code = str(refused)
+            if code is None:
+                return self.call(function, at, **arguments)
+            with pytest.raises(psycopg.Error) as caught:
+                self.call(function, at, **arguments)
+            assert caught.value.sqlstate == code
+            return None
+
+        @rule(hours=hours)
+        def time_passes(self, hours: int) -> None:
+            self.now += timedelta(hours=hours)
+
+        @rule()
+        def a_pass_runs(self) -> None:
+            renew(database, self.now.isoformat()[:19], members=[self.name], workers=1)
+            self.model.run(self.now)
+
+        @rule(amount=amounts, ago=backwards)
+        def spend(self, amount: int, ago: timedelta) -> None:
+            at, key = self.now - ago, f"s{len(self.model.spends)}"
+            reference = self.both(lambda: self.model.spend(amount, key, at), "spend", at, amount=amount)
+            if reference:
+                self.model.spends[reference] = self.model.spends.pop(key)
+
+        @precondition(lambda self: self.model.spends)
+        @rule(which=st.integers(0, 50), amount=st.none() | st.integers(1, 60), ago=backwards)
+        def refund(self, which: int, amount: int | None, ago: timedelta) -> None:
+            at, spent = self.now - ago, sorted(self.model.spends)[which % len(self.model.spends)]
+            self.both(lambda: self.model.refund(spent, amount, at), "refund", at, spend_reference=spent, amount=amount)
+
+        @rule(amount=amounts, days=st.none() | st.integers(1, 50), bonus=st.booleans())
+        def buy(self, amount: int, days: int | None, bonus: bool) -> None:
+            ends = None if days is None else self.now + timedelta(days=days)
+            kind, function = ("bonus", "grant_bonus") if bonus else ("purchase", "purchase")
+            at = self.now
+            self.both(lambda: self.model.add(kind, amount, ends, at), function, at, amount=amount, expires_at=ends)
+
+        def ask(self, function: str, at: datetime, **arguments: Any) -> None:
+            self.both(lambda: self.model.ask(function, at, **arguments), function, at, **arguments)
+
+        @rule(plan=plans, effective=st.sampled_from(["now", "next_cycle"]))
+        def change_plan(self, plan: str, effective: str) -> None:
+            self.ask("change_plan", self.now, plan=plan, effective=effective)
+
+        @rule(status=st.sampled_from(["active", "active", "active", "suspended", "under_review", "closed"]))
+        def set_status(self, status: str) -> None:
+            self.ask("set_status", self.now, status=status)
+
+        @rule(zone=zones)
+        def set_timezone(self, zone: str) -> None:
+            self.ask("set_timezone", self.now, timezone=zone)
+
+        @invariant()
+        def the_ledger_is_the_models(self) -> None:
+            if not hasattr(self, "model"):
+                return
+            member = conn.execute("SELECT * FROM renewer.member WHERE member_id = %s", [self.name]).fetchone()
+            assert member is not None
+            model = self.model
+            assert (member["balance"], member["status"], member["plan"]) == (model.balance, model.status, model.plan)
+            assert (member["renews_at"], member["timezone"]) == (model.renews, model.zone)
+            lots = conn.execute(
+                "SELECT source, remaining, issued_at, expires_at, cycle_ends_at FROM renewer.lot "
+                "WHERE member_id = %s ORDER BY number",
+                [self.name],
+            )
+            expected = [(lot.source, lot.left, lot.issued, lot.ends, lot.cycle_ends) for lot in model.lots]
+            assert [tuple(row.values()) for row in lots] == expected
+            entries = conn.execute(
+                "SELECT kind, amount, occurred_at FROM renewer.ledger_entry WHERE member_id = %s ORDER BY seq",
+                [self.name],
+            )
+            assert [tuple(row.values()) for row in entries] == model.entries
+
+    return Marketplace
+
+
+@pytest.mark.timeout(1200)
+def test_every_sequence_leaves_the_ledger_of_the_model(
+    database: str, conn: store.Database, request: pytest.FixtureRequest
+) -> None:
+    """Balances, lots and entries agree after every step; in the end `verify` is clean for all that was played."""
+    for code, (allowance, cap, lifetime) in PLANS.items():
+        store.add_plan(conn, Revision(code, EPOCH, allowance, cap, lifetime))
+    examples, steps = (600, 60) if request.config.getoption("--long") else (40, 30)
+    run_state_machine_as_test(
+        machine(database, conn),
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+    assert violations(conn) == []
