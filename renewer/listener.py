@@ -19,27 +19,30 @@ PAUSE_S = 5.0
 log = structlog.get_logger()
 
 
-def listen(connect: Callable[[], Database], renew: Callable[[list[str]], None], stop: threading.Event) -> None:
+def listen(connect: Callable[[], Database], renew: Callable[[list[str] | None], None], stop: threading.Event) -> None:
     """
     Call *renew* with the members that were announced, until *stop* is set.
 
-    A connection that hears nothing, as through a pooler, is given up with one warning, and one that is lost is made
-    again: the hourly pass does everything meanwhile.
+    A connection that hears nothing, as through a pooler, is given up with one warning: the hourly pass does everything.
+    One that is lost is made again, and then *renew* is called with None: anybody may have been announced meanwhile.
     """
     lost = False
     while not stop.is_set():
         try:
             with connect() as conn:
                 conn.execute(query("listen"))
-                if not _hears_itself(conn):
+                heard = _prove_hearing(conn, connect)
+                if heard is None:
                     log.warning("listener.deaf", way_out="set RENEWER_LISTEN_URL to an address that is no pooler's")
                     return
                 log.info("listener.started")
+                if lost:
+                    renew(None)
                 lost = False
                 while not stop.is_set():
-                    announced = {notify.payload for notify in conn.notifies(timeout=WAIT_S, stop_after=1)}
-                    if announced:
-                        renew(sorted(announced))
+                    if heard:
+                        renew(sorted(heard))
+                    heard = {notify.payload for notify in conn.notifies(timeout=WAIT_S, stop_after=1)}
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             if not lost:
                 log.warning("listener.lost", error=one_line(error), retry_s=PAUSE_S)
@@ -47,8 +50,19 @@ def listen(connect: Callable[[], Database], renew: Callable[[list[str]], None], 
             stop.wait(PAUSE_S)
 
 
-def _hears_itself(conn: Database) -> bool:
-    """Whether a notification sent on *conn* comes back: a pooler accepts LISTEN and delivers nothing."""
+def _prove_hearing(conn: Database, connect: Callable[[], Database]) -> set[str] | None:
+    """
+    Return what else *conn* heard before a notification from another connection; None when that never came.
+
+    A pooler accepts LISTEN and delivers nothing. Announced on *conn* itself it would come back even through one, with
+    the answer to the announcement.
+    """
     token = f"listener {uuid.uuid4()}"
-    conn.execute(query("announce"), {"payload": token})
-    return any(notify.payload == token for notify in conn.notifies(timeout=PROOF_S, stop_after=1))
+    with connect() as other:
+        other.execute(query("announce"), {"payload": token})
+    heard = set()
+    for notify in conn.notifies(timeout=PROOF_S):
+        if notify.payload == token:
+            return heard
+        heard.add(notify.payload)
+    return None
