@@ -60,7 +60,7 @@ def _prove_hearing(conn: Database, connect: Callable[[], Database]) -> set[str] 
     token = f"listener {uuid.uuid4()}"
     with connect() as other:
         other.execute(query("announce"), {"payload": token})
-    heard = set()
+    heard: set[str] = set()
     for notify in conn.notifies(timeout=PROOF_S):
         if notify.payload == token:
             return heard
