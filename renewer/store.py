@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -232,6 +233,21 @@ def post_locked(conn: Database, posting: Posting, run_id: int | None) -> str:
     return outcome
 
 
+SELDOM = (
+    "plan",
+    "anchor_on",
+    "timezone",
+    "status",
+    "first_boundary_on",
+    "pending_plan",
+    "boundary_timezone",
+    "changed",
+)
+"""What of a member changes seldom: by requests, and by the boundaries at which one takes effect."""
+
+PROFILE = attrgetter(*SELDOM)
+
+
 def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any]:
     """Return *item* as the posting procedure takes it."""
     if isinstance(item, Failed):
@@ -260,22 +276,8 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
             "last_boundary_at": after.last_boundary_at,
             "allowance_lot": after.allowance_lot,
         },
-        "profile": _profile(after) if _profile(after) != _profile(before) else None,
+        "profile": None if PROFILE(after) == PROFILE(before) else dict(zip(SELDOM, PROFILE(after), strict=True)),
         "applied": item.applied,
-    }
-
-
-def _profile(member: Member) -> dict[str, Any]:
-    """Return what of a member changes seldom: by requests, and by the boundaries at which one takes effect."""
-    return {
-        "plan": member.plan,
-        "anchor_on": member.anchor_on,
-        "timezone": member.timezone,
-        "status": member.status,
-        "first_boundary_on": member.first_boundary_on,
-        "pending_plan": member.pending_plan,
-        "boundary_timezone": member.boundary_timezone,
-        "changed": member.changed,
     }
 
 

@@ -33,8 +33,6 @@ COMMENT ON COLUMN renewer.request.applied_at IS 'null: the next pass applies it'
 CREATE INDEX request_waiting_idx ON renewer.request (member_id, at, number) WHERE applied_at IS NULL;
 CREATE INDEX request_refund_idx ON renewer.request (member_id, (content ->> 'spend_reference')) WHERE kind = 'refund';
 
-CREATE INDEX ledger_entry_spend_idx ON renewer.ledger_entry (member_id, reference, seq) WHERE kind = 'spend';
-
 ALTER TABLE renewer.member
     ALTER COLUMN cycle_n DROP NOT NULL,
     ALTER COLUMN first_boundary_on DROP NOT NULL,

@@ -14,7 +14,7 @@ LEFT JOIN renewer.failure AS f ON f.member_id = m.member_id
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_array(q.reference, q.kind, q.content, q.at) ORDER BY q.at, q.number) AS requests
     FROM renewer.request AS q
-    WHERE q.member_id = m.member_id AND q.applied_at IS NULL) AS r
+    WHERE m.last_request > 0 AND q.member_id = m.member_id AND q.applied_at IS NULL) AS r
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_array(o.number, o.source, o.remaining, o.issued_at, o.expires_at, o.cycle_ends_at)
                     ORDER BY o.number) AS lots

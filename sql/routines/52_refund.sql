@@ -14,6 +14,7 @@ DECLARE
     known    renewer.request;
     m        renewer.member;
     judged   timestamptz;
+    spending renewer.request;
     spent    bigint;
     returned bigint;
     open     bigint;
@@ -34,12 +35,13 @@ BEGIN
     SELECT h.* INTO m FROM renewer.member AS h WHERE h.member_id = refund.member_id;
     judged := greatest(refund.at, m.last_boundary_at);
 
-    SELECT -sum(e.amount) INTO spent
-    FROM renewer.ledger_entry AS e
-    WHERE e.member_id = refund.member_id AND e.kind = 'spend' AND e.reference = refund.spend_reference;
-    IF spent IS NULL THEN
+    SELECT r.* INTO spending
+    FROM renewer.request AS r
+    WHERE r.member_id = refund.member_id AND r.reference = refund.spend_reference AND r.kind = 'spend';
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('member %L has no spend with reference %s: give the reference of the spend', refund.member_id, coalesce(quote_literal(refund.spend_reference), 'null'));
     END IF;
+    spent := (spending.content ->> 'amount')::bigint;
     SELECT coalesce(sum(e.amount), 0) INTO returned
     FROM renewer.request AS r
     JOIN renewer.ledger_entry AS e
@@ -55,7 +57,7 @@ BEGIN
         SELECT e.lot, -e.amount AS spent, l.expires_at, l.cycle_ends_at
         FROM renewer.ledger_entry AS e
         JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
-        WHERE e.member_id = refund.member_id AND e.kind = 'spend' AND e.reference = refund.spend_reference
+        WHERE e.member_id = refund.member_id AND e.seq BETWEEN spending.first_seq AND spending.last_seq
         ORDER BY e.seq DESC
     LOOP
         EXIT WHEN open = 0;
