@@ -1,6 +1,8 @@
 """The application: its commands, and the edge at which errors become one line and an exit code."""
 
+import io
 import os
+import signal
 import sys
 from importlib.metadata import version
 from typing import Annotated, NoReturn
@@ -51,6 +53,10 @@ app.command()(audit.verify)
 
 def main() -> NoReturn:
     """Run the command line; what an operator can act on becomes one line on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a dash that a terminal cannot show is no reason to fail
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and leave what is open in order
     try:
         app()
     except RenewerError as error:

@@ -42,6 +42,8 @@ CREATE TABLE renewer.member (
     CONSTRAINT member_status_known CHECK (status IN ('active', 'under_review', 'suspended', 'closed')),
     CONSTRAINT member_balance_not_negative CHECK (balance >= 0),
     CONSTRAINT member_cycle_not_negative CHECK (cycle_n >= 0),
+    -- Within what a client's calendar can hold: a date it cannot read would stop a pass for everybody.
+    CONSTRAINT member_in_calendar CHECK (anchor_on >= '1900-01-01' AND renews_at < '9999-01-01'),
     CONSTRAINT member_waiting_is_not_due CHECK (due_at IS NULL OR status IN ('active', 'suspended'))
 );
 
@@ -61,7 +63,8 @@ CREATE TABLE renewer.lot (
     expires_at timestamptz,
     CONSTRAINT lot_pkey PRIMARY KEY (member_id, number),
     CONSTRAINT lot_source_known CHECK (source IN ('allowance', 'rollover', 'refund', 'purchase', 'bonus')),
-    CONSTRAINT lot_remaining_not_negative CHECK (remaining >= 0)
+    CONSTRAINT lot_remaining_not_negative CHECK (remaining >= 0),
+    CONSTRAINT lot_in_calendar CHECK (issued_at >= '1900-01-01' AND expires_at < '9999-01-01')
 );
 
 CREATE INDEX lot_open_idx ON renewer.lot (member_id, number) WHERE remaining > 0;

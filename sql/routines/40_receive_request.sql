@@ -15,20 +15,27 @@ DECLARE
     current text;
 BEGIN
     IF ref IS NULL OR length(ref) NOT BETWEEN 1 AND 200 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = 'reference must have 1 to 200 characters: name each call so that it can be repeated safely';
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE =
+            'reference must have 1 to 200 characters: name each call so that it can be repeated safely';
     END IF;
-    IF happened_at IS NULL OR happened_at > clock_timestamp() OR NOT isfinite(happened_at) THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('at %s is in the future or unknown: leave it out, or give the time it happened', coalesce(happened_at::text, 'null'));
+    IF happened_at IS NULL OR happened_at > clock_timestamp() OR happened_at < '1900-01-01' THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
+            coalesce(happened_at::text, 'null'));
     END IF;
     SELECT m.status INTO current FROM renewer.member AS m WHERE m.member_id = id FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN001', MESSAGE = format('unknown member %s: enroll or import them first', coalesce(quote_literal(id), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN001', MESSAGE = format(
+            'unknown member %s: enroll or import them first',
+            coalesce(quote_literal(id), 'null'));
     END IF;
 
     SELECT r.* INTO known FROM renewer.request AS r WHERE r.member_id = id AND r.reference = ref;
     IF FOUND THEN
         IF known.kind <> what OR known.content <> details THEN
-            RAISE EXCEPTION USING ERRCODE = 'RN003', MESSAGE = format('reference %L of member %L was used for another call (%s %s): use a new one', ref, id, known.kind, known.content);
+            RAISE EXCEPTION USING ERRCODE = 'RN003', MESSAGE = format(
+                'reference %L of member %L was used for another call (%s %s): use a new one',
+                ref, id, known.kind, known.content);
         END IF;
         RETURN known;
     END IF;
@@ -36,7 +43,9 @@ BEGIN
     IF current = 'closed' OR EXISTS (
         SELECT FROM renewer.request AS r
         WHERE r.member_id = id AND r.applied_at IS NULL AND r.kind = 'set_status' AND r.content ->> 'status' = 'closed') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN005', MESSAGE = format('member %L is closed: nothing can be done for them any more', id);
+        RAISE EXCEPTION USING ERRCODE = 'RN005', MESSAGE = format(
+            'member %L is closed: nothing can be done for them any more',
+            id);
     END IF;
     RETURN NULL;
 END

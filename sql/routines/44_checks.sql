@@ -5,7 +5,9 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM renewer.plan AS p WHERE p.code = named) OR named IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('unknown plan %s: load it with renewer plans load', coalesce(quote_literal(named), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'unknown plan %s: load it with renewer plans load',
+            coalesce(quote_literal(named), 'null'));
     END IF;
 END
 $$;
@@ -16,7 +18,9 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM renewer.timezone AS z WHERE z.name = named) OR named IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('unknown time zone %s: use an IANA name such as Europe/Berlin or UTC', coalesce(quote_literal(named), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'unknown time zone %s: use an IANA name such as Europe/Berlin or UTC',
+            coalesce(quote_literal(named), 'null'));
     END IF;
 END
 $$;
@@ -27,7 +31,9 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF given IS NULL OR given <= 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('amount %s is not positive: give 1 or more', coalesce(given::text, 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'amount %s is not positive: give 1 or more',
+            coalesce(given::text, 'null'));
     END IF;
 END
 $$;

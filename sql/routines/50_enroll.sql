@@ -19,12 +19,16 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = 'member_id must have 1 to 64 characters';
     END IF;
     IF enroll.status IS NULL OR enroll.status NOT IN ('active', 'under_review', 'suspended') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('status %s is none to enrol with: use active, under_review or suspended', coalesce(quote_literal(enroll.status), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'status %s is none to enrol with: use active, under_review or suspended',
+            coalesce(quote_literal(enroll.status), 'null'));
     END IF;
     PERFORM renewer.check_plan(enroll.plan), renewer.check_timezone(enroll.timezone);
     IF enroll.at IS NULL OR enroll.anchor_on IS NULL OR enroll.anchor_on < '1900-01-01'
         OR enroll.anchor_on > (enroll.at AT TIME ZONE enroll.timezone)::date THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('anchor_on %s is after at, or no day of our time: give the local day the membership started', coalesce(enroll.anchor_on::text, 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'anchor_on %s is after at, or no day of our time: give the local day the membership started',
+            coalesce(enroll.anchor_on::text, 'null'));
     END IF;
 
     INSERT INTO renewer.member AS m (member_id, plan, anchor_on, timezone, status, renews_at, cycle_n, first_boundary_on)
@@ -38,7 +42,9 @@ BEGIN
         RETURN;
     END IF;
     IF added IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('member %L exists already: they are enrolled or imported once', enroll.member_id);
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'member %L exists already: they are enrolled or imported once',
+            enroll.member_id);
     END IF;
     UPDATE renewer.member AS m SET due_at = enroll.at
     WHERE m.member_id = enroll.member_id AND enroll.status <> 'under_review';

@@ -43,7 +43,9 @@ BEGIN
         first := coalesce(first, last);
     END LOOP;
     IF open > 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN002', MESSAGE = format('not enough Connects: member %L has %s to spend, %s were asked for', spend.member_id, spend.amount - open, spend.amount);
+        RAISE EXCEPTION USING ERRCODE = 'RN002', MESSAGE = format(
+            'not enough Connects: member %L has %s to spend, %s were asked for',
+            spend.member_id, spend.amount - open, spend.amount);
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.keep_request(
         spend.member_id, spend.reference, 'spend', details, spend.at, true, first, last) AS k;

@@ -39,7 +39,9 @@ BEGIN
     FROM renewer.request AS r
     WHERE r.member_id = refund.member_id AND r.reference = refund.spend_reference AND r.kind = 'spend';
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('member %L has no spend with reference %s: give the reference of the spend', refund.member_id, coalesce(quote_literal(refund.spend_reference), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'member %L has no spend with reference %s: give the reference of the spend',
+            refund.member_id, coalesce(quote_literal(refund.spend_reference), 'null'));
     END IF;
     spent := (spending.content ->> 'amount')::bigint;
     SELECT coalesce(sum(e.amount), 0) INTO returned
@@ -49,7 +51,9 @@ BEGIN
     WHERE r.member_id = refund.member_id AND r.kind = 'refund' AND r.content ->> 'spend_reference' = refund.spend_reference;
     open := coalesce(refund.amount, spent - returned);
     IF open > spent - returned OR open = 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN004', MESSAGE = format('more than was spent: %s of the %s Connects of %L can still be returned', spent - returned, spent, refund.spend_reference);
+        RAISE EXCEPTION USING ERRCODE = 'RN004', MESSAGE = format(
+            'more than was spent: %s of the %s Connects of %L can still be returned',
+            spent - returned, spent, refund.spend_reference);
     END IF;
 
     -- What was returned before came off the same list from the same end.

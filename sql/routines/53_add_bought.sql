@@ -15,8 +15,9 @@ DECLARE
     seq     bigint;
 BEGIN
     PERFORM renewer.check_amount(added);
-    IF ends_at <= happened_at OR NOT isfinite(ends_at) THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('expires_at %s is not after at: leave it out, or give a later time', ends_at);
+    IF ends_at <= happened_at OR ends_at >= '9000-01-01' THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'expires_at %s is not after at, or too far away: leave it out for never, or give a later time', ends_at);
     END IF;
     known := renewer.receive_request(id, ref, what, details, happened_at);
     IF known.member_id IS NOT NULL THEN

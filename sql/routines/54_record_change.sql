@@ -31,7 +31,9 @@ AS $$
 BEGIN
     PERFORM renewer.check_plan(change_plan.plan);
     IF change_plan.effective IS NULL OR change_plan.effective NOT IN ('now', 'next_cycle') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('effective %s is unknown: use now or next_cycle', coalesce(quote_literal(change_plan.effective), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'effective %s is unknown: use now or next_cycle',
+            coalesce(quote_literal(change_plan.effective), 'null'));
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.record_change(
         'change_plan', change_plan.member_id,
@@ -49,7 +51,9 @@ AS $$
 #variable_conflict use_column
 BEGIN
     IF set_status.status IS NULL OR set_status.status NOT IN ('active', 'under_review', 'suspended', 'closed') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format('status %s is unknown: use active, under_review, suspended or closed', coalesce(quote_literal(set_status.status), 'null'));
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'status %s is unknown: use active, under_review, suspended or closed',
+            coalesce(quote_literal(set_status.status), 'null'));
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.record_change(
         'set_status', set_status.member_id, jsonb_build_object('status', set_status.status),

@@ -238,6 +238,16 @@ def test_a_reader_that_leaves_early_is_no_error(database: str) -> None:
     assert done.stderr == ""
 
 
+def test_an_output_that_knows_no_dashes_is_no_error(database: str, conn: store.Database) -> None:
+    """What it cannot show is replaced."""
+    load_plans(conn)
+    bring_in(conn, ["é,plus,2016-04-19,,,200"], "2016-05-01")
+    command(database, "run", "--as-of", "2016-05-20")
+    done = command(database, "history", "é", env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "Monthly Connects renewal" in done.stdout
+
+
 def test_the_time_zone_of_the_host_changes_nothing(database: str, conn: store.Database) -> None:
     """Boundaries are the member's, whatever TZ says."""
     load_plans(conn)
