@@ -187,7 +187,8 @@ class Member:
     next boundary not posted yet, *due_at* when a pass next has something to post (None: nothing will be). *version*
     changes with every write, *attempts* counts the failed tries since the last success. *pending_plan* governs from
     the next boundary on; *boundary_timezone* is the zone *renews_at* was computed in when it is not *timezone*.
-    *allowance_lot* is the newest allowance lot. *requests* wait to be applied, oldest first.
+    *allowance_lot* is the newest allowance lot. *requests* wait to be applied, oldest first; *called* says whether
+    the marketplace ever called for them.
     """
 
     member_id: str
@@ -211,6 +212,7 @@ class Member:
     allowance_lot: int | None = None
     changed: ChangedDay | None = None
     requests: tuple[Request, ...] = ()
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A cycle that begins *at* a boundary or a change of plan, and ends at *renews_at*."""
+
+    at: datetime
+    renews_at: datetime
+
+    def end(self, lot: Lot) -> Lot:
+        """Return *lot* with the end of this cycle when it is bound to it: not ended before, or issued since."""
+        if lot.cycle_ends_at is None or (lot.cycle_ends_at <= self.at and lot.issued_at < self.at):
+            return lot
+        return replace(lot, cycle_ends_at=self.renews_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """A request that was applied, the balance it left and the entries it posted, None for none."""
 
@@ -246,7 +262,8 @@ class Posting:
     """
     What one transaction writes for one member: entries, new lots, what is left in old ones, and the next state.
 
-    *remainders* maps the number of each lot on record that changes to what remains in it.
+    *remainders* maps the number of each lot on record that changes to what remains in it. *cycles* have begun, in
+    order, and end the lots on record that are bound to them.
     """
 
     before: Member
@@ -255,6 +272,7 @@ class Posting:
     new_lots: tuple[Lot, ...]
     remainders: dict[int, int]
     applied: tuple[Applied, ...] = ()
+    cycles: tuple[Begun, ...] = ()
 
     @property
     def renewals(self) -> int:
@@ -285,6 +303,7 @@ class Draft:
         self.allowance_lot = member.allowance_lot
         self.changed = member.changed
         self.requests = list(member.requests)
+        self.cycles: list[Begun] = []
         self.entries: list[Entry] = []
         self.applied: list[Applied] = []
         self.lots = {lot.number: lot for lot in member.lots}
@@ -331,6 +350,13 @@ class Draft:
         named = (first_day, anchor_on, cycle_n, plan, reason, reference)
         self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, *named))
 
+    def begin_cycle(self, at: datetime, renews_at: datetime) -> None:
+        """Note that a cycle begins at *at* and ends at *renews_at*, and give its lots that end."""
+        self.last_boundary_at, self.renews_at = at, renews_at
+        begun = Begun(at, renews_at)
+        self.cycles.append(begun)
+        self.lots = {number: begun.end(lot) for number, lot in self.lots.items()}
+
     def apply(self, request: Request, posted: Sequence[Entry]) -> None:
         """Note that *request* is applied and which entries it *posted*."""
         self.requests.remove(request)
@@ -368,4 +394,4 @@ class Draft:
         changed = {
             lot.number: self.remaining[lot.number] for lot in held.lots if self.remaining[lot.number] != lot.remaining
         }
-        return Posting(held, after, tuple(self.entries), new, changed, tuple(self.applied))
+        return Posting(held, after, tuple(self.entries), new, changed, tuple(self.applied), tuple(self.cycles))

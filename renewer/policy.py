@@ -125,10 +125,9 @@ def _post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None
 
 
 def _begin_cycle(draft: Draft, n: int, at: datetime) -> None:
-    draft.cycle_n, draft.last_boundary_at = n, at
-    draft.renews_at = cycle.boundary(draft.anchor_on, draft.timezone, n + 1)
-    draft.boundary_timezone = None
-    draft.changed = None
+    """Move to cycle *n*, begun at *at*: it ends for every cycle-bound lot that did not end with the one before."""
+    draft.cycle_n, draft.boundary_timezone, draft.changed = n, None, None
+    draft.begin_cycle(at, cycle.boundary(draft.anchor_on, draft.timezone, n + 1))
 
 
 def _end_cycle(draft: Draft, rules: Revision, at: datetime) -> None:
@@ -214,10 +213,11 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     """Begin a new cycle today under the new plan, with a credit for what is left of the old; unused Connects stay."""
     assert draft.cycle_n is not None
     effective_at = max(request.at, draft.last_boundary_at or request.at)
-    today = effective_at.astimezone(cycle.zone(draft.timezone)).date()
     first_day = cycle.first_day(draft.anchor_on, draft.cycle_n)
+    # A zone further west may still have yesterday: a cycle never begins before the one that was reached.
+    today = max(effective_at.astimezone(cycle.zone(draft.timezone)).date(), first_day)
     days = (cycle.first_day(draft.anchor_on, draft.cycle_n + 1) - first_day).days
-    elapsed = min(max((today - first_day).days, 0), days)
+    elapsed = min((today - first_day).days, days)
     old, new = plans.in_force(draft.plan, first_day), plans.in_force(request.content["plan"], today)
     assert draft.first_boundary_on is not None
     renewed_today = first_day == today and first_day >= draft.first_boundary_on

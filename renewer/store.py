@@ -173,6 +173,7 @@ def _member(row: DictRow) -> Member:
         allowance_lot=row["allowance_lot"],
         changed=_changed_day(row["changed"]),
         requests=requests,
+        called=row["called"],
     )
 
 
@@ -263,6 +264,7 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
         "version": before.version,
         "retry_at": retry_at,
         "failed_before": before.attempts > 0,
+        "last_lot_before": before.last_lot,
         "entries": item.entries,
         "new_lots": item.new_lots,
         "changed_lots": [{"number": number, "remaining": left} for number, left in item.remainders.items()],
@@ -278,6 +280,7 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
         },
         "profile": None if PROFILE(after) == PROFILE(before) else dict(zip(SELDOM, PROFILE(after), strict=True)),
         "applied": item.applied,
+        "cycles": item.cycles if before.called else (),
     }
 
 

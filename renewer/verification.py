@@ -6,7 +6,7 @@ All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -100,5 +100,7 @@ def _follows(before: Renewed, after: Renewed) -> bool:
     if after.anchor_on == before.anchor_on:
         return after.n == before.n + 1
     if after.n == 0:
-        return before.first_day < after.first_day <= cycle.first_day(before.anchor_on, before.n + 1)
+        # A zone further east may have had tomorrow already.
+        latest = cycle.first_day(before.anchor_on, before.n + 1) + timedelta(days=1)
+        return before.first_day < after.first_day <= latest
     return after.n == 1 and after.anchor_on == before.first_day

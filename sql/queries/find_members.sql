@@ -6,7 +6,8 @@
 -- Index:      member_pkey; lot_open_idx; request_waiting_idx; failure_pkey
 SELECT m.member_id, m.plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n, m.renews_at, m.due_at,
        m.last_seq, m.last_lot, m.version, m.first_boundary_on, m.last_boundary_at, m.pending_plan,
-       m.boundary_timezone, m.allowance_lot, m.changed, coalesce(f.attempts, 0) AS attempts, l.lots, r.requests
+       m.boundary_timezone, m.allowance_lot, m.changed, coalesce(f.attempts, 0) AS attempts, l.lots, r.requests,
+       m.last_request > 0 AS called
 FROM renewer.member AS m
 LEFT JOIN renewer.failure AS f ON f.member_id = m.member_id
 CROSS JOIN LATERAL (

@@ -61,6 +61,7 @@ BEGIN
 
     IF had_requests THEN
         PERFORM renewer.post_applied(id, posting -> 'applied', run);
+        PERFORM renewer.end_lots(id, posting -> 'cycles', (posting ->> 'last_lot_before')::integer);
     END IF;
     IF (posting ->> 'failed_before')::boolean THEN
         DELETE FROM renewer.failure AS f WHERE f.member_id = id;

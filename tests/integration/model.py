@@ -191,10 +191,10 @@ class Model:
     def change_now(self, at: datetime, plan: str) -> None:
         assert self.n is not None
         since = self.judged(at)
-        today = since.astimezone(cycle.zone(self.zone)).date()
         begun, ended = cycle.first_day(self.anchor, self.n), cycle.first_day(self.anchor, self.n + 1)
+        today = max(since.astimezone(cycle.zone(self.zone)).date(), begun)
         same_day = self.renewed_day == today == begun
-        elapsed = min(max((today - begun).days, 0), (ended - begun).days)
+        elapsed = min((today - begun).days, (ended - begun).days)
         base, gone, days, credited = (same_day and self.day) or (
             self.plans[self.plan][0],
             elapsed,
