@@ -63,6 +63,9 @@ def test_an_announced_member_is_renewed_at_once(worker: subprocess.Popen[str], c
     assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
     conn.execute("SELECT renewer.change_plan('new', 'agency-plus', 'now', 'up')")
     assert soon(lambda: len(statement(conn, "new")) == 2)
+    conn.execute("SELECT renewer.enroll('seen', 'basic', current_date - 3, 'UTC', 'under_review', 'e')")
+    conn.execute("SELECT renewer.set_status('seen', 'active', 'ok')")
+    assert soon(lambda: statement(conn, "seen") == [("renewal", 60, 60)])
     assert violations(conn) == []
     worker.terminate()
     assert worker.wait(timeout=30) == 0
