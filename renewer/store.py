@@ -346,6 +346,12 @@ def import_staged(conn: Database, as_of: datetime) -> int:
     return imported
 
 
+def fix_boundary(conn: Database, member_id: str, found: datetime, renews_at: datetime) -> bool:
+    """Move a member's next boundary from where it was *found*; False when the member has changed meanwhile."""
+    parameters = {"member": member_id, "found": found, "renews_at": renews_at}
+    return conn.execute(query("fix_boundary"), parameters).fetchone() is not None
+
+
 @contextmanager
 def snapshot(conn: Database) -> Iterator[None]:
     """Read everything inside as of one moment."""

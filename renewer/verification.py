@@ -4,9 +4,9 @@ Checks the invariants on live data and names every member that breaks one.
 All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not mistaken for an error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,20 +46,43 @@ def find_violations(conn: store.Database) -> Iterator[Violation]:
             yield from _check_calendar(row)
 
 
+def fix_boundaries(conn: store.Database, connect: Callable[[], store.Database]) -> int:
+    """
+    Move every next boundary to where the calendar has it now, as after an update of the zones; return how many.
+
+    What was posted stays posted. Members are read in one snapshot on *conn* and moved one by one on another connection.
+    """
+    fixed = 0
+    with store.snapshot(conn), connect() as other:
+        for row in store.stream(conn, "find_calendars"):
+            try:
+                renews_at = _next_boundary(row)
+            except RenewerError:
+                continue  # a zone or an anchor that is none: verify names it
+            if renews_at is not None and renews_at != row["renews_at"]:
+                fixed += store.fix_boundary(other, row["member_id"], row["renews_at"], renews_at)
+    return fixed
+
+
+def _next_boundary(row: DictRow) -> datetime | None:
+    """Return a member's next boundary; None while they are enrolled and not awarded: it is the enrolment itself."""
+    if row["cycle_n"] is None:
+        return None
+    return cycle.boundary(row["anchor_on"], row["boundary_timezone"] or row["timezone"], row["cycle_n"] + 1)
+
+
 def _check_calendar(row: DictRow) -> Iterator[Violation]:
     """Compare one member's renewals and next boundary with the calendar."""
-    member_id, n = row["member_id"], row["cycle_n"]
+    member_id = row["member_id"]
     renewals = [Renewed(*named) for named in zip(*(row[name] or () for name in RENEWED), strict=True)]
     try:
         for detail in _find_gaps(renewals, row):
             yield Violation(3, member_id, detail)
-        if n is None:
-            return  # enrolled, and not awarded yet: their boundary is the enrolment itself
-        renews_at = cycle.boundary(row["anchor_on"], row["boundary_timezone"] or row["timezone"], n + 1)
+        renews_at = _next_boundary(row)
     except RenewerError as error:
         yield Violation(4, member_id, str(error))
         return
-    if row["renews_at"] != renews_at:
+    if renews_at is not None and row["renews_at"] != renews_at:
         found = row["renews_at"].astimezone(UTC)
         yield Violation(4, member_id, f"renews_at is {found.isoformat()}, the calendar says {renews_at.isoformat()}")
 

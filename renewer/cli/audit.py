@@ -1,23 +1,34 @@
 """Checks on live data."""
 
+from functools import partial
+from typing import Annotated
+
 import typer
 
+from renewer import store
 from renewer.cli import database
 from renewer.cli.options import Json
 from renewer.cli.output import console, print_json, print_table, progress, table
-from renewer.verification import INVARIANTS, Violation, find_violations
+from renewer.verification import INVARIANTS, Violation, find_violations, fix_boundaries
 
 SHOWN = 50
 
 
-def verify(json: Json = False) -> None:
+def verify(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First move next boundaries to where the zone database has them now.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check the ledger's invariants on live data; exit code 1 and the offending members when one is broken."""
-    with database.connected() as (_, conn), progress("Verifying", None):
+    with database.connected() as (conninfo, conn), progress("Verifying", None):
+        fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
         violations = list(find_violations(conn))
     if json:
         print_json(
             {
                 "ok": not violations,
+                **({"fixed": fixed} if fix else {}),
                 "violations": [
                     {"invariant": each.invariant, "member_id": each.member_id, "detail": each.detail}
                     for each in violations
@@ -25,6 +36,8 @@ def verify(json: Json = False) -> None:
             }
         )
     else:
+        if fix:
+            console().print(f"{fixed} boundaries moved.")
         _print(violations)
     raise typer.Exit(1 if violations else 0)
 

@@ -1,8 +1,11 @@
 """`verify` finds what is broken: each invariant is broken on purpose, as only a superuser can."""
 
+from functools import partial
+
 import pytest
 
 from renewer import store
+from renewer.verification import fix_boundaries
 from tests.support import bring_in, load_plans, renew, violations
 
 
@@ -42,6 +45,23 @@ def test_what_is_broken_is_named(renewed: store.Database, sabotage: str, broken:
     """The invariant and the member, and nobody else."""
     assert renewed.execute(sabotage).rowcount == 1
     assert {(each.invariant, each.member_id) for each in violations(renewed)} == broken
+
+
+def test_boundaries_of_a_zone_that_changed_are_moved(renewed: store.Database, database: str) -> None:
+    """After an update of the zone database: the next boundary, when it is due and the end of its lots; nothing else."""
+    before = renewed.execute("SELECT * FROM renewer.member ORDER BY member_id").fetchall()
+    renewed.execute("UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' WHERE member_id = 'b'")
+    renewed.execute("UPDATE renewer.lot SET cycle_ends_at = cycle_ends_at + interval '1 hour' WHERE member_id = 'b'")
+    assert fix_boundaries(renewed, partial(store.connect, database)) == 1
+    assert violations(renewed) == []
+    after = renewed.execute("SELECT * FROM renewer.member ORDER BY member_id").fetchall()
+    assert after == [row | {"version": row["version"] + (row["member_id"] == "b")} for row in before]
+    ends = renewed.execute(
+        "SELECT count(*) AS n FROM renewer.lot AS l JOIN renewer.member AS m USING (member_id) "
+        "WHERE l.cycle_ends_at = m.renews_at"
+    )
+    assert ends.fetchone() == {"n": 2}
+    assert fix_boundaries(renewed, partial(store.connect, database)) == 0
 
 
 def test_lag_is_no_violation(renewed: store.Database) -> None:
