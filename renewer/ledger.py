@@ -164,7 +164,7 @@ class ChangedDay:
     What the plan changes of one day are reckoned from, so that changing back and forth earns nothing.
 
     *allowance* is that of the day's first plan, *elapsed* of *days* the part of its cycle that had gone by, *credited*
-    what the day's changes have brought so far.
+    what the day's changes have brought so far, *lot* the lot of the day's renewal, None while that is of 0.
     """
 
     on: date
@@ -172,6 +172,7 @@ class ChangedDay:
     elapsed: int
     days: int
     credited: int
+    lot: int | None = None
 
     def owes(self, allowance: int) -> int:
         """Return what a change to a plan of *allowance* still brings: DESIGN, section 7."""

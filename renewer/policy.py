@@ -221,24 +221,26 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     old, new = plans.in_force(draft.plan, first_day), plans.in_force(request.content["plan"], today)
     assert draft.first_boundary_on is not None
     renewed_today = first_day == today and first_day >= draft.first_boundary_on
-    day = draft.changed if renewed_today and draft.changed else ChangedDay(today, old.allowance, elapsed, days, 0)
-    credit = day.owes(new.allowance)
-
     renewed_at = draft.last_boundary_at if renewed_today else None
+    day = ChangedDay(today, old.allowance, elapsed, days, 0, _lot_since(draft, renewed_at))
+    if renewed_today and draft.changed is not None:
+        day = draft.changed
+    credit = 0 if draft.status is Status.SUSPENDED else day.owes(new.allowance)
+
     draft.plan, draft.pending_plan, draft.anchor_on = new.code, None, today
     draft.first_boundary_on = min(draft.first_boundary_on, today)
     _begin_cycle(draft, 0, renewed_at or effective_at)
-    if draft.status is Status.SUSPENDED:
-        credit = 0
+    lot = day.lot
     if renewed_at is None:
         _award(draft, new, credit, request.at, today)
+        lot = draft.allowance_lot if credit else None
     elif credit:
-        lot = _lot_since(draft, renewed_at) or _issue_allowance(draft, new, request.at)
+        lot = lot or _issue_allowance(draft, new, request.at)
         draft.post(Kind.ADJUSTMENT, credit, request.at, lot, reference=request.reference)
-    draft.changed = replace(day, credited=day.credited + credit)
+    draft.changed = replace(day, credited=day.credited + credit, lot=lot)
 
 
-def _lot_since(draft: Draft, renewed_at: datetime) -> int | None:
+def _lot_since(draft: Draft, renewed_at: datetime | None) -> int | None:
     """Return the lot of the renewal posted at *renewed_at*; None when it was of 0."""
     newest = draft.lots.get(draft.allowance_lot or 0)
-    return newest.number if newest and newest.issued_at >= renewed_at else None
+    return newest.number if newest and renewed_at and newest.issued_at >= renewed_at else None
