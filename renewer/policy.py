@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from renewer import cycle
+from renewer.draft import Draft
 from renewer.ledger import (
     WAITING,
     CatchUp,
     Change,
     ChangedDay,
-    Draft,
     Kind,
     Lot,
     Member,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from renewer import cycle
 from renewer.errors import PlanError
-from renewer.ledger import CatchUp, Kind, Lot, Member, Plans, Posting, Revision, Source, Status
+from renewer.ledger import CatchUp, Kind, Lot, Plans, Posting, Revision, Source, Status
 from renewer.policy import plan_posting
 from tests.support import BASIC, EPOCH, PLANS, PLUS, member, utc
 
@@ -31,12 +31,6 @@ def posted(posting: Posting) -> list[tuple[str, int, int]]:
 def at_boundary(plan: str, unused: Sequence[tuple[Source, int]], **more: object) -> Posting:
     held = member(plan, "2016-04-19", "2016-05-01", unused=unused, **more)
     return plan_posting(held, PLANS, utc(BOUNDARY))
-
-
-def settle(held: Member, posting: Posting) -> Member:
-    """Return the member as the database would hold them after *posting*."""
-    lots = [replace(lot, remaining=posting.remainders.get(lot.number, lot.remaining)) for lot in held.lots]
-    return replace(posting.after, lots=tuple(lot for lot in [*lots, *posting.new_lots] if lot.remaining))
 
 
 def test_basic_with_two_left_expires_two_and_awards_sixty() -> None:
@@ -201,9 +195,9 @@ def test_the_hours_of_passes_do_not_matter(
         posting = plan_posting(walked, plans, start + timedelta(hours=step))
         entries += posting.entries
         check_posting(posting, rules)
-        walked = settle(walked, posting)
+        walked = posting.settled()
     assert tuple(entries) == whole.entries
-    assert walked == settle(held, whole)
+    assert walked == whole.settled()
 
 
 def check_posting(posting: Posting, rules: Revision) -> None:
@@ -211,7 +205,7 @@ def check_posting(posting: Posting, rules: Revision) -> None:
     after, entries = posting.after, posting.entries
     assert [entry.seq for entry in entries] == list(range(posting.before.last_seq + 1, after.last_seq + 1))
     assert after.balance == posting.before.balance + sum(entry.amount for entry in entries)
-    settled = settle(posting.before, posting)
+    settled = posting.settled()
     assert after.balance == sum(lot.remaining for lot in settled.lots)
     assert all(lot.remaining > 0 for lot in settled.lots)
     assert sum(entry.amount for entry in entries if entry.kind is Kind.ROLLOVER) == 0
