@@ -11,6 +11,7 @@ import pytest
 from renewer import renewal, store
 from renewer.errors import InputError
 from renewer.ledger import CatchUp
+from renewer.queries import query
 from tests.support import BASIC, bring_in, ledger, load_plans, renew, statement, utc, violations
 
 CROWD = [
@@ -243,7 +244,7 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
         "limit": 500,
     }
     plan = "\n".join(
-        row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + store.query("find_due_members"), parameters)
+        row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + query("find_due_members"), parameters)
     )
     assert "member_due_idx" in plan
     assert "lot_open_idx" in plan
