@@ -11,6 +11,12 @@ class InputError(RenewerError):
     """What was given (a file, a date, a member, a zone) cannot be used as it is."""
 
 
+class UnknownMember(RenewerError):
+    """Nobody has the member_id that was given."""
+
+    exit_code = 1
+
+
 class PlanError(RenewerError):
     """A plan has no rules for a day, or a revision contradicts one that is on record."""
 

@@ -56,12 +56,13 @@ WAITING = frozenset({Status.UNDER_REVIEW, Status.CLOSED})
 
 
 class Reason(StrEnum):
-    """Why an entry is less than a member would expect."""
+    """Why an entry is other than a member would expect."""
 
     SUSPENDED = "suspended"
     CAUGHT_UP = "caught_up"
     LAPSED = "lapsed"
     NOT_CARRIED = "not_carried"
+    PLAN_CHANGED = "plan_changed"
 
 
 class CatchUp(StrEnum):
@@ -110,6 +111,10 @@ class Plans:
             raise PlanError(f"unknown plan {code!r}: load it with `renewer plans load`")
         first = self._revisions[code][0].effective_from
         raise PlanError(f"plan {code!r} has no rules for {day}, only from {first} on: load an earlier revision")
+
+    def after(self, code: str, day: date) -> list[Revision]:
+        """Return the revisions of plan *code* that come into force after *day*, earliest first."""
+        return [revision for revision in self._revisions.get(code, ()) if revision.effective_from > day]
 
     def first_known(self, code: str, day: date) -> Revision:
         """Return the revision that governs *day* or, before the first, the first."""
@@ -217,8 +222,22 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class CycleName:
+    """The cycle a renewal awards and the plan that governs it: *first_day* is *anchor_on* and *cycle_n* months."""
+
+    first_day: date
+    anchor_on: date
+    cycle_n: int
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the ledger; *first_day* names the cycle of a renewal: its anchor and *cycle_n* months."""
+    """
+    One row of the ledger; *first_day* to *plan* name the cycle of a renewal.
+
+    *reason* is a Reason or, of a late renewal, the operator's own words.
+    """
 
     seq: int
     kind: Kind
@@ -230,63 +249,11 @@ class Entry:
     anchor_on: date | None = None
     cycle_n: int | None = None
     plan: str | None = None
-    reason: Reason | None = None
+    reason: str | None = None
     reference: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A cycle that begins *at* a boundary or a change of plan, and ends at *renews_at*."""
-
-    at: datetime
-    renews_at: datetime
-
-    def end(self, lot: Lot) -> Lot:
-        """Return *lot* with the end of this cycle when it is bound to it: not ended before, or issued since."""
-        if lot.cycle_ends_at is None or (lot.cycle_ends_at <= self.at and lot.issued_at < self.at):
-            return lot
-        return replace(lot, cycle_ends_at=self.renews_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A request that was applied, the balance it left and the entries it posted, None for none."""
-
-    reference: str
-    balance: int
-    first_seq: int | None
-    last_seq: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """
-    What one transaction writes for one member: entries, new lots, what is left in old ones, and the next state.
-
-    *remainders* maps the number of each lot on record that changes to what remains in it. *cycles* have begun, in
-    order, and end the lots on record that are bound to them.
-    """
-
-    before: Member
-    after: Member
-    entries: tuple[Entry, ...]
-    new_lots: tuple[Lot, ...]
-    remainders: dict[int, int]
-    applied: tuple[Applied, ...] = ()
-    cycles: tuple[Begun, ...] = ()
-
-    @property
-    def renewals(self) -> int:
-        """Return how many boundaries this posting posts."""
-        return sum(entry.kind is Kind.RENEWAL for entry in self.entries)
-
-    def settled(self) -> Member:
-        """Return the member as the database holds them once this is written."""
-        ended = [self._end(lot) for lot in self.before.lots]
-        kept = [replace(lot, remaining=self.remainders.get(lot.number, lot.remaining)) for lot in ended]
-        return replace(self.after, lots=tuple(lot for lot in [*kept, *self.new_lots] if lot.remaining))
-
-    def _end(self, lot: Lot) -> Lot:
-        for begun in self.cycles:
-            lot = begun.end(lot)
-        return lot
+    def renewing(self, named: CycleName) -> "Entry":
+        """Return this entry as one that renews the cycle *named*."""
+        return replace(
+            self, first_day=named.first_day, anchor_on=named.anchor_on, cycle_n=named.cycle_n, plan=named.plan
+        )

@@ -9,7 +9,7 @@ import structlog
 
 from renewer.errors import DatabaseUnreachable
 from renewer.queries import query
-from renewer.store import Database, one_line
+from renewer.store import Database, announce, one_line
 
 WAIT_S = 0.5
 PROOF_S = 5.0
@@ -59,7 +59,7 @@ def _prove_hearing(conn: Database, connect: Callable[[], Database]) -> set[str] 
     """
     token = f"listener {uuid.uuid4()}"
     with connect() as other:
-        other.execute(query("announce"), {"payload": token})
+        announce(other, token)
     heard: set[str] = set()
     for notify in conn.notifies(timeout=PROOF_S):
         if notify.payload == token:

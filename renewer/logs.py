@@ -43,9 +43,9 @@ def _route_libraries(shared: list[Any], renderer: Any) -> None:
     logging.basicConfig(handlers=[out], level=logging.WARNING, force=True)
 
 
-def log_pass(outcome: Outcome) -> None:
-    """Write the one canonical line of a pass."""
-    event = "renewal.pass_stopped" if outcome.stopped else "renewal.pass_finished"
+def log_pass(outcome: Outcome, what: str = "renewal") -> None:
+    """Write the one canonical line of a pass; *what* it was is the event's noun."""
+    event = f"{what}.pass_stopped" if outcome.stopped else f"{what}.pass_finished"
     structlog.get_logger().info(
         event,
         run_id=outcome.run_id,

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from renewer import cycle
-from renewer.draft import Draft
 from renewer.ledger import (
     WAITING,
     CatchUp,
@@ -19,13 +18,13 @@ from renewer.ledger import (
     Lot,
     Member,
     Plans,
-    Posting,
     Reason,
     Request,
     Revision,
     Source,
     Status,
 )
+from renewer.posting import Draft, Posting
 
 
 def plan_posting(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Posting:
@@ -36,6 +35,14 @@ def plan_posting(member: Member, plans: Plans, as_of: datetime, catch_up: CatchU
     InputError when a plan or a zone cannot be resolved: the whole member fails, nothing is renewed by guess.
     """
     draft = Draft(member)
+    post_due(draft, plans, as_of, catch_up)
+    return finish(draft)
+
+
+def post_due(
+    draft: Draft, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH, through: date | None = None
+) -> None:
+    """Post all that is due up to *as_of* or, with *through*, to the last cycle that begins on that day or before."""
     released_at = None
     while True:
         request = _next_request(draft, as_of)
@@ -49,13 +56,32 @@ def plan_posting(member: Member, plans: Plans, as_of: datetime, catch_up: CatchU
         elif lapses_at is not None and lapses_at <= min(draft.renews_at, until):
             _post_lapse(draft, lapses_at)
         elif draft.renews_at <= until:
+            if through is not None and cycle.first_day(draft.anchor_on, next_cycle(draft)) > through:
+                break
             each = catch_up is CatchUp.EACH or (released_at is not None and draft.renews_at <= released_at)
             _post_boundary(draft, plans, None if each else _horizon(draft, as_of))
         elif request is not None:
             apply_request(draft, plans, request)
         else:
             break
+
+
+def finish(draft: Draft) -> Posting:
+    """Return *draft* as one posting, due again when something is next to be posted."""
     return draft.finish(due_at(draft.status, draft.renews_at, draft.open_lots(), draft.requests))
+
+
+def next_cycle(held: Member | Draft) -> int:
+    """Return the number of the cycle the next boundary begins; of who enrolled, that of the time of it."""
+    if held.cycle_n is None:
+        return cycle.cycle_number(held.anchor_on, held.timezone, held.renews_at)
+    return held.cycle_n + 1
+
+
+def status_at(member: Member, as_of: datetime) -> Status:
+    """Return the status *member* has at *as_of*, whether or not the request that set it was applied yet."""
+    asked = [r.content["status"] for r in member.requests if r.change is Change.STATUS and r.at <= as_of]
+    return Status(asked[-1]) if asked else member.status
 
 
 def due_at(
@@ -107,19 +133,17 @@ def _post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None
     the one that contains the time of it.
     """
     at = draft.renews_at
-    if draft.cycle_n is None:
-        n = cycle.cycle_number(draft.anchor_on, draft.timezone, at)
-        draft.first_boundary_on = cycle.first_day(draft.anchor_on, n)
-    else:
-        n = draft.cycle_n + 1
+    n = next_cycle(draft)
     first_day = cycle.first_day(draft.anchor_on, n)
+    if draft.cycle_n is None:
+        draft.first_boundary_on = first_day
     draft.plan, draft.pending_plan = draft.pending_plan or draft.plan, None
     rules = plans.in_force(draft.plan, first_day)
     if draft.cycle_n is not None:
         _end_cycle(draft, rules, at)
     _begin_cycle(draft, n, at)
     if horizon is not None and draft.renews_at <= horizon and draft.status is not Status.SUSPENDED:
-        draft.post(Kind.RENEWAL, 0, at, None, first_day=first_day, reason=Reason.CAUGHT_UP)
+        draft.post(Kind.RENEWAL, 0, at, None, renews=draft.reached(first_day), reason=Reason.CAUGHT_UP)
     else:
         _award(draft, rules, rules.allowance, at, first_day)
 
@@ -157,16 +181,18 @@ def excess(lots: Sequence[tuple[int, int]], cap: int | None) -> Iterator[tuple[i
             yield number, lost
 
 
-def _award(draft: Draft, rules: Revision, amount: int, at: datetime, first_day: date) -> None:
+def _award(
+    draft: Draft, rules: Revision, amount: int, at: datetime, first_day: date, reason: Reason | None = None
+) -> None:
     """Post the renewal of the cycle that begins at *at* into a lot of its own; one of 0 has no lot."""
     if draft.status is Status.SUSPENDED:
-        draft.post(Kind.RENEWAL, 0, at, None, first_day=first_day, reason=Reason.SUSPENDED)
-        return
-    lot = _issue_allowance(draft, rules, at) if amount else None
-    draft.post(Kind.RENEWAL, amount, at, lot, first_day=first_day)
+        amount, reason = 0, Reason.SUSPENDED
+    lot = issue_allowance(draft, rules, at) if amount else None
+    draft.post(Kind.RENEWAL, amount, at, lot, renews=draft.reached(first_day), reason=reason)
 
 
-def _issue_allowance(draft: Draft, rules: Revision, at: datetime) -> int:
+def issue_allowance(draft: Draft, rules: Revision, at: datetime) -> int:
+    """Issue the allowance lot of the cycle reached and return its number."""
     assert draft.cycle_n is not None
     ends_at = allowance_ends_at(draft.anchor_on, draft.timezone, draft.cycle_n, rules)
     draft.allowance_lot = draft.issue(Source.ALLOWANCE, at, ends_at, draft.renews_at)
@@ -222,7 +248,7 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     assert draft.first_boundary_on is not None
     renewed_today = first_day == today and first_day >= draft.first_boundary_on
     renewed_at = draft.last_boundary_at if renewed_today else None
-    day = ChangedDay(today, old.allowance, elapsed, days, 0, _lot_since(draft, renewed_at))
+    day = ChangedDay(today, old.allowance, elapsed, days, 0, lot_since(draft, renewed_at))
     if renewed_today and draft.changed is not None:
         day = draft.changed
     credit = 0 if draft.status is Status.SUSPENDED else day.owes(new.allowance)
@@ -232,15 +258,15 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     _begin_cycle(draft, 0, renewed_at or effective_at)
     lot = day.lot
     if renewed_at is None:
-        _award(draft, new, credit, request.at, today)
+        _award(draft, new, credit, request.at, today, Reason.PLAN_CHANGED)
         lot = draft.allowance_lot if credit else None
     elif credit:
-        lot = lot or _issue_allowance(draft, new, request.at)
+        lot = lot or issue_allowance(draft, new, request.at)
         draft.post(Kind.ADJUSTMENT, credit, request.at, lot, reference=request.reference)
     draft.changed = replace(day, credited=day.credited + credit, lot=lot)
 
 
-def _lot_since(draft: Draft, renewed_at: datetime | None) -> int | None:
-    """Return the lot of the renewal posted at *renewed_at*; None when it was of 0."""
+def lot_since(draft: Draft, renewed_at: datetime | None) -> int | None:
+    """Return the newest allowance lot when it was issued at *renewed_at* or since."""
     newest = draft.lots.get(draft.allowance_lot or 0)
     return newest.number if newest and renewed_at and newest.issued_at >= renewed_at else None

@@ -8,17 +8,19 @@ ends with its holder. What is posted is decided by `policy` alone and guarded by
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import partial
 
 import psycopg
 
 from renewer import store
 from renewer.errors import InputError, RenewerError
-from renewer.ledger import CatchUp, Kind, Member, Plans, Posting
+from renewer.ledger import CatchUp, Kind, Member, Plans
 from renewer.policy import plan_posting
+from renewer.posting import Posting
 from renewer.store import After, Database, Failed
 
 CONFLICTS = 3
@@ -37,10 +39,11 @@ LAST_RETRY = timedelta(hours=24)
 
 @dataclass(slots=True)
 class Counts:
-    """What a pass did, in members; *entries* in rows of the ledger."""
+    """What a pass did, in members, each counted once by the most that happened; *entries* in rows of the ledger."""
 
     due: int = 0
     renewed: int = 0
+    late: int = 0
     expired: int = 0
     applied: int = 0
     skipped: int = 0
@@ -91,31 +94,27 @@ SHOWN_FAILURES = 100
 """How many failures a pass keeps to show; all of them are in table failure."""
 
 
+Planner = Callable[[Database, Sequence[Member]], Iterable[Posting | Failed]]
+"""Plans what is posted for each of some members; those it leaves out have nothing to post."""
+
+
 @dataclass(slots=True)
 class Pass:
     """The state the threads of one pass share."""
 
     connect: Callable[[], Database]
     as_of: datetime
-    plans: Plans
+    planner: Planner
     settings: Settings
     run_id: int | None
     stop: threading.Event
     progress: Callable[[int], None]
+    report: Callable[[Posting], None] = lambda _: None
     counts: Counts = field(default_factory=Counts)
     failures: list[tuple[str, str]] = field(default_factory=list)
     walks: deque[Walk] = field(default_factory=deque)
     guard: threading.Lock = field(default_factory=threading.Lock)
     recorded: float = field(default_factory=time.monotonic)
-
-    def plan(self, member: Member) -> Posting | Failed:
-        """Plan one member; whatever goes wrong there is that member's failure and nobody else's."""
-        try:
-            return plan_posting(member, self.plans, self.as_of, self.settings.catch_up)
-        except RenewerError as error:
-            return Failed(member, type(error).__name__, str(error))
-        except Exception as error:
-            return Failed(member, type(error).__name__, store.one_line(error) or "no message")
 
     def record(self, conn: Database, counts: Counts, failures: Sequence[tuple[str, str]]) -> None:
         """Add what one batch did and, now and then, write the counts so far into the run."""
@@ -127,6 +126,26 @@ class Pass:
             if self.run_id is not None and now - self.recorded > RECORD_EVERY_S:
                 self.recorded = now
                 store.record_progress(conn, self.run_id, self.counts.as_dict())
+
+
+def plan_member(member: Member, plan: Callable[[], Posting]) -> Posting | Failed:
+    """Return what *plan* does for *member*; whatever goes wrong there is that member's failure and nobody else's."""
+    try:
+        return plan()
+    except RenewerError as error:
+        return Failed(member, type(error).__name__, str(error))
+    except Exception as error:
+        return Failed(member, type(error).__name__, store.one_line(error) or "no message")
+
+
+def plan_due(plans: Plans, as_of: datetime, catch_up: CatchUp) -> Planner:
+    """Return the planner of an ordinary pass."""
+
+    def plan(_conn: Database, members: Sequence[Member]) -> Iterator[Posting | Failed]:
+        for member in members:
+            yield plan_member(member, partial(plan_posting, member, plans, as_of, catch_up))
+
+    return plan
 
 
 def renew_due(
@@ -148,24 +167,29 @@ def renew_due(
     """
     began = time.monotonic()
     with connect() as conn:
-        plans = Plans(store.find_plans(conn))
-        named = None if members is None else _find_named(conn, members)
+        planner = plan_due(Plans(store.find_plans(conn)), as_of, settings.catch_up)
+        named = None if members is None else find_named(conn, members)
         run_id = None if dry_run else store.start_run(conn, trigger, settings.catch_up, as_of)
-        renewal = Pass(connect, as_of, plans, settings, run_id, stop or threading.Event(), progress)
+        renewal = Pass(connect, as_of, planner, settings, run_id, stop or threading.Event(), progress)
         if named is not None:
-            _post(renewal, conn, [member for member in named if _has_something(renewal, member)])
+            post(renewal, conn, [member for member in named if _has_something(renewal, conn, member)])
         else:
             renewal.walks.extend(Walk(shard) for shard in store.find_due_shards(conn, as_of))
             _share(renewal)
-        stopped = bool(renewal.walks)
-        if run_id is not None:
-            # The one synchronous write of a pass: it flushes every asynchronous commit before it.
-            store.record_progress(conn, run_id, renewal.counts.as_dict(), finished=True, stopped=stopped)
+        return finish(renewal, conn, began, stopped=bool(renewal.walks))
+
+
+def finish(renewal: Pass, conn: Database, began: float, *, stopped: bool) -> Outcome:
+    """Record that a pass ends that *began* by the monotonic clock, and return what it has to report."""
+    if renewal.run_id is not None:
+        # The one synchronous write of a pass: it flushes every asynchronous commit before it.
+        store.record_progress(conn, renewal.run_id, renewal.counts.as_dict(), finished=True, stopped=stopped)
     seconds = round(time.monotonic() - began, 3)
-    return Outcome(run_id, as_of, renewal.counts, tuple(renewal.failures), seconds, stopped)
+    return Outcome(renewal.run_id, renewal.as_of, renewal.counts, tuple(renewal.failures), seconds, stopped)
 
 
-def _find_named(conn: Database, members: Sequence[str]) -> list[Member]:
+def find_named(conn: Database, members: Sequence[str]) -> list[Member]:
+    """Return the members named by an operator; InputError when one is unknown."""
     found = store.find_members(conn, members)
     missing = sorted(set(members) - {member.member_id for member in found})
     if missing:
@@ -173,11 +197,11 @@ def _find_named(conn: Database, members: Sequence[str]) -> list[Member]:
     return found
 
 
-def _has_something(renewal: Pass, member: Member) -> bool:
+def _has_something(renewal: Pass, conn: Database, member: Member) -> bool:
     """Whether a named member has anything to post: one that failed is tried again without waiting its turn."""
     if member.due_at is None:
         return False
-    planned = renewal.plan(member)
+    (planned,) = renewal.planner(conn, [member])
     return isinstance(planned, Failed) or bool(planned.entries) or member.due_at <= renewal.as_of
 
 
@@ -210,11 +234,12 @@ def _step(renewal: Pass, conn: Database, leases: Database, walk: Walk) -> bool:
     size = renewal.settings.batch_size
     with leases.transaction():
         if not store.lease_shard(leases, walk.shard):
+            renewal.record(conn, Counts(), ())
             return _wait(walk)
         walk.waiting_since = None
         due = store.find_due(conn, walk.shard, renewal.as_of, walk.after, size)
         if due:
-            _post(renewal, conn, due)
+            post(renewal, conn, due)
             last = due[-1]
             assert last.due_at is not None
             walk.after = After(last.due_at, last.member_id)
@@ -229,13 +254,17 @@ def _wait(walk: Walk) -> bool:
     return now - walk.waiting_since > LEASE_PATIENCE_S
 
 
-def _post(renewal: Pass, conn: Database, due: Sequence[Member]) -> None:
-    """Plan and post *due*; a member that changed meanwhile is read and planned again, in the end under a lock."""
-    counts = Counts(due=len(due))
+def post(renewal: Pass, conn: Database, members: Sequence[Member]) -> None:
+    """Plan and post *members*; one that changed meanwhile is read and planned again, in the end under a lock."""
+    counts = Counts()
     failures: list[tuple[str, str]] = []
-    waiting = due
-    for _ in range(CONFLICTS):
-        planned = {member.member_id: renewal.plan(member) for member in waiting}
+    waiting = members
+    for attempt in range(CONFLICTS):
+        planned = {_member_id(item): item for item in renewal.planner(conn, waiting)}
+        if attempt == 0:
+            counts.due = len(planned)
+        else:
+            counts.skipped += len(waiting) - len(planned)  # another process did meanwhile what there was to do
         again = []
         for refusal in _send(renewal, conn, planned.values()):
             del planned[refusal.member_id]
@@ -246,13 +275,17 @@ def _post(renewal: Pass, conn: Database, due: Sequence[Member]) -> None:
                 again.append(refusal.member_id)
         for item in planned.values():
             assert isinstance(item, Posting)
-            _count(counts, item)
+            _count(renewal, counts, item)
         waiting = store.find_members(conn, again) if again else []
         if not waiting:
             break
     for member in waiting:
         _post_locked(renewal, conn, member, counts, failures)
     renewal.record(conn, counts, failures)
+
+
+def _member_id(item: Posting | Failed) -> str:
+    return item.member.member_id if isinstance(item, Failed) else item.before.member_id
 
 
 def _send(renewal: Pass, conn: Database, planned: Iterable[Posting | Failed]) -> list[store.Refusal]:
@@ -280,11 +313,14 @@ def retry_at(as_of: datetime, attempts: int) -> datetime:
     return as_of + min(FIRST_RETRY * (1 << min(attempts, 10)), LAST_RETRY)
 
 
-def _count(counts: Counts, posting: Posting) -> None:
+def _count(renewal: Pass, counts: Counts, posting: Posting) -> None:
     """Count one posted member by the most that happened to them."""
+    renewal.report(posting)
     counts.entries += len(posting.entries)
     if posting.renewals:
         counts.renewed += 1
+    elif any(entry.kind is Kind.LATE_RENEWAL for entry in posting.entries):
+        counts.late += 1
     elif posting.applied:
         counts.applied += 1
     elif any(entry.kind is Kind.EXPIRY for entry in posting.entries):
@@ -302,10 +338,14 @@ def _post_locked(
         with conn.transaction():
             store.lock_member(conn, member.member_id, LOCK_TIMEOUT_S)
             (fresh,) = store.find_members(conn, [member.member_id])
-            item = renewal.plan(fresh)
+            planned = list(renewal.planner(conn, [fresh]))
+            if not planned:
+                counts.skipped += 1
+                return
+            (item,) = planned
             if isinstance(item, Posting):
                 store.post_locked(conn, item, renewal.run_id)
-                _count(counts, item)
+                _count(renewal, counts, item)
                 return
     except psycopg.errors.LockNotAvailable:
         counts.skipped += 1

@@ -5,14 +5,16 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from renewer import cycle, members, plans, renewal, store
+from renewer import backfill, cycle, members, plans, renewal, store
 from renewer.ledger import CatchUp, Lot, Member, Plans, Revision, Source, Status
+from renewer.repair import Repair
 from renewer.verification import Violation, find_violations
 
 HEADER = "member_id,plan,anchor_on,timezone,status,balance"
@@ -68,6 +70,25 @@ def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more
     """Run one pass."""
     settings = renewal.Settings(catch_up, more.pop("workers", 2), more.pop("batch_size", 500))
     return renewal.renew_due(partial(store.connect, conninfo), as_of=utc(as_of), settings=settings, **more)
+
+
+def repair(
+    conninfo: str, as_of: str, start: date = date(2016, 1, 1), end: date = date(2016, 12, 31), **more: Any
+) -> renewal.Outcome:
+    """Run one backfill."""
+    members, dry_run = more.pop("members", None), more.pop("dry_run", False)
+    settings = renewal.Settings(batch_size=more.pop("batch_size", 2))
+    return backfill.backfill(
+        partial(store.connect, conninfo),
+        Repair(start, end, **more, named=members is not None),
+        as_of=utc(as_of),
+        settings=settings,
+        members=members,
+        dry_run=dry_run,
+        stop=threading.Event(),
+        progress=lambda _: None,
+        report=lambda _: None,
+    )
 
 
 def ledger(conn: store.Database) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import psycopg
 import typer
 
-from renewer.cli import audit, calendar, demo, passes, setup, statement
+from renewer.cli import audit, calendar, demo, explain, passes, repairs, setup, state, statement
 from renewer.cli.output import complain
 from renewer.errors import RenewerError
 from renewer.store import one_line
@@ -46,7 +46,12 @@ app.add_typer(setup.plans)
 app.command("import")(setup.import_)
 app.command()(passes.run)
 app.command()(passes.worker)
+app.command()(repairs.backfill)
+app.command()(explain.explain)
+app.command()(explain.preview)
 app.command()(statement.history)
+app.command()(state.status)
+app.add_typer(state.failures)
 app.command()(calendar.cycles)
 app.command()(audit.verify)
 

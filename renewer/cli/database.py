@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from renewer import embedded, migrations, store
 from renewer.cli.output import note
-from renewer.errors import InputError
+from renewer.errors import InputError, UnknownMember
+from renewer.ledger import Member
 from renewer.settings import read_settings
 
 LARGEST_SKEW = timedelta(minutes=10)
@@ -43,6 +44,14 @@ def read_clock(conn: store.Database) -> datetime:
             f"{here.isoformat(timespec='seconds')}: set the wrong one right first"
         )
     return now
+
+
+def find_member(conn: store.Database, member_id: str) -> Member:
+    """Return a member; UnknownMember when nobody has that id."""
+    found = store.find_members(conn, [member_id])
+    if not found:
+        raise UnknownMember(f"unknown member {member_id!r}: check the name")
+    return found[0]
 
 
 def prepare_pass(conn: store.Database) -> datetime:

@@ -14,6 +14,7 @@ AsOf = Annotated[
 AllowFuture = Annotated[
     bool, typer.Option("--allow-future", help="Accept an --as-of after the database's clock, to rehearse.")
 ]
+MemberId = Annotated[str, typer.Argument(metavar="MEMBER", help="The member's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Members = Annotated[list[str] | None, typer.Option("--member", metavar="M", help="Only this member; may be repeated.")]
 

@@ -36,6 +36,30 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, default=_iso, ensure_ascii=False, indent=2))
 
 
+class JsonRows:
+    """Prints one JSON document whose list *name* may be too long to be held; the rest of it comes last."""
+
+    def __init__(self, name: str) -> None:
+        self._opening = f"{{\n  {json.dumps(name)}: ["
+        self._begun = False
+
+    def add(self, row: Any) -> None:
+        """Print one more row of the list."""
+        print(("," if self._begun else self._opening) + "\n    " + _dumps(row), end="")
+        self._begun = True
+
+    def end(self, rest: dict[str, Any]) -> None:
+        """End the list and print the *rest* of the document."""
+        print("\n  ]" if self._begun else self._opening + "]", end="")
+        for name, value in rest.items():
+            print(f",\n  {json.dumps(name)}: {_dumps(value)}", end="")
+        print("\n}")
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, default=_iso, ensure_ascii=False)
+
+
 def _iso(value: Any) -> str:
     assert isinstance(value, date), f"not for JSON: {value!r}"
     return value.isoformat()
@@ -54,10 +78,15 @@ def print_table(made: Table) -> None:
     console().print(made)
 
 
+def local(at: datetime, timezone: str) -> datetime:
+    """Return an instant with the offset it has in *timezone*."""
+    return at.astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone))
+
+
 def instant(at: datetime, timezone: str = "UTC") -> str:
     """Return an instant for a person, to the minute, in their time zone and with its offset."""
-    local = at.astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone))
-    return local.strftime("%Y-%m-%d %H:%M") + (" UTC" if timezone == "UTC" else local.strftime(" %z"))
+    there = local(at, timezone)
+    return there.strftime("%Y-%m-%d %H:%M") + (" UTC" if timezone == "UTC" else there.strftime(" %z"))
 
 
 @contextmanager

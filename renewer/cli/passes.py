@@ -89,7 +89,7 @@ def as_document(outcome: renewal.Outcome) -> dict[str, Any]:
     return {
         "run_id": outcome.run_id,
         "as_of": outcome.as_of,
-        **outcome.counts.as_dict(),
+        **{name: number for name, number in outcome.counts.as_dict().items() if name != "late"},
         "seconds": outcome.seconds,
         "stopped": outcome.stopped,
         "failures": [{"member_id": member_id, "error": message} for member_id, message in outcome.failures],

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from renewer.ledger import Member, Posting
+from renewer.ledger import Member
+from renewer.posting import Posting
 from renewer.queries import query
 from renewer.store.connection import LEASE_CLASS, Database, scalar
 

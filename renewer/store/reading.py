@@ -1,6 +1,6 @@
 """What is on record: plans, members with their lots, entries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow
 
-from renewer.ledger import Change, ChangedDay, Lot, Member, Request, Revision, Source, Status
+from renewer.awards import Award
+from renewer.ledger import Change, ChangedDay, CycleName, Lot, Member, Request, Revision, Source, Status
 from renewer.queries import query
 from renewer.store.connection import Database, scalar
 
@@ -125,11 +126,75 @@ def _changed_day(stored: dict[str, Any] | None) -> ChangedDay | None:
     return None if stored is None else ChangedDay(**stored | {"on": date.fromisoformat(stored["on"])})
 
 
-def find_statement(conn: Database, member_id: str, after: int = 0) -> list[DictRow]:
-    """Return a member's statement behind entry *after*: occurred_at, what, amount, balance_after."""
-    return conn.execute(query("find_statement"), {"member": member_id, "after": after}).fetchall()
+EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""A time before and one after all that is on record."""
 
 
-def find_entries(conn: Database, member_id: str) -> Iterator[DictRow]:
-    """Yield a member's entries, oldest first."""
-    yield from conn.execute(query("find_entries"), {"member": member_id})
+def find_statement(
+    conn: Database, member_id: str, after: int = 0, since: datetime = EVER[0], until: datetime = EVER[1]
+) -> list[DictRow]:
+    """
+    Return a member's statement: occurred_at, what, amount, balance_after, reference.
+
+    Only lines behind entry *after* that occurred from *since* to *until*.
+    """
+    parameters = {"member": member_id, "after": after, "since": since, "until": until}
+    return conn.execute(query("find_statement"), parameters).fetchall()
+
+
+def find_entries(conn: Database, member_id: str, since: datetime = EVER[0], until: datetime = EVER[1]) -> list[DictRow]:
+    """Return a member's entries that occurred from *since* to *until*, oldest first."""
+    return conn.execute(query("find_entries"), {"member": member_id, "since": since, "until": until}).fetchall()
+
+
+def find_awards(
+    conn: Database, members: Sequence[str], start: date | None = None, end: date | None = None
+) -> dict[str, list[Award]]:
+    """Return the renewals on record of each of *members*, oldest first, of cycles that begin from *start* to *end*."""
+    parameters = {"members": list(members), "start": start, "end": end}
+    found: dict[str, list[Award]] = {member_id: [] for member_id in members}
+    for row in conn.execute(query("find_awards"), parameters):
+        named = CycleName(row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"])
+        awarded_at = tuple(at.astimezone(UTC) for at in row["awarded_at"])
+        award = Award(named, row["amount"], row["reason"], row["late"], awarded_at, row["posted_at"].astimezone(UTC))
+        found[row["member_id"]].append(award)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A run of members in the order of their ids: how many, the last, and those who may be concerned."""
+
+    looked: int
+    last: str
+    members: Sequence[str]
+
+
+def find_repairable(conn: Database, start: date, end: date, as_of: datetime, after: str, limit: int) -> Window:
+    """
+    Look at the next *limit* members behind *after* and return who a backfill may have something to post for.
+
+    Those are members with a boundary that is not posted at *as_of*, or with a renewal from *start* to *end* below an
+    allowance their plan ever had; parked ones are left out. The plan's rules decide about each.
+    """
+    parameters = {"start": start, "end": end, "as_of": as_of, "after": after, "limit": limit}
+    row = conn.execute(query("find_repairable"), parameters).fetchone()
+    assert row is not None
+    return Window(row["looked"], row["last"] or "", row["members"] or ())
+
+
+def count_members(conn: Database) -> int:
+    """Return how many members there are."""
+    members: int = scalar(conn, "count_members", {})
+    return members
+
+
+def find_movements(conn: Database, member_id: str, since: datetime) -> list[DictRow]:
+    """Return what a member's bonuses, refunds and expiries moved from *since* on, oldest first."""
+    return conn.execute(query("find_movements"), {"member": member_id, "since": since}).fetchall()
+
+
+def find_status_since(conn: Database, member_id: str) -> datetime | None:
+    """Return when a member's status was last set; None when it never was."""
+    since: datetime | None = scalar(conn, "find_status_since", {"member": member_id})
+    return since

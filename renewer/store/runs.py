@@ -1,15 +1,19 @@
 """The record of passes."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from psycopg.rows import DictRow
 
 from renewer.ledger import CatchUp
 from renewer.queries import query
 from renewer.store.connection import Database, scalar
 
 
-def start_run(conn: Database, trigger: str, catch_up: CatchUp, as_of: datetime) -> int:
-    """Record that a pass begins and return its number."""
-    run_id: int = scalar(conn, "start_run", {"trigger": trigger, "catch_up": catch_up.value, "as_of": as_of})
+def start_run(conn: Database, trigger: str, catch_up: CatchUp, as_of: datetime, reason: str | None = None) -> int:
+    """Record that a pass begins, and the *reason* given for it; return its number."""
+    parameters = {"trigger": trigger, "catch_up": catch_up.value, "as_of": as_of, "reason": reason}
+    run_id: int = scalar(conn, "start_run", parameters)
     return run_id
 
 
@@ -18,3 +22,60 @@ def record_progress(
 ) -> None:
     """Record the *counts* of a pass so far; *finished* ends it."""
     conn.execute(query("record_progress"), {"run_id": run_id, "finished": finished, "stopped": stopped, **counts})
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How many members are due and since when the oldest boundary of theirs waits, None when none does."""
+
+    due: int
+    oldest_boundary_at: datetime | None
+
+
+def find_lag(conn: Database, as_of: datetime) -> Lag:
+    """Return what is due at *as_of*."""
+    row = conn.execute(query("find_lag"), {"as_of": as_of}).fetchone()
+    assert row is not None
+    oldest = row["oldest_boundary_at"]
+    return Lag(row["due"], oldest and oldest.astimezone(UTC))
+
+
+def find_runs(conn: Database, limit: int) -> list[DictRow]:
+    """Return the last *limit* passes, newest first: what they counted, how long they took and their state."""
+    return conn.execute(query("find_runs"), {"limit": limit}).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a member's posting failed, how often, and when it is tried again; a parked one waits for a person."""
+
+    member_id: str
+    code: str
+    message: str
+    attempts: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    next_try_at: datetime
+    parked: bool
+
+
+def find_failures(conn: Database, limit: int, member_id: str | None = None) -> list[Failure]:
+    """Return up to *limit* failures, of everybody or of one member, the next to be tried first, parked ones last."""
+    rows = conn.execute(query("find_failures"), {"limit": limit, "member": member_id})
+    return [Failure(**row) for row in rows]
+
+
+def count_failures(conn: Database) -> int:
+    """Return how many members have a failure on record."""
+    failures: int = scalar(conn, "count_failures", {})
+    return failures
+
+
+def set_next_try(conn: Database, member_id: str, due_at: datetime | None, *, parked: bool) -> None:
+    """Let a member who failed be due at *due_at*, or never while *parked*; inside the caller's transaction."""
+    conn.execute(query("set_next_try"), {"member": member_id, "due_at": due_at, "parked": parked})
+
+
+def announce(conn: Database, payload: str) -> None:
+    """Announce *payload*, a member who is due, to the workers that listen."""
+    conn.execute(query("announce"), {"payload": payload})

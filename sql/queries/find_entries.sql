@@ -1,6 +1,6 @@
 -- Find a member's entries, oldest first.
 --
--- Parameters: member
+-- Parameters: member; since, until timestamptz
 -- Returns:    one row per entry, with the source of the lot it moved
 -- Locks:      none
 -- Index:      ledger_entry_pkey; lot_pkey
@@ -9,4 +9,5 @@ SELECT e.seq, e.kind, e.amount, e.balance_after, e.lot, l.source, l.expires_at, 
 FROM renewer.ledger_entry AS e
 LEFT JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
 WHERE e.member_id = %(member)s::text
+  AND e.occurred_at >= %(since)s::timestamptz AND e.occurred_at <= %(until)s::timestamptz
 ORDER BY e.seq;

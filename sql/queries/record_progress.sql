@@ -1,10 +1,10 @@
 -- Record what a pass has done so far and, with finished, that it ended.
 --
--- Parameters: run_id, due, renewed, expired, applied, skipped, failed, entries, stopped boolean, finished boolean
+-- Parameters: run_id, due, renewed, late, expired, applied, skipped, failed, entries, stopped boolean, finished boolean
 -- Returns:    nothing
 UPDATE renewer.run AS r
 SET due = %(due)s::bigint, renewed = %(renewed)s::bigint, expired = %(expired)s::bigint,
-    applied = %(applied)s::bigint, skipped = %(skipped)s::bigint, failed = %(failed)s::bigint,
+    late = %(late)s::bigint, applied = %(applied)s::bigint, skipped = %(skipped)s::bigint, failed = %(failed)s::bigint,
     entries = %(entries)s::bigint, stopped = %(stopped)s::boolean, seen_at = clock_timestamp(),
     finished_at = CASE WHEN %(finished)s::boolean THEN clock_timestamp() END
 WHERE r.run_id = %(run_id)s::bigint;

@@ -7,8 +7,9 @@ SELECT e.member_id, e.seq, e.occurred_at, e.posted_at, e.kind,
                || CASE e.reason
                       WHEN 'suspended' THEN ': 0 while suspended'
                       WHEN 'caught_up' THEN ': 0, missed and not made up for'
+                      WHEN 'plan_changed' THEN ': change of plan'
                       ELSE '' END
-           WHEN 'late_renewal' THEN 'Monthly Connects renewal, late'
+           WHEN 'late_renewal' THEN format('Monthly Connects renewal of %s, late', e.first_day)
            WHEN 'rollover' THEN format('%s unused Connects rolled over', e.amount)
            WHEN 'expiry' THEN CASE e.reason
                WHEN 'lapsed' THEN 'Connects expired: the end of their lifetime'

@@ -243,9 +243,7 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
         "after_member_id": "",
         "limit": 500,
     }
-    plan = "\n".join(
-        row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + query("find_due_members"), parameters)
-    )
+    plan = "\n".join(row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + query("find_due_members"), parameters))
     assert "member_due_idx" in plan
     assert "lot_open_idx" in plan
     assert "Seq Scan on member" not in plan

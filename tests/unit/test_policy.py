@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from renewer import cycle
 from renewer.errors import PlanError
-from renewer.ledger import CatchUp, Kind, Lot, Plans, Posting, Revision, Source, Status
+from renewer.ledger import CatchUp, Kind, Lot, Plans, Revision, Source, Status
 from renewer.policy import plan_posting
+from renewer.posting import Posting
 from tests.support import BASIC, EPOCH, PLANS, PLUS, member, utc
 
 ALLOWANCE, ROLLOVER, REFUND, PURCHASE, BONUS = (

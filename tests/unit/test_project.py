@@ -10,11 +10,12 @@ from renewer.settings import LIBPQ_VARIABLES, Settings
 from tests.support import ROOT
 
 LAYERS = (
-    "errors", "cycle", "ledger", "draft", "policy", "queries", "store", "migrations", "embedded", "plans",
-    "renewal", "members", "verification", "settings", "logs", "listener", "worker", "cli",
+    "errors", "cycle", "ledger", "posting", "policy", "awards", "forecast", "repair", "queries", "store", "migrations",
+    "embedded", "plans", "renewal", "members", "failures", "backfill", "explanation", "sentence", "verification",
+    "settings", "logs", "listener", "worker", "cli",
 )  # fmt: skip
 
-PURE = {"errors", "cycle", "ledger", "draft", "policy"}
+PURE = {"errors", "cycle", "ledger", "posting", "policy", "awards", "forecast", "repair"}
 IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random|os\.environ|structlog|logging|psycopg)\b")
 
 MODULES = sorted((ROOT / "renewer").rglob("*.py"))

@@ -1,10 +1,68 @@
-"""The draft of a member's next posting: what `policy` writes into, one entry after the other."""
+"""What one transaction writes for one member, and the draft `policy` writes it into, one entry after the other."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from renewer.ledger import Applied, Begun, Entry, Kind, Lot, Member, Posting, Reason, Request, Source
+from renewer.ledger import CycleName, Entry, Kind, Lot, Member, Request, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A cycle that begins *at* a boundary or a change of plan, and ends at *renews_at*."""
+
+    at: datetime
+    renews_at: datetime
+
+    def end(self, lot: Lot) -> Lot:
+        """Return *lot* with the end of this cycle when it is bound to it: not ended before, or issued since."""
+        if lot.cycle_ends_at is None or (lot.cycle_ends_at <= self.at and lot.issued_at < self.at):
+            return lot
+        return replace(lot, cycle_ends_at=self.renews_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A request that was applied, the balance it left and the entries it posted, None for none."""
+
+    reference: str
+    balance: int
+    first_seq: int | None
+    last_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """
+    What one transaction writes for one member: entries, new lots, what is left in old ones, and the next state.
+
+    *remainders* maps the number of each lot on record that changes to what remains in it. *cycles* have begun, in
+    order, and end the lots on record that are bound to them.
+    """
+
+    before: Member
+    after: Member
+    entries: tuple[Entry, ...]
+    new_lots: tuple[Lot, ...]
+    remainders: dict[int, int]
+    applied: tuple[Applied, ...] = ()
+    cycles: tuple[Begun, ...] = ()
+
+    @property
+    def renewals(self) -> int:
+        """Return how many boundaries this posting posts."""
+        return sum(entry.kind is Kind.RENEWAL for entry in self.entries)
+
+    def settled(self) -> Member:
+        """Return the member as the database holds them once this is written."""
+        ended = [self._end(lot) for lot in self.before.lots]
+        kept = [replace(lot, remaining=self.remainders.get(lot.number, lot.remaining)) for lot in ended]
+        return replace(self.after, lots=tuple(lot for lot in [*kept, *self.new_lots] if lot.remaining))
+
+    def _end(self, lot: Lot) -> Lot:
+        for begun in self.cycles:
+            lot = begun.end(lot)
+        return lot
 
 
 class Draft:
@@ -61,21 +119,23 @@ class Draft:
         occurred_at: datetime,
         lot: int | None,
         *,
-        reason: Reason | None = None,
-        first_day: date | None = None,
+        reason: str | None = None,
+        renews: CycleName | None = None,
         reference: str | None = None,
     ) -> None:
-        """Add an entry and move its lot and the balance by *amount*; one with *first_day* renews the cycle reached."""
+        """Add an entry and move its lot and the balance by *amount*; a renewal names the cycle it *renews*."""
         self.balance += amount
         if lot is not None:
             self.remaining[lot] += amount
             assert self.remaining[lot] >= 0, "a lot cannot go below zero"
         seq = self.member.last_seq + len(self.entries) + 1
-        anchor_on, cycle_n, plan = None, None, None
-        if first_day is not None:
-            anchor_on, cycle_n, plan = self.anchor_on, self.cycle_n, self.plan
-        named = (first_day, anchor_on, cycle_n, plan, reason, reference)
-        self.entries.append(Entry(seq, kind, amount, self.balance, occurred_at, lot, *named))
+        entry = Entry(seq, kind, amount, self.balance, occurred_at, lot, reason=reason, reference=reference)
+        self.entries.append(entry if renews is None else entry.renewing(renews))
+
+    def reached(self, first_day: date) -> CycleName:
+        """Return the name of the cycle that was reached and began on *first_day*."""
+        assert self.cycle_n is not None
+        return CycleName(first_day, self.anchor_on, self.cycle_n, self.plan)
 
     def begin_cycle(self, at: datetime, renews_at: datetime) -> None:
         """Note that a cycle begins at *at* and ends at *renews_at*, and give its lots that end."""

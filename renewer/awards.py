@@ -1,0 +1,105 @@
+"""
+What each cycle brought a member and what it should have brought.
+
+Source of the rules: DESIGN, sections 3 and 6.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from renewer import cycle
+from renewer.errors import PlanError
+from renewer.ledger import CycleName, Plans, Reason
+
+
+class Gap(StrEnum):
+    """Why a cycle brought less than it should, beside a Reason of its entry."""
+
+    NO_ALLOWANCE = "no_allowance"
+    RULES_CORRECTED = "rules_corrected"
+
+
+@dataclass(frozen=True, slots=True)
+class PastCycle:
+    """
+    A cycle that has begun: what it should bring by the rules on record now (None: there are none), what it did.
+
+    *reason* says why it is less, or nothing at all; *late* that some of it came by a backfill. One not *posted* has
+    brought nothing yet.
+    """
+
+    first_day: date
+    last_day: date
+    expected: int | None
+    awarded: int
+    reason: str | None
+    late: bool = False
+    posted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """
+    One boundary on record: the renewal of *cycle* and what was made up for later, *late*, None for never.
+
+    *awarded_at* are the times at which either occurred or its pass acted, *posted_at* is when the last was written.
+    """
+
+    cycle: CycleName
+    amount: int
+    reason: str | None
+    late: int | None
+    awarded_at: tuple[datetime, ...]
+    posted_at: datetime
+
+    @property
+    def awarded(self) -> int:
+        """Return all the cycle brought."""
+        return self.amount + (self.late or 0)
+
+
+def expected(award: Award, plans: Plans) -> int:
+    """
+    Return what the cycle should bring by the rules on record now; PlanError when there are none.
+
+    A change of plan in mid-cycle brings what was left of the old cycle, not an allowance: it is taken as it is.
+    """
+    if award.reason == Reason.PLAN_CHANGED:
+        return award.amount
+    return plans.in_force(award.cycle.plan, award.cycle.first_day).allowance
+
+
+def owed(award: Award, plans: Plans, *, suspended: bool = False) -> int:
+    """
+    Return what a late renewal may bring, once; 0 for nothing.
+
+    What was withheld because the member was *suspended* is owed only when that is said to have been a mistake.
+    """
+    if award.late is not None or (award.reason == Reason.SUSPENDED and not suspended):
+        return 0
+    return max(expected(award, plans) - award.amount, 0)
+
+
+def past_cycles(awards: Sequence[Award], plans: Plans) -> Iterator[PastCycle]:
+    """Yield what each cycle on record brought."""
+    for award in awards:
+        named = award.cycle
+        try:
+            due = expected(award, plans)
+        except PlanError:
+            due = None
+        last_day = cycle.last_day(named.anchor_on, named.cycle_n)
+        yield PastCycle(named.first_day, last_day, due, award.awarded, _reason(award, due), late=award.late is not None)
+
+
+def _reason(award: Award, due: int | None) -> str | None:
+    """Return why a cycle brought less than it should, or nothing; None when there is nothing to say."""
+    if award.reason == Reason.PLAN_CHANGED:
+        return award.reason
+    if due == 0 and award.awarded == 0:
+        return Gap.NO_ALLOWANCE
+    if due is not None and award.awarded >= due:
+        return None
+    return award.reason or (None if due is None else Gap.RULES_CORRECTED)

@@ -1,0 +1,259 @@
+"""
+Why a member's Connects renewed, or did not yet: the facts, read in one snapshot and put beside the job's own plans.
+
+`sentence` puts them into words.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from psycopg.rows import DictRow
+
+from renewer import cycle, store
+from renewer.awards import Award, PastCycle, past_cycles
+from renewer.cycle import Cycle
+from renewer.errors import InputError, PlanError, RenewerError
+from renewer.forecast import Foreseen, foresee
+from renewer.ledger import CatchUp, Change, Member, Plans, Reason, Revision, Status
+from renewer.policy import next_cycle, status_at
+
+RECENTLY = timedelta(days=1)
+REMEMBERED = timedelta(days=31)
+"""How long bonuses are worth a mention."""
+MOST_WAITING = 1200
+"""A century of boundaries not posted is more than anyone reads."""
+
+
+YEAR = timedelta(days=366)
+
+
+class Code(StrEnum):
+    """What an explanation comes to."""
+
+    UNKNOWN_MEMBER = "unknown_member"
+    CLOSED = "closed"
+    FAILED = "failed"
+    UNDER_REVIEW = "under_review"
+    SUSPENDED = "suspended"
+    WAITING_FOR_PASS = "waiting_for_pass"  # noqa: S105 - a state, no password
+    RENEWED = "renewed"
+    LAST_DAY = "last_day"
+    NOT_DUE = "not_due"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """Rules of the member's plan that come into force on *effective_from* and reach them with a cycle's first day."""
+
+    reaches_on: date
+    before: Revision
+    after: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """
+    The facts about one member at *as_of*.
+
+    *plan* is the revision that governs *cycle*, the one the ledger has reached (of who enrolled and was not awarded
+    yet, the one that holds their enrolment). *upcoming* are the boundaries not posted: those due at *as_of* and the
+    first after them; none when nothing is to come or their rules cannot be resolved. *awards* are the boundaries on
+    record, *cycles* what each cycle brought, *movements* the bonuses, refunds and expiries worth a mention. *since* is
+    when the status was set, if it ever was.
+    """
+
+    as_of: datetime
+    code: Code
+    member: Member
+    status: Status
+    timezone: str
+    cycle: Cycle
+    plan: Revision | None
+    pending_plan: str | None
+    upcoming: Sequence[Foreseen]
+    awards: Sequence[Award]
+    cycles: Sequence[PastCycle]
+    movements: Sequence[DictRow]
+    rule_change: RuleChange | None
+    failure: store.Failure | None
+    since: datetime | None
+
+    @property
+    def awards_at(self) -> datetime | None:
+        """Return the next boundary not posted; None when none will be."""
+        if self.status is Status.CLOSED:
+            return None
+        return self.upcoming[0].awards_at if self.upcoming else self.member.renews_at
+
+    @property
+    def last_award(self) -> Award | None:
+        """Return the last boundary on record; None before the first."""
+        return self.awards[-1] if self.awards else None
+
+
+def find_explanation(conn: store.Database, member_id: str, as_of: datetime, catch_up: CatchUp) -> Explanation | None:
+    """
+    Return the facts about a member at *as_of*, as a pass with *catch_up* would act on them; None for a stranger.
+
+    InputError when *as_of* is before the cycle the ledger has reached: the past is in the statement.
+    """
+    with store.snapshot(conn):
+        found = store.find_members(conn, [member_id])
+        if not found:
+            return None
+        (member,) = found
+        plans = Plans(store.find_plans(conn))
+        awards = store.find_awards(conn, [member_id])[member_id]
+        told_since = min(member.last_boundary_at or as_of, as_of - REMEMBERED)
+        movements = store.find_movements(conn, member_id, told_since)
+        failures = store.find_failures(conn, 1, member_id)
+        since = store.find_status_since(conn, member_id)
+    timezone = member.timezone if member.timezone in cycle.timezones() else "UTC"
+    reached = _reached(member)
+    _check_as_of(member, reached, as_of)
+    status = status_at(member, as_of)
+    failure = failures[0] if failures else None
+    code = _code(member, status, failure, awards, reached, as_of)
+    upcoming = _upcoming(member, plans, as_of, catch_up)
+    return Explanation(
+        as_of=as_of,
+        code=code,
+        member=member,
+        status=status,
+        timezone=timezone,
+        cycle=reached,
+        plan=_governing(member.plan, plans, reached.first_day),
+        pending_plan=pending_plan(member, as_of),
+        upcoming=upcoming,
+        awards=awards,
+        cycles=[*past_cycles(awards, plans), *_waiting(member, status, code, plans, as_of, upcoming)],
+        movements=[row for row in movements if row["occurred_at"] <= as_of or row["kind"] == "expiry"],
+        rule_change=_rule_change(member, plans, reached),
+        failure=failure,
+        since=since and since.astimezone(UTC),
+    )
+
+
+def _reached(member: Member) -> Cycle:
+    """Return the cycle the ledger has reached, or that an enrolment lies in."""
+    n = next_cycle(member) if member.cycle_n is None else member.cycle_n
+    return cycle.cycle(member.anchor_on, _boundary_zone(member).key, n)
+
+
+def _check_as_of(member: Member, reached: Cycle, as_of: datetime) -> None:
+    begun = member.last_boundary_at or (member.renews_at if member.cycle_n is None else reached.starts_at)
+    if as_of < begun:
+        raise InputError(
+            f"--as-of {as_of.isoformat()} is before {begun.isoformat()}, when the present cycle of "
+            f"{member.member_id!r} began: `renewer history` has the past"
+        )
+
+
+def _code(
+    member: Member,
+    status: Status,
+    failure: store.Failure | None,
+    awards: Sequence[Award],
+    reached: Cycle,
+    as_of: datetime,
+) -> Code:
+    """Return what an explanation comes to: the first that applies."""
+    if status is Status.CLOSED:
+        return Code.CLOSED
+    if failure is not None:
+        return Code.FAILED
+    if status is Status.UNDER_REVIEW:
+        return Code.UNDER_REVIEW
+    if status is Status.SUSPENDED:
+        return Code.SUSPENDED
+    if member.renews_at <= as_of:
+        return Code.WAITING_FOR_PASS
+    if awards and any(timedelta(0) <= as_of - at <= RECENTLY for at in awards[-1].awarded_at):
+        return Code.RENEWED
+    return Code.LAST_DAY if as_of.astimezone(_boundary_zone(member)).date() == reached.last_day else Code.NOT_DUE
+
+
+def _boundary_zone(member: Member) -> ZoneInfo:
+    """Return the zone the next boundary was computed in; UTC for an unknown one."""
+    name = member.boundary_timezone or member.timezone
+    return cycle.zone(name if name in cycle.timezones() else "UTC")
+
+
+def _upcoming(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp) -> list[Foreseen]:
+    """Return the boundaries due at *as_of* and the first after them; none when they cannot be planned."""
+    found = []
+    try:
+        for foreseen in foresee(member, plans, as_of, catch_up):
+            if foreseen.reason == Reason.PLAN_CHANGED:
+                continue  # a change of plan that waits to be applied is no boundary
+            found.append(foreseen)
+            if foreseen.awards_at > as_of or len(found) == MOST_WAITING:
+                break
+    except RenewerError:
+        return []
+    return found
+
+
+def _governing(code: str, plans: Plans, day: date) -> Revision | None:
+    """Return the rules of plan *code* for *day*, or its first; None for an unknown plan."""
+    try:
+        return plans.first_known(code, day)
+    except PlanError:
+        return None
+
+
+def pending_plan(member: Member, as_of: datetime) -> str | None:
+    """Return the plan of the next cycle when it is another, whether or not the request for it was applied yet."""
+    plan, pending = member.plan, member.pending_plan
+    for request in member.requests:
+        if request.change is Change.PLAN and request.at <= as_of:
+            wanted = request.content["plan"]
+            if request.content["effective"] == "now":
+                plan, pending = wanted, None
+            else:
+                pending = None if wanted == plan else wanted
+    return pending
+
+
+def _waiting(
+    member: Member, status: Status, code: Code, plans: Plans, as_of: datetime, upcoming: Sequence[Foreseen]
+) -> Iterator[PastCycle]:
+    """Yield the cycles that have begun and whose boundary is not posted."""
+    if code is Code.CLOSED:
+        return
+    reason = {Status.UNDER_REVIEW: Code.UNDER_REVIEW}.get(status, Code.WAITING_FOR_PASS)
+    reason = Code.FAILED if code is Code.FAILED else reason
+    for foreseen in upcoming:
+        if foreseen.awards_at <= as_of:
+            plan = _governing(foreseen.plan, plans, foreseen.first_day)
+            due = None if plan is None else plan.allowance
+            yield PastCycle(foreseen.first_day, foreseen.last_day, due, 0, reason.value, posted=False)
+    if not upcoming and member.renews_at <= as_of:
+        n = next_cycle(member)
+        first_day, last_day = cycle.first_day(member.anchor_on, n), cycle.last_day(member.anchor_on, n)
+        yield PastCycle(first_day, last_day, None, 0, reason.value, posted=False)
+
+
+def _rule_change(member: Member, plans: Plans, reached: Cycle) -> RuleChange | None:
+    """Return the next rules of the member's plan that differ from those of the present cycle."""
+    before = _governing(member.plan, plans, reached.first_day)
+    if before is None:
+        return None
+    for revision in plans.after(member.plan, reached.first_day):
+        if revision.effective_from >= cycle.LAST_DAY - YEAR:
+            break
+        noon = datetime.combine(revision.effective_from, time(12), UTC)
+        n = max(cycle.cycle_number(member.anchor_on, "UTC", noon), reached.n + 1)
+        n += cycle.first_day(member.anchor_on, n) < revision.effective_from
+        after = plans.in_force(member.plan, cycle.first_day(member.anchor_on, n))
+        if rules(after) != rules(before):
+            return RuleChange(cycle.first_day(member.anchor_on, n), before, after)
+    return None
+
+
+def rules(revision: Revision) -> tuple[int, int | None, int | None]:
+    """Return what a revision rules, its name and date aside."""
+    return revision.allowance, revision.rollover_cap, revision.lifetime_months

@@ -1,0 +1,5 @@
+-- Count the members a pass could not renew.
+--
+-- Returns: one row, failures
+-- Locks:   none
+SELECT count(*) AS failures FROM renewer.failure;

@@ -1,0 +1,18 @@
+-- Find the last passes.
+--
+-- Parameters: limit integer
+-- Returns:    run_id, trigger, state (running, finished, stopped, interrupted), catch_up, reason, as_of, started_at,
+--             seconds, and the counts; newest first
+-- Locks:      none
+-- Index:      run_pkey
+SELECT r.run_id, r.trigger,
+       CASE WHEN r.finished_at IS NULL AND r.seen_at < clock_timestamp() - make_interval(secs => 60) THEN 'interrupted'
+            WHEN r.finished_at IS NULL THEN 'running'
+            WHEN r.stopped THEN 'stopped'
+            ELSE 'finished' END AS state,
+       r.catch_up, r.reason, r.as_of, r.started_at,
+       extract(epoch FROM coalesce(r.finished_at, r.seen_at) - r.started_at)::double precision AS seconds,
+       r.due, r.renewed, r.late, r.expired, r.applied, r.skipped, r.failed, r.entries
+FROM renewer.run AS r
+ORDER BY r.run_id DESC
+LIMIT %(limit)s::integer;
