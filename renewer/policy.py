@@ -248,7 +248,7 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     assert draft.first_boundary_on is not None
     renewed_today = first_day == today and first_day >= draft.first_boundary_on
     renewed_at = draft.last_boundary_at if renewed_today else None
-    day = ChangedDay(today, old.allowance, elapsed, days, 0, lot_since(draft, renewed_at))
+    day = ChangedDay(today, old.allowance, elapsed, days, 0, _lot_since(draft, renewed_at))
     if renewed_today and draft.changed is not None:
         day = draft.changed
     credit = 0 if draft.status is Status.SUSPENDED else day.owes(new.allowance)
@@ -266,7 +266,9 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     draft.changed = replace(day, credited=day.credited + credit, lot=lot)
 
 
-def lot_since(draft: Draft, renewed_at: datetime | None) -> int | None:
-    """Return the newest allowance lot when it was issued at *renewed_at* or since."""
-    newest = draft.lots.get(draft.allowance_lot or 0)
-    return newest.number if newest and renewed_at and newest.issued_at >= renewed_at else None
+def _lot_since(draft: Draft, renewed_at: datetime | None) -> int | None:
+    """Return the lot of the renewal posted at *renewed_at*: the first allowance issued since; None when it was of 0."""
+    if renewed_at is None:
+        return None
+    since = (n for n, lot in draft.lots.items() if lot.source is Source.ALLOWANCE and lot.issued_at >= renewed_at)
+    return min(since, default=None)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from renewer import cycle
 from renewer.awards import Award, owed
 from renewer.ledger import Kind, Member, Plans, Source, Status
-from renewer.policy import allowance_ends_at, finish, lot_since, post_due, status_at
+from renewer.policy import allowance_ends_at, finish, post_due, status_at
 from renewer.posting import Draft, Posting
 
 
@@ -64,6 +64,5 @@ def _issue_late(draft: Draft, plans: Plans, at: datetime) -> int:
     n = draft.cycle_n if at < draft.renews_at else cycle.cycle_number(draft.anchor_on, draft.timezone, at)
     rules = plans.first_known(draft.plan, cycle.first_day(draft.anchor_on, n))
     ends_at = allowance_ends_at(draft.anchor_on, draft.timezone, n, rules)
-    lot = draft.issue(Source.ALLOWANCE, at, ends_at, draft.renews_at)
-    draft.allowance_lot = lot_since(draft, draft.last_boundary_at) or lot
-    return lot
+    draft.allowance_lot = draft.issue(Source.ALLOWANCE, at, ends_at, draft.renews_at)
+    return draft.allowance_lot

@@ -1,5 +1,6 @@
 """A simple in-memory model of one member: DESIGN, sections 3 and 7, written down a second time and naively."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -46,6 +47,7 @@ class Model:
     returned: dict[str, int] = field(default_factory=dict)
     waiting: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
     day: tuple[int, int, int, int] | None = None
+    renewed: list[tuple[str, int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.renews = self.enrolled
@@ -170,6 +172,31 @@ class Model:
         amount = 0 if self.status == "suspended" else amount
         self.renewed_day, self.renewal_lot = day, self.allowance(lifetime, at) if amount else None
         self.post("renewal", amount, at, self.renewal_lot)
+        self.renewed.append((self.plan, amount, self.status))
+
+    def backfill(self, now: datetime) -> "Model":
+        """Return the member after a backfill of every cycle, who was named."""
+        asked = [args["status"] for at, function, args in self.waiting if function == "set_status" and at <= now]
+        if (asked or [self.status])[-1] != "active":
+            return self
+        after, owing = deepcopy(self), []
+        after.run(now)
+        if len(after.renewed) == len(self.renewed):
+            after = self
+        for number, (plan, amount, status) in enumerate(self.renewed):
+            if status == "suspended" and amount == 0 and self.plans[plan][0]:
+                owing.append((number, self.plans[plan][0]))
+        if owing:
+            assert after.n is not None
+            at = max(now, after.last_boundary or now)
+            n = after.n if at < after.renews else cycle.cycle_number(after.anchor, after.zone, at)
+            lifetime = self.plans[after.plan][2]
+            ends = cycle.boundary(after.anchor, after.zone, n + lifetime) if lifetime else None
+            lot = after.issue("allowance", at, ends, after.renews)
+            for number, amount in owing:
+                after.post("late_renewal", amount, at, lot)
+                after.renewed[number] = ("", amount, "late")
+        return after
 
     def allowance(self, lifetime: int | None, at: datetime) -> Held:
         assert self.n is not None

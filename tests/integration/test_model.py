@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from renewer import store
 from renewer.ledger import Revision
 from tests.integration.model import Model, Refused
-from tests.support import EPOCH, renew, utc, violations
+from tests.support import EPOCH, renew, repair, utc, violations
 
 PLANS = {"basic": (60, 0, None), "plus": (70, 140, None), "short": (10, None, 2), "free": (0, 5, 12)}
 ZONES = ("UTC", "America/Havana", "Asia/Tokyo", "Pacific/Apia")
@@ -81,6 +81,11 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
         def a_pass_runs(self) -> None:
             renew(database, self.now.isoformat()[:19], members=[self.name], workers=1)
             self.model.run(self.now)
+
+        @rule()
+        def a_backfill_runs(self) -> None:
+            repair(database, self.now.isoformat()[:19], date(1900, 1, 1), date(2100, 1, 1), members=[self.name])
+            self.model = self.model.backfill(self.now)
 
         @rule(amount=amounts, ago=backwards)
         def spend(self, amount: int, ago: timedelta) -> None:

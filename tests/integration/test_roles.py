@@ -4,8 +4,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import migrations, store
-from tests.support import bring_in, load_plans, renew, statement
+from renewer import failures, migrations, store
+from renewer.ledger import CatchUp
+from tests.support import bring_in, command, load_plans, renew, repair, statement
 
 CHANGES = (
     "UPDATE renewer.ledger_entry SET amount = 6",
@@ -100,3 +101,26 @@ def test_roles_keep_their_privileges_through_an_upgrade(database: str, conn: sto
     migrations.migrate(database)
     conn.execute("SET ROLE renewer_read")
     assert conn.execute("SELECT count(*) AS n FROM renewer.plan").fetchone() == {"n": 3}
+
+
+def test_the_worker_can_repair(database: str, conn: store.Database) -> None:
+    """A backfill, and what a person does about a failure."""
+    renew(database, "2016-07-20", catch_up=CatchUp.LATEST)
+    as_worker = make_conninfo(database, options="-c role=renewer_worker")
+    assert repair(as_worker, "2016-07-25").counts.late == 1
+    conn.execute("UPDATE renewer.member SET plan = 'gold'")
+    renew(as_worker, "2016-08-20")
+    with store.connect(as_worker) as worker:
+        failures.park(worker, "a")
+        failures.retry(worker, "a")
+
+
+@pytest.mark.parametrize("name", ["explain", "preview", "history", "status"])
+def test_the_reader_can_answer_and_repair_nothing(database: str, conn: store.Database, name: str) -> None:
+    """Who answers members needs no more than to read."""
+    as_reader = make_conninfo(database, options="-c role=renewer_read")
+    done = command(as_reader, name, *([] if name == "status" else ["a"]))
+    assert done.returncode == 0, done.stderr
+    refused = command(as_reader, "backfill", "--from", "2016-05-01", "--to", "2016-07-01", "--as-of", "2016-07-25")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "connect as a role that may" in refused.stderr
