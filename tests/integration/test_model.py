@@ -87,6 +87,16 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
             repair(database, self.now.isoformat()[:19], date(1900, 1, 1), date(2100, 1, 1), members=[self.name])
             self.model = self.model.backfill(self.now)
 
+        @rule(hours=hours, passes=st.booleans())
+        def a_suspension_was_a_mistake(self, hours: int, passes: bool) -> None:
+            self.ask("set_status", self.now, status="suspended")
+            self.now += timedelta(days=20, hours=hours)
+            if passes:
+                self.a_pass_runs()
+            self.ask("set_status", self.now, status="active")
+            self.a_pass_runs()
+            self.a_backfill_runs()
+
         @rule(amount=amounts, ago=backwards)
         def spend(self, amount: int, ago: timedelta) -> None:
             at, key = self.now - ago, f"s{len(self.model.spends)}"
