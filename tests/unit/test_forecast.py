@@ -1,5 +1,6 @@
 """What is foreseen is what the job posts."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import islice
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewer.forecast import Foreseen, foresee
-from renewer.ledger import CatchUp, Change, Kind, Member, Plans, Request, Source, Status
+from renewer.ledger import CatchUp, Change, Kind, Lot, Member, Plans, Request, Source, Status
 from renewer.policy import plan_posting
 from tests.support import PLANS, PLUS, member, utc
 
@@ -45,6 +46,18 @@ def test_bought_connects_are_neither_carried_nor_lost() -> None:
     """No cycle touches them."""
     foreseen = first(member("basic", "2016-04-19", "2016-05-01", unused=[(Source.PURCHASE, 20)]), "2016-05-14")
     assert (foreseen.carried, foreseen.expiring, foreseen.balance_after) == (0, 0, 80)
+
+
+def test_what_lapses_before_the_boundary_expires_too() -> None:
+    """Balance, what expires and what is awarded add up to the balance after; it is not what the cycle lost."""
+    lots = (
+        Lot(1, Source.PURCHASE, 20, utc("2016-04-20"), utc("2016-05-17")),
+        Lot(2, Source.ALLOWANCE, 2, utc("2016-04-19"), None),
+    )
+    held = member("basic", "2016-04-19", "2016-05-01", lots=lots, last_lot=2)
+    held = replace(held, balance=22)
+    foreseen = first(held, "2016-05-14")
+    assert (foreseen.expiring, foreseen.lost, foreseen.balance_after) == (22, {2: 2}, 60)
 
 
 def test_a_closed_membership_has_nothing_to_come() -> None:
