@@ -1,7 +1,6 @@
 """The application: its commands, and the edge at which errors become one line and an exit code."""
 
 import io
-import os
 import signal
 import sys
 from importlib.metadata import version
@@ -11,7 +10,7 @@ import psycopg
 import typer
 
 from renewer.cli import audit, calendar, demo, explain, passes, repairs, setup, state, statement
-from renewer.cli.output import complain
+from renewer.cli.output import complain, discard_output
 from renewer.errors import RenewerError
 from renewer.store import one_line
 
@@ -73,7 +72,7 @@ def main() -> NoReturn:
     except psycopg.Error as error:
         _leave(f"the database refuses: {one_line(error)}", 2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         sys.exit(0)
     except KeyboardInterrupt:
         _leave("interrupted; nothing is lost", 130)

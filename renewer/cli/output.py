@@ -1,6 +1,7 @@
 """What commands print: JSON documents, tables of 80 columns, one-line complaints."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,10 @@ class JsonRows:
 
     def add(self, row: Any) -> None:
         """Print one more row of the list."""
-        print(("," if self._begun else self._opening) + "\n    " + _dumps(row), end="")
+        try:
+            print(("," if self._begun else self._opening) + "\n    " + _dumps(row), end="")
+        except BrokenPipeError:
+            discard_output()  # nobody reads on; what is being done is done all the same
         self._begun = True
 
     def end(self, rest: dict[str, Any]) -> None:
@@ -54,6 +58,11 @@ class JsonRows:
         for name, value in rest.items():
             print(f",\n  {json.dumps(name)}: {_dumps(value)}", end="")
         print("\n}")
+
+
+def discard_output() -> None:
+    """Throw away what is still to be printed on stdout: whoever read it has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dumps(value: Any) -> str:

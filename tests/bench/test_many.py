@@ -1,13 +1,15 @@
 """Many members, from the file to a verified ledger. Long form, 300,000 of them: `pytest --long tests/bench`."""
 
+import re
 import resource
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.bench.generate import generate
-from tests.support import documents
+from tests.support import command, documents
 
 PEAK_MB = 150
 """What a process may need at the most, whatever the number of members; 300,000 took 67 MB when this was written."""
@@ -20,7 +22,7 @@ def members(request: pytest.FixtureRequest) -> int:
 
 @pytest.mark.timeout(900)
 def test_many_members_are_renewed_in_one_pass(empty_database: str, tmp_path: Path, members: int) -> None:
-    """One import, one pass that posts every due boundary, a clean ledger, a second pass that posts nothing."""
+    """One import, one pass that posts every due boundary, one backfill; the second of either posts nothing."""
     path = tmp_path / "members.csv"
     with path.open("w") as file:
         file.writelines(f"{line}\n" for line in generate(members))
@@ -33,11 +35,20 @@ def test_many_members_are_renewed_in_one_pass(empty_database: str, tmp_path: Pat
     assert first["failed"] == first["skipped"] == 0
     assert first["renewed"] == first["due"] > members * 0.95
     assert documents(empty_database, "run", "--as-of", "2026-04-16", **patience)["due"] == 0
+    documents(empty_database, "run", "--as-of", "2026-07-16", "--catch-up", "latest", **patience)
+    repair = ("backfill", "--from", "2026-04-17", "--to", "2026-06-30", "--as-of", "2026-07-17")
+    began = time.monotonic()
+    repaired = command(empty_database, *repair, **patience)
+    seconds = time.monotonic() - began
+    late = re.search(r"made up for late +(\d+)", repaired.stdout)
+    assert late is not None
+    assert int(late[1]) > members * 0.9
+    assert documents(empty_database, *repair, **patience)["due"] == 0
     assert documents(empty_database, "verify", **patience) == {"ok": True, "violations": []}
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert peak_kb < PEAK_MB * 1024
     print(
         f"\n{members} members: pass {first['seconds']} s, {first['renewed'] / first['seconds']:.0f} members/s, "
-        f"{peak_kb // 1024} MB at the most",
+        f"backfill {seconds:.1f} s, {int(late[1]) / seconds:.0f} members/s, {peak_kb // 1024} MB at the most",
         file=sys.stderr,
     )

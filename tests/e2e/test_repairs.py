@@ -130,6 +130,26 @@ def test_a_backfill_killed_half_way_is_finished_by_the_next(database: str, conn:
     assert violations(conn) == []
 
 
+def test_a_backfill_whose_reader_leaves_is_done_all_the_same(database: str, conn: store.Database) -> None:
+    """As in `renewer backfill … --json | head`: what was asked for is posted, and the run is recorded as finished."""
+    plans.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
+    bring_in(conn, [f"m{number:04},basic,2016-04-19" for number in range(1000)], "2016-05-14")
+    renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "renewer", "backfill", *RANGE, "--json"],
+        env=os.environ | {"RENEWER_DATABASE_URL": database, "RENEWER_BATCH_SIZE": "100"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    process.wait()
+    query = "SELECT late, finished_at IS NOT NULL AS finished FROM renewer.run ORDER BY run_id DESC"
+    row = conn.execute(query).fetchone()
+    assert row == {"late": 1000, "finished": True}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
