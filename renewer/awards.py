@@ -44,7 +44,8 @@ class Award:
     """
     One boundary on record: the renewal of *cycle* and what was made up for later, *late*, None for never.
 
-    *awarded_at* are the times at which either occurred or its pass acted, *posted_at* is when the last was written.
+    *awarded_at* are the times at which either occurred or its pass acted, *posted_at* is when the last was written,
+    *seq* the renewal's number in the ledger.
     """
 
     cycle: CycleName
@@ -53,6 +54,7 @@ class Award:
     late: int | None
     awarded_at: tuple[datetime, ...]
     posted_at: datetime
+    seq: int = 0
 
     @property
     def awarded(self) -> int:

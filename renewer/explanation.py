@@ -5,9 +5,11 @@ Why a member's Connects renewed, or did not yet: the facts, read in one snapshot
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import islice
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
@@ -16,17 +18,13 @@ from renewer import cycle, store
 from renewer.awards import Award, PastCycle, past_cycles
 from renewer.cycle import Cycle
 from renewer.errors import InputError, PlanError, RenewerError
-from renewer.forecast import Foreseen, foresee
+from renewer.forecast import Foreseen, beyond, forecast
 from renewer.ledger import CatchUp, Change, Member, Plans, Reason, Revision, Status
 from renewer.policy import next_cycle, status_at
 
 RECENTLY = timedelta(days=1)
 REMEMBERED = timedelta(days=31)
 """How long bonuses are worth a mention."""
-MOST_WAITING = 1200
-"""A century of boundaries not posted is more than anyone reads."""
-
-
 YEAR = timedelta(days=366)
 
 
@@ -58,11 +56,13 @@ class Explanation:
     """
     The facts about one member at *as_of*.
 
-    *plan* is the revision that governs *cycle*, the one the ledger has reached (of who enrolled and was not awarded
-    yet, the one that holds their enrolment). *upcoming* are the boundaries not posted: those due at *as_of* and the
-    first after them; none when nothing is to come or their rules cannot be resolved. *awards* are the boundaries on
-    record, *cycles* what each cycle brought, *movements* the bonuses, refunds and expiries worth a mention. *since* is
-    when the status was set, if it ever was.
+    *cycle* is the one the ledger has reached (of who enrolled and was not awarded yet, the one that holds their
+    enrolment), *plan* the revision that governs it. *posts* are the boundaries a pass would post now, changes of plan
+    included, *held_back* what waits for the end of a review, *settled* the member after that pass, *ahead* the first
+    boundary after *as_of*, *moves* the one at which *pending_plan* begins. None of these when planning fails: then
+    *problem* says why. *awards* are the boundaries on record, *cycles* what each cycle brought, *boundary* what the
+    last one carried, *movements* what of bonuses, refunds and adjustments is worth a mention, *calls* what the
+    marketplace asked for before.
     """
 
     as_of: datetime
@@ -73,20 +73,33 @@ class Explanation:
     cycle: Cycle
     plan: Revision | None
     pending_plan: str | None
-    upcoming: Sequence[Foreseen]
+    pending_rules: Revision | None
+    posts: Sequence[Foreseen]
+    held_back: Sequence[Foreseen]
+    ahead: Foreseen | None
+    moves: Foreseen | None
+    settled: Member
+    problem: str | None
     awards: Sequence[Award]
     cycles: Sequence[PastCycle]
+    boundary: DictRow | None
     movements: Sequence[DictRow]
     rule_change: RuleChange | None
     failure: store.Failure | None
-    since: datetime | None
+    calls: store.Calls
+
+    @property
+    def upcoming(self) -> Foreseen | None:
+        """Return the next boundary not posted, due or not; a change of plan that waits is none."""
+        waiting = [each for each in (*self.posts, *self.held_back) if each.reason != Reason.PLAN_CHANGED]
+        return waiting[0] if waiting else self.ahead
 
     @property
     def awards_at(self) -> datetime | None:
-        """Return the next boundary not posted; None when none will be."""
-        if self.status is Status.CLOSED:
-            return None
-        return self.upcoming[0].awards_at if self.upcoming else self.member.renews_at
+        """Return when the next boundary not posted comes or came; None when none will be posted."""
+        if self.upcoming is not None:
+            return self.upcoming.awards_at
+        return None if self.status is Status.CLOSED else self.member.renews_at
 
     @property
     def last_award(self) -> Award | None:
@@ -104,36 +117,38 @@ def find_explanation(conn: store.Database, member_id: str, as_of: datetime, catc
         found = store.find_members(conn, [member_id])
         if not found:
             return None
-        (member,) = found
         plans = Plans(store.find_plans(conn))
         awards = store.find_awards(conn, [member_id])[member_id]
-        told_since = min(member.last_boundary_at or as_of, as_of - REMEMBERED)
-        movements = store.find_movements(conn, member_id, told_since)
+        boundary = store.find_last_boundary(conn, member_id)
+        movements = store.find_movements(conn, member_id, awards[-1].seq if awards else 0, as_of - REMEMBERED)
         failures = store.find_failures(conn, 1, member_id)
-        since = store.find_status_since(conn, member_id)
-    timezone = member.timezone if member.timezone in cycle.timezones() else "UTC"
+        calls = store.find_calls(conn, member_id, as_of)
+    member = replace(found[0], requests=tuple(each for each in found[0].requests if each.at <= as_of))
     reached = _reached(member)
     _check_as_of(member, reached, as_of)
     status = status_at(member, as_of)
     failure = failures[0] if failures else None
     code = _code(member, status, failure, awards, reached, as_of)
-    upcoming = _upcoming(member, plans, as_of, catch_up)
+    pending = pending_plan(member)
+    planned = _plan_ahead(member, plans, as_of, catch_up, pending)
     return Explanation(
         as_of=as_of,
         code=code,
         member=member,
         status=status,
-        timezone=timezone,
+        timezone=member.timezone if member.timezone in cycle.timezones() else "UTC",
         cycle=reached,
         plan=_governing(member.plan, plans, reached.first_day),
-        pending_plan=pending_plan(member, as_of),
-        upcoming=upcoming,
+        pending_plan=pending,
+        pending_rules=_governing(pending, plans, reached.last_day) if pending else None,
+        **planned,
         awards=awards,
-        cycles=[*past_cycles(awards, plans), *_waiting(member, status, code, plans, as_of, upcoming)],
-        movements=[row for row in movements if row["occurred_at"] <= as_of or row["kind"] == "expiry"],
+        cycles=[*past_cycles(awards, plans), *_waiting(member, code, plans, as_of, planned)],
+        boundary=boundary,
+        movements=[row for row in movements if row["occurred_at"] <= as_of],
         rule_change=_rule_change(member, plans, reached),
         failure=failure,
-        since=since and since.astimezone(UTC),
+        calls=calls,
     )
 
 
@@ -182,19 +197,29 @@ def _boundary_zone(member: Member) -> ZoneInfo:
     return cycle.zone(name if name in cycle.timezones() else "UTC")
 
 
-def _upcoming(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp) -> list[Foreseen]:
-    """Return the boundaries due at *as_of* and the first after them; none when they cannot be planned."""
-    found = []
+class Planned(TypedDict):
+    """What of an explanation the job's planner says."""
+
+    posts: Sequence[Foreseen]
+    held_back: Sequence[Foreseen]
+    ahead: Foreseen | None
+    moves: Foreseen | None
+    settled: Member
+    problem: str | None
+
+
+def _plan_ahead(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp, pending: str | None) -> Planned:
+    """Ask the job's planner what it would post now, what comes next, and the boundary that *moves* to *pending*."""
     try:
-        for foreseen in foresee(member, plans, as_of, catch_up):
-            if foreseen.reason == Reason.PLAN_CHANGED:
-                continue  # a change of plan that waits to be applied is no boundary
-            found.append(foreseen)
-            if foreseen.awards_at > as_of or len(found) == MOST_WAITING:
-                break
-    except RenewerError:
-        return []
-    return found
+        now = forecast(member, plans, as_of, catch_up)
+        coming = list(islice(beyond(now.released, plans), 1))
+        ahead = coming[0] if coming else None
+        moves = next((each for each in (*now.posts, *now.held_back, *coming) if each.plan == pending), None)
+        return Planned(
+            posts=now.posts, held_back=now.held_back, ahead=ahead, moves=moves, settled=now.posted, problem=None
+        )
+    except RenewerError as error:
+        return Planned(posts=(), held_back=(), ahead=None, moves=None, settled=member, problem=str(error))
 
 
 def _governing(code: str, plans: Plans, day: date) -> Revision | None:
@@ -205,11 +230,11 @@ def _governing(code: str, plans: Plans, day: date) -> Revision | None:
         return None
 
 
-def pending_plan(member: Member, as_of: datetime) -> str | None:
+def pending_plan(member: Member) -> str | None:
     """Return the plan of the next cycle when it is another, whether or not the request for it was applied yet."""
     plan, pending = member.plan, member.pending_plan
     for request in member.requests:
-        if request.change is Change.PLAN and request.at <= as_of:
+        if request.change is Change.PLAN:
             wanted = request.content["plan"]
             if request.content["effective"] == "now":
                 plan, pending = wanted, None
@@ -218,23 +243,23 @@ def pending_plan(member: Member, as_of: datetime) -> str | None:
     return pending
 
 
-def _waiting(
-    member: Member, status: Status, code: Code, plans: Plans, as_of: datetime, upcoming: Sequence[Foreseen]
-) -> Iterator[PastCycle]:
+def _waiting(member: Member, code: Code, plans: Plans, as_of: datetime, planned: Planned) -> Iterator[PastCycle]:
     """Yield the cycles that have begun and whose boundary is not posted."""
-    if code is Code.CLOSED:
-        return
-    reason = {Status.UNDER_REVIEW: Code.UNDER_REVIEW}.get(status, Code.WAITING_FOR_PASS)
-    reason = Code.FAILED if code is Code.FAILED else reason
-    for foreseen in upcoming:
-        if foreseen.awards_at <= as_of:
-            plan = _governing(foreseen.plan, plans, foreseen.first_day)
-            due = None if plan is None else plan.allowance
-            yield PastCycle(foreseen.first_day, foreseen.last_day, due, 0, reason.value, posted=False)
-    if not upcoming and member.renews_at <= as_of:
+    for foreseen, why in (
+        *((each, Code.WAITING_FOR_PASS) for each in planned["posts"]),
+        *((each, Code.UNDER_REVIEW) for each in planned["held_back"]),
+    ):
+        governing = _governing(foreseen.plan, plans, foreseen.first_day)
+        due = None if governing is None else governing.allowance
+        if foreseen.reason == Reason.PLAN_CHANGED:
+            due = foreseen.allowance
+        reason = Code.FAILED if code is Code.FAILED else foreseen.reason or why
+        yield PastCycle(foreseen.first_day, foreseen.last_day, due, 0, str(reason), posted=False)
+    if planned["problem"] and member.renews_at <= as_of and code is not Code.CLOSED:
         n = next_cycle(member)
         first_day, last_day = cycle.first_day(member.anchor_on, n), cycle.last_day(member.anchor_on, n)
-        yield PastCycle(first_day, last_day, None, 0, reason.value, posted=False)
+        reason = code if code in (Code.FAILED, Code.UNDER_REVIEW) else Code.WAITING_FOR_PASS
+        yield PastCycle(first_day, last_day, None, 0, str(reason), posted=False)
 
 
 def _rule_change(member: Member, plans: Plans, reached: Cycle) -> RuleChange | None:

@@ -33,6 +33,39 @@ class Foreseen:
     balance_after: int
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """
+    What a pass would do for a member at some time: the boundaries it *posts*, after which they are *posted*.
+
+    *held_back* is what it leaves because they are under review, and *released* the member if the review ended then,
+    active; without one nothing is held back and *released* is *posted*.
+    """
+
+    posts: tuple[Foreseen, ...]
+    posted: Member
+    held_back: tuple[Foreseen, ...]
+    released: Member
+
+
+def forecast(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Forecast:
+    """Return what a pass at *as_of* would do; errors are those of `plan_posting`."""
+    posting = plan_posting(member, plans, as_of, catch_up)
+    posts, posted = tuple(_boundaries(posting)), posting.settled()
+    if posted.status is not Status.UNDER_REVIEW:
+        return Forecast(posts, posted, (), posted)
+    posting = plan_posting(_released(posted, as_of), plans, as_of, catch_up)
+    return Forecast(posts, posted, tuple(_boundaries(posting)), posting.settled())
+
+
+def beyond(member: Member, plans: Plans) -> Iterator[Foreseen]:
+    """Yield the boundaries of *member* as they come, without end; none when the membership is closed."""
+    while member.status not in WAITING:
+        posting = plan_posting(member, plans, member.renews_at)
+        yield from _boundaries(posting)
+        member = posting.settled()
+
+
 def foresee(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Iterator[Foreseen]:
     """
     Yield the boundaries not posted yet, without end; first those a pass at *as_of* would post.
@@ -40,17 +73,10 @@ def foresee(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = C
     A review is taken to end at *as_of*, with the member active. Nothing comes after a membership was closed.
     Errors are those of `plan_posting`.
     """
-    posting = plan_posting(member, plans, as_of, catch_up)
-    yield from _boundaries(posting)
-    held = posting.settled()
-    if held.status is Status.UNDER_REVIEW:
-        posting = plan_posting(_released(held, as_of), plans, as_of, catch_up)
-        yield from _boundaries(posting)
-        held = posting.settled()
-    while held.status not in WAITING:
-        posting = plan_posting(held, plans, held.renews_at)
-        yield from _boundaries(posting)
-        held = posting.settled()
+    now = forecast(member, plans, as_of, catch_up)
+    yield from now.posts
+    yield from now.held_back
+    yield from beyond(now.released, plans)
 
 
 def _released(member: Member, as_of: datetime) -> Member:

@@ -60,6 +60,8 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a dash that a terminal cannot show is no reason to fail
+    if not all(map(_is_text, sys.argv)):
+        _leave("an argument is not valid UTF-8: check the terminal's encoding", 2)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and leave what is open in order
     try:
         app()
@@ -77,6 +79,14 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         _leave("interrupted; nothing is lost", 130)
     sys.exit(0)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether PostgreSQL can hold *argument*: bytes that are no UTF-8 arrive as lone surrogates."""
+    try:
+        return "\0" not in argument and bool(argument.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 def _leave(message: str, code: int) -> NoReturn:

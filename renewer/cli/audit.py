@@ -4,6 +4,7 @@ from functools import partial
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from renewer import store
 from renewer.cli import database
@@ -46,10 +47,8 @@ def _print(violations: list[Violation]) -> None:
     out = console()
     for number, sentence in INVARIANTS.items():
         broken = sum(each.invariant == number for each in violations)
-        out.print(
-            f"{'[red]broken[/red]' if broken else '[green]ok[/green]':>6}  {number} {sentence}"
-            + (f": {broken} times" if broken else "")
-        )
+        found = Text("broken", style="red") if broken else Text("    ok", style="green")
+        out.print(found.append(f"  {number} {sentence}" + (f": {broken} times" if broken else ""), style="default"))
     if violations:
         made = table("invariant", "member", "what is wrong", numbers=("invariant",))
         for each in violations[:SHOWN]:

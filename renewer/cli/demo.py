@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from rich.text import Text
+
 from renewer import embedded, members, migrations, plans, renewal, store
 from renewer.cli.output import console, print_table, signed, table
 from renewer.ledger import Member, Plans
@@ -138,16 +140,16 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
         posted = store.find_statement(conn, scene.member_id, seen)
         when = f"{as_of:%Y-%m-%d %H:%M}"
         if not posted:
-            made.add_row(when, "[dim]nothing[/dim]", "", str(_member(conn, scene).balance))
+            made.add_row(when, Text("nothing", style="dim"), "", str(_member(conn, scene).balance))
         for line in posted:
             late = as_of - line["occurred_at"] >= HOUR
             dated = f" of {line['occurred_at'].astimezone(UTC):%d %B}" if late and line["amount"] > 0 else ""
             made.add_row(when, line["what"] + dated, signed(line["amount"]), str(line["balance_after"]))
             when = ""
     out = console()
-    out.print(f"[bold]{number}. {scene.title}[/bold]")
+    out.print(f"{number}. {scene.title}", style="bold")
     print_table(made)
-    out.print(f"[italic]{scene.why}[/italic]\n")
+    out.print(f"{scene.why}\n", style="italic")
 
 
 def _bring_in(conn: store.Database, scene: Scene) -> None:

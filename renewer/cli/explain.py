@@ -8,7 +8,7 @@ import typer
 
 from renewer import store
 from renewer.cli import database
-from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
+from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
 from renewer.cli.output import console, instant, local, note, print_json, print_table, signed, table
 from renewer.cycle import timezones
 from renewer.explanation import Code, Explanation, find_explanation
@@ -20,7 +20,7 @@ from renewer.settings import read_settings
 MOST = 1200
 
 
-def explain(member: MemberId, as_of: AsOf = None, json: Json = False) -> None:
+def explain(member: MemberId, as_of: AsOf = None, catch_up: CatchUpOption = None, json: Json = False) -> None:
     """
     Say in one sentence, fit to be sent, why a member's Connects renewed or not yet; then the facts behind it.
 
@@ -28,11 +28,11 @@ def explain(member: MemberId, as_of: AsOf = None, json: Json = False) -> None:
     """
     with database.connected() as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
-        told = find_explanation(conn, member, at, read_settings().catch_up)
+        told = find_explanation(conn, member, at, catch_up or read_settings().catch_up)
     if json:
         print_json(_unknown(member, at) if told is None else _document(told))
     elif told is None:
-        console().print(stranger(member), soft_wrap=True, markup=False)
+        console().print(stranger(member), soft_wrap=True)
     else:
         _print(told)
     raise typer.Exit(1 if told is None else 0)
@@ -54,7 +54,7 @@ def _unknown(member_id: str, as_of: datetime) -> dict[str, Any]:
 
 def _document(told: Explanation) -> dict[str, Any]:
     """Return the facts as their JSON document; instants have the member's offset."""
-    upcoming, last = told.upcoming[0] if told.upcoming else None, told.last_award
+    upcoming, last = told.upcoming, told.last_award
     return {
         "member_id": told.member.member_id,
         "as_of": local(told.as_of, told.timezone),
@@ -114,12 +114,12 @@ def _lot(told: Explanation, lot: Lot) -> dict[str, Any]:
 
 def _lost(told: Explanation, lot: Lot) -> int:
     """Return what of a lot the next boundary lets expire with its cycle."""
-    return told.upcoming[0].lost.get(lot.number, 0) if told.upcoming else 0
+    return told.upcoming.lost.get(lot.number, 0) if told.upcoming else 0
 
 
 def _print(told: Explanation) -> None:
     out, member, zone = console(), told.member, told.timezone
-    out.print(sentence(told), soft_wrap=True, markup=False)
+    out.print(sentence(told), soft_wrap=True)
     facts = table("fact", "")
     facts.show_header = False
     facts.add_row("member", f"{member.member_id}, {told.status}, {told.code}")
@@ -127,10 +127,10 @@ def _print(told: Explanation) -> None:
     facts.add_row("cycle", f"{told.cycle.first_day} to {told.cycle.last_day}, number {told.cycle.n}, {member.timezone}")
     facts.add_row("awards at", instant(told.awards_at, zone) if told.awards_at else "never again")
     facts.add_row("balance", str(member.balance))
-    for each in told.upcoming[:1]:
-        facts.add_row(
-            "then", f"{signed(each.allowance)}; {each.carried} carried, {each.expiring} expire: {each.balance_after}"
-        )
+    if told.upcoming is not None:
+        then = told.upcoming
+        amounts = f"{signed(then.allowance)}; {then.carried} carried, {then.expiring} expire: {then.balance_after}"
+        facts.add_row("then", amounts)
     if told.failure is not None:
         facts.add_row("error", f"{told.failure.code}: {told.failure.message}")
         tried = "parked" if told.failure.parked else f"next on {instant(told.failure.next_try_at, zone)}"
@@ -169,6 +169,7 @@ def preview(
     member: MemberId,
     cycles: Annotated[int, typer.Option("--cycles", metavar="N", min=1, max=MOST, help="How many boundaries.")] = 3,
     as_of: AsOf = None,
+    catch_up: CatchUpOption = None,
     json: Json = False,
 ) -> None:
     """
@@ -180,7 +181,7 @@ def preview(
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
         plans = Plans(store.find_plans(conn))
-    found = list(islice(foresee(held, plans, at, read_settings().catch_up), cycles))
+    found = list(islice(foresee(held, plans, at, catch_up or read_settings().catch_up), cycles))
     zone = held.timezone if held.timezone in timezones() else "UTC"
     if json:
         document = {"member_id": member, "as_of": local(at, zone), "timezone": held.timezone, "balance": held.balance}

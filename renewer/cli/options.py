@@ -1,11 +1,16 @@
 """Options that several commands share, and how their text becomes values."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
+from renewer.cycle import FIRST_ANCHOR
 from renewer.errors import InputError
+from renewer.ledger import CatchUp
+
+FIRST_AS_OF = datetime(FIRST_ANCHOR.year, 1, 1, tzinfo=UTC)
+FARTHEST = timedelta(days=36525)
 
 AsOf = Annotated[
     str | None,
@@ -16,6 +21,10 @@ AllowFuture = Annotated[
 ]
 MemberId = Annotated[str, typer.Argument(metavar="MEMBER", help="The member's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+CatchUpOption = Annotated[
+    CatchUp | None,
+    typer.Option("--catch-up", help="What several missed boundaries are worth. Default: RENEWER_CATCH_UP, or each."),
+]
 Members = Annotated[list[str] | None, typer.Option("--member", metavar="M", help="Only this member; may be repeated.")]
 
 
@@ -35,6 +44,8 @@ def resolve_as_of(text: str | None, now: datetime, *, allow_future: bool) -> dat
     if text is None:
         return now
     as_of = read_instant("--as-of", text)
+    if not FIRST_AS_OF <= as_of <= now + FARTHEST:
+        raise InputError(f"--as-of {text!r} is out of reach: use {FIRST_AS_OF.year} to 100 years from now")
     if as_of > now and not allow_future:
         raise InputError(
             f"--as-of {as_of.isoformat()} is after the database's clock ({now.isoformat(timespec='seconds')}): "

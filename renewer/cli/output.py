@@ -18,8 +18,12 @@ WIDTH = 80
 
 
 def console() -> Console:
-    """Return the console for stdout: as wide as the terminal, 80 columns anywhere else."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    """
+    Return the console for stdout: as wide as the terminal, 80 columns anywhere else.
+
+    What it prints is taken as it is: brackets and colons of a name or a reference are no markup.
+    """
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def complain(message: str) -> None:

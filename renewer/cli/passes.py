@@ -12,17 +12,12 @@ import typer
 
 from renewer import renewal, store
 from renewer.cli import database
-from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
+from renewer.cli.options import AllowFuture, AsOf, CatchUpOption, Json, Members, resolve_as_of
 from renewer.cli.output import console, instant, note, print_json, progress
 from renewer.ledger import CatchUp
 from renewer.logs import configure_logs, log_pass
 from renewer.settings import read_settings
 from renewer.worker import serve
-
-CatchUpOption = Annotated[
-    CatchUp | None,
-    typer.Option("--catch-up", help="What several missed boundaries are worth. Default: RENEWER_CATCH_UP, or each."),
-]
 
 
 @contextmanager

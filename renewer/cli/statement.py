@@ -11,6 +11,7 @@ from renewer.cli import database
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import console, instant, local, print_json, print_table, signed, table
 from renewer.cycle import timezones
+from renewer.ledger import Status
 
 Days = Annotated[
     int | None,
@@ -42,11 +43,9 @@ def history(member: MemberId, days: Days = None, as_of: AsOf = None, json: Json 
     for line in lines:
         what = line["what"] + (f" ({line['reference']})" if line["reference"] else "")
         made.add_row(instant(line["occurred_at"], zone), what, signed(line["amount"]), str(line["balance_after"]))
-    console().print(
-        f"{member}: plan {held.plan}, {held.status}, balance {held.balance}, "
-        f"next boundary {instant(held.renews_at, zone)}",
-        markup=False,
-    )
+    ahead = "" if held.status is Status.CLOSED else f", next boundary {instant(held.renews_at, zone)}"
+    present = "now " if as_of else ""
+    console().print(f"{member}: {present}plan {held.plan}, {held.status}, balance {held.balance}{ahead}")
     if lines:
         print_table(made)
     else:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from psycopg.rows import DictRow
+
 from renewer.awards import Gap, PastCycle
 from renewer.explanation import Code, Explanation
 from renewer.forecast import Foreseen
 from renewer.ledger import CYCLE_BOUND, Lot, Reason, Revision, Source
-from renewer.sentence.state import at_local, local_day, why_zero
-from renewer.sentence.words import connects, day, listed, ordinal, plural
+from renewer.sentence.told import at_local, last_zero, local_day, moved, when
+from renewer.sentence.words import before, clipped, connects, day, listed, ordinal, plural
 
 NAMED = 3
 """How many days, lots or bonuses are named one by one before the rest is summed up."""
@@ -16,32 +18,26 @@ NAMED = 3
 
 def special(told: Explanation) -> Iterator[str]:
     """Yield what else is worth telling, the more urgent first."""
-    if told.code is Code.CLOSED:
-        yield from _past(told)
-        return
-    yield from _missing_rules(told)
-    yield from _anchor(told)
+    if told.code is not Code.CLOSED:
+        yield from _anchor(told)
     yield from _last_zero(told)
-    yield from _boundary(told)
-    yield from _rules(told)
-    yield from _cut_before(told)
-    yield from _own_ends(told)
-    yield from _returned(told)
-    yield from _bonuses(told)
-    yield from _waiting_changes(told)
+    if told.code is not Code.CLOSED:
+        yield from _credit(told)
+        yield from _change_today(told)
+        yield from _boundary(told)
+        yield from _rules(told)
+        yield from _cut_before(told)
+        yield from _own_ends(told)
+        yield from _returned(told)
+        yield from _bonuses(told)
     yield from _past(told)
 
 
-def _missing_rules(told: Explanation) -> Iterator[str]:
-    if not told.upcoming and told.code is not Code.FAILED:
-        yield "what it will bring cannot be said yet, because its rules are missing in our system"
-
-
 def _anchor(told: Explanation) -> Iterator[str]:
-    anchor = told.member.anchor_on
+    anchor = told.settled.anchor_on
     if anchor.day == 1:
         return
-    changed = any(each.reason == Reason.PLAN_CHANGED and each.cycle.first_day == anchor for each in told.awards)
+    changed = told.calls.changed_plan or told.settled.anchor_on != told.member.anchor_on
     started = "your plan was changed" if changed else "your membership started"
     short = ", or on the last day of a shorter month" if anchor.day > 28 else ""
     yield (
@@ -53,41 +49,66 @@ def _anchor(told: Explanation) -> Iterator[str]:
 def _last_zero(told: Explanation) -> Iterator[str]:
     award = told.last_award
     if award is not None and not award.awarded and told.code is not Code.RENEWED:
-        yield f"the award of {day(award.cycle.first_day)} was 0, because {why_zero(told)}"
+        yield f"the award of {day(award.cycle.first_day)} was 0, because {last_zero(told)}"
+
+
+def _credit(told: Explanation) -> Iterator[str]:
+    """Yield what changes of plan brought in the present cycle, and why it is no full allowance."""
+    award = told.last_award
+    if award is not None and award.reason == Reason.PLAN_CHANGED and award.amount:
+        yield (
+            f"the {award.amount} of {day(award.cycle.first_day)} are the credit for your change to plan "
+            f"{award.cycle.plan}: its allowance less what your plan before gave you for the days its cycle still had"
+        )
+    adjusted = [row for row in told.movements if row["kind"] == "adjustment"]
+    if adjusted:
+        total = sum(row["amount"] for row in adjusted)
+        yield f"{total} more were credited on {local_day(told, adjusted[-1]['occurred_at'])} for a change of plan"
+
+
+def _change_today(told: Explanation) -> Iterator[str]:
+    """Yield a change of plan that waits to be applied and begins no cycle: today's has begun already."""
+    plan = told.settled.plan
+    if plan != told.member.plan and not told.posts and not told.problem:
+        text = f"your change to plan {plan} is recorded and applied by the next run of our renewal job"
+        if told.settled.balance != told.member.balance:
+            text += f": your balance of {told.member.balance} then becomes {told.settled.balance}"
+        yield text
 
 
 def _boundary(told: Explanation) -> Iterator[str]:
-    """Yield what the next boundary does to what is unused, a pending plan included."""
-    upcoming = told.upcoming[0] if told.upcoming and told.code is not Code.FAILED else None
+    """Yield what the next boundary does to what is unused, and the one that moves to a pending plan."""
     if told.pending_plan:
-        yield _move(told, told.pending_plan, upcoming)
-    if upcoming is None or upcoming.awards_at <= told.as_of:
+        yield _move(told, told.pending_plan, told.moves)
+    if told.ahead is None or (told.posts and told.moves is not told.ahead) or told.held_back:
         return  # what waits is told already
-    lost, carried = sum(upcoming.lost.values()), upcoming.carried
-    when = f"on {day(upcoming.first_day)}"
+    ahead = told.ahead
+    lost, carried, on = sum(ahead.lost.values()), ahead.carried, when(told, ahead)
     if lost and carried:
         yield (
-            f"of your {lost + carried} unused Connects {carried}, the most plan {upcoming.plan} carries over, "
-            f"roll over {when} and {lost} expire"
+            f"of your {lost + carried} unused Connects {carried}, the most plan {ahead.plan} carries over, "
+            f"roll over on {on} and {lost} expire"
         )
     elif lost:
+        until = "until then" if moved(told) else f"up to and including {day(before(ahead.first_day))}"
         yield (
-            f"the {lost} you have unused expire {when} because plan {upcoming.plan} carries nothing over; "
-            f"you can use them up to and including {day(told.cycle.last_day)}"
+            f"the {lost} you have unused expire on {on} because plan {ahead.plan} carries nothing over; "
+            f"you can use them {until}"
         )
     elif carried:
-        yield f"your {carried} unused Connects roll over {when}"
-    if upcoming.balance_after != told.member.balance or lost:
-        yield f"if you use none before, your balance then becomes {upcoming.balance_after}"
+        yield f"your {carried} unused Connects roll over on {on}"
+    if ahead.balance_after != told.member.balance or lost:
+        yield f"if you use none before, your balance then becomes {ahead.balance_after}"
 
 
-def _move(told: Explanation, plan: str, upcoming: Foreseen | None) -> str:
+def _move(told: Explanation, plan: str, moves: Foreseen | None) -> str:
     text = f"you move from plan {told.member.plan} to plan {plan}"
-    if upcoming is None:
+    if moves is None:
         return f"{text} with your next cycle"
-    text += f" on {day(upcoming.first_day)}"
-    if told.plan and told.plan.allowance != upcoming.allowance:
-        text += f", which brings {upcoming.allowance} instead of {told.plan.allowance} a month"
+    text += f" on {when(told, moves)}"
+    rules = told.pending_rules
+    if told.plan and rules and told.plan.allowance != rules.allowance:
+        text += f", which brings {rules.allowance} instead of {told.plan.allowance} a month"
     return text
 
 
@@ -121,25 +142,19 @@ def _lifetime(rules: Revision) -> str:
 
 def _cut_before(told: Explanation) -> Iterator[str]:
     """Yield what was not carried into the present cycle."""
-    begun_at, award = told.member.last_boundary_at, told.last_award
-    lost = -sum(
-        row["amount"]
-        for row in told.movements
-        if row["kind"] == "expiry" and row["reason"] == Reason.NOT_CARRIED and row["occurred_at"] == begun_at
-    )
-    if not lost or award is None or told.plan is None:
+    boundary = told.boundary
+    if boundary is None or not boundary["lost"]:
         return
-    cap = told.plan.rollover_cap
-    on = day(award.cycle.first_day)
-    if cap:
+    on, plan, lost, carried = (boundary[name] for name in ("first_day", "plan", "lost", "carried"))
+    if carried:
         yield (
-            f"when this cycle began on {on}, {cap} of your {cap + lost} unused Connects rolled over, the most plan "
-            f"{award.cycle.plan} carries over, and {lost} expired"
+            f"when your cycle began on {day(on)}, {carried} of your {carried + lost} unused Connects rolled over, the "
+            f"most plan {plan} carried over, and {lost} expired"
         )
     else:
         yield (
-            f"when this cycle began on {on}, your {lost} unused Connects expired, because plan {award.cycle.plan} "
-            "carries nothing over"
+            f"when your cycle began on {day(on)}, your {lost} unused Connects expired, because plan {plan} carried "
+            "nothing over"
         )
 
 
@@ -166,7 +181,7 @@ def _own_ends(told: Explanation) -> Iterator[str]:
 
 def kept_lots(told: Explanation) -> Iterator[tuple[Lot, int]]:
     """Yield the member's lots and what of each the next boundary leaves."""
-    lost = told.upcoming[0].lost if told.upcoming else {}
+    lost = told.upcoming.lost if told.upcoming else {}
     for lot in told.member.lots:
         left = lot.remaining - lost.get(lot.number, 0)
         if left:
@@ -175,29 +190,39 @@ def kept_lots(told: Explanation) -> Iterator[tuple[Lot, int]]:
 
 def _returned(told: Explanation) -> Iterator[str]:
     """Yield which cycle Connects belong to that came back in this one, and when they end."""
-    begun_at = told.member.last_boundary_at or told.cycle.starts_at
-    back = [row for row in told.movements if row["kind"] == "refund" and row["occurred_at"] >= begun_at]
-    cycle_bound = [row for row in back if row["source"] in CYCLE_BOUND and row["source"] != Source.ROLLOVER]
-    number = sum(row["amount"] for row in cycle_bound)
-    if not number:
+    back = [row for row in told.movements if row["kind"] == "refund" and row["source"] in ENDING]
+    if not back:
         return
-    last = cycle_bound[-1]
-    returned = f"the {connects(number)} returned by {local_day(told, last['occurred_at'])}"
-    ends = f"expire when it ends, on {day(told.cycle.last_day)}"
-    if told.upcoming and not told.upcoming[0].lost.get(last["lot"]):
-        ends = f"roll over when it ends, on {day(told.cycle.last_day)}"
-        if last["expires_at"]:
-            ends += f", and expire on {at_local(told, last['expires_at'])}"
-    if told.upcoming and not last["remaining"]:
-        ends = "are used up"
-    yield f"{returned} belong to the current cycle and {ends}"
+    ends = list(dict.fromkeys(_end(told, row) for row in back))
+    yield (
+        f"the {connects(sum(row['amount'] for row in back))} returned by {local_day(told, back[-1]['occurred_at'])} "
+        f"belong to the current cycle and, as far as they are unused, {listed(ends)}"
+    )
+
+
+ENDING = CYCLE_BOUND - {Source.ROLLOVER}
+
+
+def _end(told: Explanation, row: DictRow) -> str:
+    """Return what becomes of a lot into which Connects were returned."""
+    boundary = told.upcoming
+    if boundary is None:
+        return "stay"
+    on, lost = when(told, boundary), boundary.lost.get(row["lot"], 0)
+    if lost >= row["remaining"]:
+        return f"expire when the next one begins, on {on}"
+    if row["expires_at"] and row["expires_at"] <= boundary.awards_at:
+        return f"expire on {at_local(told, row['expires_at'])}"
+    return f"roll over{' in part' if lost else ''} when the next one begins, on {on}"
 
 
 def _bonuses(told: Explanation) -> Iterator[str]:
     bonuses = [row for row in told.movements if row["kind"] == "bonus"]
     if not bonuses:
         return
-    named = [f"{row['amount']} on {local_day(told, row['occurred_at'])} ({row['reference']})" for row in bonuses]
+    named = [
+        f"{row['amount']} on {local_day(told, row['occurred_at'])} ({clipped(row['reference'])})" for row in bonuses
+    ]
     if len(named) == 1:
         yield f"a bonus of {named[0]} was credited, once"
         return
@@ -208,37 +233,31 @@ def _bonuses(told: Explanation) -> Iterator[str]:
     )
 
 
-def _waiting_changes(told: Explanation) -> Iterator[str]:
-    for request in told.member.requests:
-        if request.content.get("effective") == "now" and request.at <= told.as_of:
-            yield (
-                f"your change to plan {request.content['plan']} of {local_day(told, request.at)} is recorded and "
-                "takes effect with the next run of our renewal job"
-            )
-
-
 def _past(told: Explanation) -> Iterator[str]:
     """Yield how many renewals came in full, and each that did not and why; a last one of 0 was told already."""
     posted = [each for each in told.cycles if each.posted and each.expected is not None]
-    before = ""
+    before_it = ""
     if posted and told.last_award is not None and not told.last_award.awarded:
-        posted, before = posted[:-1], "before it, "
-    if not posted or (len(posted) == 1 and not before and posted[0].reason is None):
+        posted, before_it = posted[:-1], "before it, "
+    if not posted or (len(posted) == 1 and posted[0].reason in (None, Reason.PLAN_CHANGED)):
         return
     odd = [each for each in posted if each.reason not in (None, Reason.PLAN_CHANGED)]
-    since = f"{before}since {day(posted[0].first_day)}"
+    start = f"{before_it}since {day(posted[0].first_day)}"
+    full = len(posted) - len(odd)
     if not odd:
         late = sum(each.late for each in posted)
-        yield (
-            f"all {len(posted)} renewals {since}{',' if before else ''} were awarded in full"
-            + (f", {late} of them late" if late else "")
-        )
+        which = f"all {full} renewals" if full > 1 else "the renewal"
+        were = "were" if full > 1 else "was"
+        comma = "," if before_it else ""
+        yield f"{which} {start}{comma} {were} awarded in full" + (f", {late} of them late" if late else "")
         return
-    if len(odd) == len(posted) and all(each.reason == Gap.NO_ALLOWANCE for each in odd):
-        yield f"plan {told.member.plan} included no monthly Connects in any of the {len(posted)} cycles {since}"
+    if not full and all(each.reason == Gap.NO_ALLOWANCE for each in odd):
+        cycles = "the cycle" if len(odd) == 1 else f"any of the {len(odd)} cycles"
+        yield f"plan {told.member.plan} included no monthly Connects in {cycles} {start}"
         return
-    full = len(posted) - len(odd) or "none"
-    yield f"of the {plural(len(posted), 'renewal')} {since} {full} {'was' if full == 1 else 'were'} awarded in full"
+    if len(posted) > 1:
+        were = "was" if full == 1 else "were"
+        yield f"of the {len(posted)} renewals {start}, {full or 'none'} {were} awarded in full"
     for _, run in groupby(odd, key=lambda each: (each.reason, each.expected, each.awarded)):
         yield _odd(list(run))
 

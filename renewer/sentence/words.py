@@ -52,3 +52,17 @@ def ordinal(number: int) -> str:
     """Return the ordinal of a day of the month."""
     ending = "th" if 10 < number < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+LONGEST = 40
+
+
+def clipped(text: str) -> str:
+    """Return free text in one line that is not too long to be read."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def before(on: date) -> date:
+    """Return the day before."""
+    return on - timedelta(days=1)

@@ -156,7 +156,8 @@ def find_awards(
     for row in conn.execute(query("find_awards"), parameters):
         named = CycleName(row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"])
         awarded_at = tuple(at.astimezone(UTC) for at in row["awarded_at"])
-        award = Award(named, row["amount"], row["reason"], row["late"], awarded_at, row["posted_at"].astimezone(UTC))
+        posted_at = row["posted_at"].astimezone(UTC)
+        award = Award(named, row["amount"], row["reason"], row["late"], awarded_at, posted_at, row["seq"])
         found[row["member_id"]].append(award)
     return found
 
@@ -189,12 +190,28 @@ def count_members(conn: Database) -> int:
     return members
 
 
-def find_movements(conn: Database, member_id: str, since: datetime) -> list[DictRow]:
-    """Return what a member's bonuses, refunds and expiries moved from *since* on, oldest first."""
-    return conn.execute(query("find_movements"), {"member": member_id, "since": since}).fetchall()
+def find_movements(conn: Database, member_id: str, after: int, since: datetime) -> list[DictRow]:
+    """Return a member's bonuses from *since* on, refunds and adjustments behind entry *after*, oldest first."""
+    parameters = {"member": member_id, "after": after, "since": since}
+    return conn.execute(query("find_movements"), parameters).fetchall()
 
 
-def find_status_since(conn: Database, member_id: str) -> datetime | None:
-    """Return when a member's status was last set; None when it never was."""
-    since: datetime | None = scalar(conn, "find_status_since", {"member": member_id})
-    return since
+def find_last_boundary(conn: Database, member_id: str) -> DictRow | None:
+    """Return what of the ended cycle the last boundary posted carried and lost; None before the first."""
+    return conn.execute(query("find_last_boundary"), {"member": member_id}).fetchone()
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Since when a member has their present status, None for ever; and whether their plan ever changed at once."""
+
+    status_since: datetime | None
+    changed_plan: bool
+
+
+def find_calls(conn: Database, member_id: str, as_of: datetime) -> Calls:
+    """Return what the marketplace had asked for up to *as_of*."""
+    row = conn.execute(query("find_calls"), {"member": member_id, "as_of": as_of}).fetchone()
+    assert row is not None
+    since = row["status_since"]
+    return Calls(since and since.astimezone(UTC), row["changed_plan"])

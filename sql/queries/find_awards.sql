@@ -1,11 +1,11 @@
 -- Find what each boundary on record brought, what was made up for later included.
 --
 -- Parameters: members text[]; start, end date: of cycles whose first day lies between them, null for no limit
--- Returns:    member_id, first_day, anchor_on, cycle_n, plan, amount, reason, late (null: nothing), awarded_at (when the
+-- Returns:    member_id, seq, first_day, anchor_on, cycle_n, plan, amount, reason, late (null: nothing), awarded_at (when the
 --             entries occurred and their passes acted), posted_at; in the order of their posting
 -- Locks:      none
 -- Index:      ledger_entry_boundary_key; run_pkey
-SELECT e.member_id, e.first_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
+SELECT e.member_id, e.seq, e.first_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
        array_remove(ARRAY[e.occurred_at, r.as_of, l.occurred_at, s.as_of], NULL) AS awarded_at,
        greatest(e.posted_at, l.posted_at) AS posted_at
 FROM renewer.ledger_entry AS e

@@ -83,8 +83,8 @@ def test_6_only_60_of_100_carried_over(database: str, conn: store.Database) -> N
         found, sentence = ask(database, as_of)
         assert found == code
         assert sentence.endswith(
-            "; when this cycle began on 19 May 2013, 60 of your 100 unused Connects rolled over, the most plan "
-            "individual carries over, and 40 expired."
+            "; when your cycle began on 19 May 2013, 60 of your 100 unused Connects rolled over, the most plan "
+            "individual carried over, and 40 expired."
         )
 
 
@@ -98,7 +98,7 @@ def test_7_a_full_report_of_every_month(database: str, conn: store.Database) -> 
     renew(database, "2017-01-20")
     document = documents(database, "explain", "ana", "--as-of", "2017-01-25")
     assert document["sentence"].endswith(
-        "; of the 9 renewals since 19 May 2016 3 were awarded in full; those of 19 May 2016 and 19 June 2016 were 0, "
+        "; of the 9 renewals since 19 May 2016, 3 were awarded in full; those of 19 May 2016 and 19 June 2016 were 0, "
         "because the plan included none then; those of 19 July 2016, 19 August 2016 and 19 September 2016 were 0 "
         "instead of 10, because they were missed and not made up for; that of 19 November 2016 was 0 instead of 10, "
         "because your account was suspended then."
@@ -138,7 +138,7 @@ def test_8_a_bonus_twice(database: str, conn: store.Database, ana: str) -> None:
 
 @pytest.mark.parametrize(
     ("plan", "ends"),
-    [("basic", "expire when it ends, on 18 June 2016."), ("plus", "roll over when it ends, on 18 June 2016.")],
+    [("basic", "expire"), ("plus", "roll over")],
 )
 def test_9_which_cycle_do_returned_ones_belong_to(database: str, conn: store.Database, plan: str, ends: str) -> None:
     """The current one, and when they end."""
@@ -148,7 +148,10 @@ def test_9_which_cycle_do_returned_ones_belong_to(database: str, conn: store.Dat
     renew(database, "2016-05-20")
     call(conn, "refund", "ana", "job", "back", at="2016-05-25")
     sentence = ask(database, "2016-05-26")[1]
-    assert f"; the 4 Connects returned by 25 May 2016 belong to the current cycle and {ends}" in sentence
+    assert (
+        f"; the 4 Connects returned by 25 May 2016 belong to the current cycle and, as far as they are unused, {ends} "
+        "when the next one begins, on 19 June 2016."
+    ) in sentence
 
 
 def test_10_when_do_my_connects_expire(database: str, conn: store.Database, ana: str) -> None:
@@ -198,7 +201,7 @@ def test_12_a_worker_that_is_late(database: str, ana: str) -> None:
         f"{APRIL_19}.",
     )
     assert (
-        "since then 3 renewals (180 Connects in all), the oldest due since 19 May 2016"
+        "3 renewals, the oldest due since 19 May 2016 at 00:00 UTC, 62 days ago, are not posted yet, 180 Connects in"
         in ask(database, "2016-07-20")[1]
     )
 

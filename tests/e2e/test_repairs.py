@@ -15,7 +15,7 @@ import pytest
 
 from renewer import plans, store
 from renewer.ledger import CatchUp, Revision
-from tests.support import EPOCH, bring_in, command, documents, load_plans, renew, statement, violations
+from tests.support import EPOCH, bring_in, command, documents, load_plans, renew, statement, utc, violations
 
 RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10:00")
 
@@ -175,6 +175,36 @@ def test_an_unknown_member_is_exit_code_one(missed: str, arguments: list[str]) -
     """One line, no table."""
     done = command(missed, *arguments, "nobody")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "renewer: unknown member 'nobody': check the name\n")
+
+
+def test_free_text_is_shown_as_it_is(database: str, conn: store.Database) -> None:
+    """Brackets and colons of references, plans and names are no markup."""
+    plans.record_plans(conn, [Revision("[/b]p:tada:", EPOCH, 60, 0)])
+    bring_in(conn, ["[red]ana,[/b]p:tada:,2016-04-19,,,9"], "2016-05-14")
+    conn.execute("SELECT renewer.spend('[red]ana', 1, 'proposal[job]7[/x]', %s)", [utc("2016-05-14")])
+    for name in ("history", "explain", "preview"):
+        done = command(database, name, "[red]ana", "--as-of", "2016-05-16")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "[/b]p:tada:" in done.stdout
+        assert name != "history" or "proposal[job]7[/x]" in done.stdout
+
+
+@pytest.mark.parametrize("as_of", ["0001-01-01", "1899-12-31", "9999-12-31T23:59"])
+@pytest.mark.parametrize("name", ["explain", "preview", "history"])
+def test_a_time_out_of_reach_is_refused(missed: str, name: str, as_of: str) -> None:
+    """At once: nobody plans eight thousand years."""
+    done = command(missed, name, "ana", "--as-of", as_of, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is out of reach: use 1900 to 100 years from now" in done.stderr
+
+
+def test_an_argument_that_is_no_text_is_refused(database: str) -> None:
+    """One line, no traceback."""
+    done = subprocess.run([sys.executable, "-m", "renewer", "explain", b"\xff"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"renewer: an argument is not valid UTF-8: check the terminal's encoding\n",
+    )
 
 
 def test_an_unknown_member_has_a_document_of_the_same_shape(missed: str) -> None:
