@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from renewer import store
-from tests.support import ROOT, bring_in, load_plans, statement, violations
+from tests.support import ROOT, bring_in, command, documents, load_plans, statement, violations
 
 
 @pytest.fixture
@@ -69,6 +69,21 @@ def test_an_announced_member_is_renewed_at_once(worker: subprocess.Popen[str], c
     assert violations(conn) == []
     worker.terminate()
     assert worker.wait(timeout=30) == 0
+
+
+def test_a_failure_that_is_retried_is_seen_to_at_once(
+    database: str, worker: subprocess.Popen[str], conn: store.Database
+) -> None:
+    """The worker hears of it; the next try of the back-off would be an hour away."""
+    wait_for(worker, "listener.started")
+    with conn.transaction():
+        conn.execute("SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')")
+        conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'new'")
+    assert soon(lambda: documents(database, "status")["failed"] == 1)
+    conn.execute("UPDATE renewer.member SET plan = 'plus' WHERE member_id = 'new'")
+    assert command(database, "failures", "retry", "new").returncode == 0
+    assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
+    assert documents(database, "status")["failures"] == []
 
 
 def soon(happened: Callable[[], bool]) -> bool:

@@ -115,11 +115,11 @@ def test_the_worker_can_repair(database: str, conn: store.Database) -> None:
         failures.retry(worker, "a")
 
 
-@pytest.mark.parametrize("name", ["explain", "preview", "history", "status"])
+@pytest.mark.parametrize("name", ["explain", "preview", "history", "status", "verify"])
 def test_the_reader_can_answer_and_repair_nothing(database: str, conn: store.Database, name: str) -> None:
     """Who answers members needs no more than to read."""
     as_reader = make_conninfo(database, options="-c role=renewer_read")
-    done = command(as_reader, name, *([] if name == "status" else ["a"]))
+    done = command(as_reader, name, *([] if name in ("status", "verify") else ["a"]))
     assert done.returncode == 0, done.stderr
     refused = command(as_reader, "backfill", "--from", "2016-05-01", "--to", "2016-07-01", "--as-of", "2016-07-25")
     assert (refused.returncode, refused.stdout) == (2, "")
