@@ -14,8 +14,9 @@ from functools import partial
 from renewer import store
 from renewer.errors import InputError
 from renewer.ledger import CatchUp, Member, Plans
+from renewer.passes import Outcome, Pass, Planner, Settings, finish, plan_member, post
 from renewer.posting import Posting
-from renewer.renewal import Outcome, Pass, Planner, Settings, find_named, finish, plan_member, post
+from renewer.renewal import find_named
 from renewer.repair import Repair, plan_backfill
 from renewer.store import Database, Failed
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from renewer.renewal import Outcome
+from renewer.passes import Outcome
 
 
 def configure_logs(*, quiet: bool = False) -> None:

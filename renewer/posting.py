@@ -54,15 +54,9 @@ class Posting:
         return sum(entry.kind is Kind.RENEWAL for entry in self.entries)
 
     def settled(self) -> Member:
-        """Return the member as the database holds them once this is written."""
-        ended = [self._end(lot) for lot in self.before.lots]
-        kept = [replace(lot, remaining=self.remainders.get(lot.number, lot.remaining)) for lot in ended]
+        """Return the member once this is written, as the planner sees them: where a lot's cycle ends is not kept up."""
+        kept = [replace(lot, remaining=self.remainders.get(lot.number, lot.remaining)) for lot in self.before.lots]
         return replace(self.after, lots=tuple(lot for lot in [*kept, *self.new_lots] if lot.remaining))
-
-    def _end(self, lot: Lot) -> Lot:
-        for begun in self.cycles:
-            lot = begun.end(lot)
-        return lot
 
 
 class Draft:

@@ -12,7 +12,8 @@ from apscheduler.triggers.cron import CronTrigger
 from renewer.errors import DatabaseUnreachable, RenewerError
 from renewer.listener import listen
 from renewer.logs import log_pass
-from renewer.renewal import Settings, renew_due
+from renewer.passes import Settings
+from renewer.renewal import renew_due
 from renewer.store import Database, find_members, one_line
 
 RETRY = timedelta(minutes=1)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from renewer import backfill, cycle, members, plans, renewal, store
+from renewer import backfill, cycle, members, passes, plans, renewal, store
 from renewer.ledger import CatchUp, Lot, Member, Plans, Revision, Source, Status
 from renewer.repair import Repair
 from renewer.verification import Violation, find_violations
@@ -66,18 +66,18 @@ def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
     assert done.imported == len(lines)
 
 
-def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any) -> renewal.Outcome:
+def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any) -> passes.Outcome:
     """Run one pass."""
-    settings = renewal.Settings(catch_up, more.pop("workers", 2), more.pop("batch_size", 500))
+    settings = passes.Settings(catch_up, more.pop("workers", 2), more.pop("batch_size", 500))
     return renewal.renew_due(partial(store.connect, conninfo), as_of=utc(as_of), settings=settings, **more)
 
 
 def repair(
     conninfo: str, as_of: str, start: date = date(2016, 1, 1), end: date = date(2016, 12, 31), **more: Any
-) -> renewal.Outcome:
+) -> passes.Outcome:
     """Run one backfill."""
     members, dry_run = more.pop("members", None), more.pop("dry_run", False)
-    settings = renewal.Settings(batch_size=more.pop("batch_size", 2))
+    settings = passes.Settings(batch_size=more.pop("batch_size", 2))
     return backfill.backfill(
         partial(store.connect, conninfo),
         Repair(start, end, **more, named=members is not None),

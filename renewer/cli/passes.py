@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from renewer import renewal, store
+from renewer import passes, renewal, store
 from renewer.cli import database
 from renewer.cli.options import AllowFuture, AsOf, CatchUpOption, Json, Members, resolve_as_of
 from renewer.cli.output import console, instant, note, print_json, progress
@@ -36,10 +36,10 @@ def stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def pass_settings(catch_up: CatchUp | None) -> renewal.Settings:
+def pass_settings(catch_up: CatchUp | None) -> passes.Settings:
     """Return how passes work here: the environment's settings, *catch_up* before them."""
     settings = read_settings()
-    return renewal.Settings(catch_up or settings.catch_up, settings.workers, settings.batch_size)
+    return passes.Settings(catch_up or settings.catch_up, settings.workers, settings.batch_size)
 
 
 def run(
@@ -79,7 +79,7 @@ def run(
     raise typer.Exit(1 if outcome.counts.failed else 0)
 
 
-def as_document(outcome: renewal.Outcome) -> dict[str, Any]:
+def as_document(outcome: passes.Outcome) -> dict[str, Any]:
     """Return a pass's outcome as its JSON document."""
     return {
         "run_id": outcome.run_id,
@@ -91,7 +91,7 @@ def as_document(outcome: renewal.Outcome) -> dict[str, Any]:
     }
 
 
-def _print_outcome(outcome: renewal.Outcome) -> None:
+def _print_outcome(outcome: passes.Outcome) -> None:
     counts = outcome.counts
     head = "Dry run, nothing written" if outcome.run_id is None else f"Pass {outcome.run_id}"
     parts = [f"{counts.due} due", f"{counts.renewed} renewed"]

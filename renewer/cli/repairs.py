@@ -17,8 +17,8 @@ from renewer.errors import InputError
 from renewer.ledger import CatchUp, Kind
 from renewer.logs import configure_logs, log_pass
 from renewer.members import read_date
+from renewer.passes import Outcome
 from renewer.posting import Posting
-from renewer.renewal import Outcome
 from renewer.repair import Repair
 
 SHOWN = 200

@@ -107,14 +107,14 @@ KILL_SERVER = """
 import os, signal, sys, threading, time
 from functools import partial
 from pathlib import Path
-from renewer import embedded, members, migrations, plans, renewal, store
+from renewer import embedded, members, migrations, passes, plans, renewal, store
 from renewer.ledger import Plans
 from tests.support import utc
 
 folder, phase = Path(sys.argv[1]), sys.argv[2]
 with embedded.running(folder) as conninfo:
     connect = partial(store.connect, conninfo)
-    settings = renewal.Settings(batch_size=10)
+    settings = passes.Settings(batch_size=10)
     if phase == "kill":
         migrations.migrate(conninfo)
         with connect() as conn:

@@ -10,7 +10,7 @@ import pytest
 from renewer import plans, store
 from renewer.errors import InputError
 from renewer.ledger import CatchUp, Revision
-from renewer.renewal import Outcome
+from renewer.passes import Outcome
 from tests.support import bring_in, load_plans, renew, repair, statement, utc, violations
 
 
@@ -61,6 +61,8 @@ def test_only_cycles_of_the_range_are_repaired(database: str, conn: store.Databa
     assert [row[0] for row in late(conn)] == [date(2016, 6, 19)]
     repair(database, "2016-08-25", date(2016, 6, 20), date(2016, 7, 18))
     assert len(late(conn)) == 1
+    repair(database, "2016-08-26")
+    assert [row[0] for row in late(conn)] == [date(2016, 6, 19), date(2016, 5, 19), date(2016, 7, 19)]
 
 
 def test_boundaries_never_posted_are_posted_from_the_oldest_up_to_the_end(database: str, conn: store.Database) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from renewer import renewal, store
+from renewer import passes, renewal, store
 from renewer.errors import InputError
 from renewer.ledger import CatchUp
 from renewer.queries import query
@@ -40,9 +40,9 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(database: str, conn: stor
     """The thread's member is renewed once, on the day after the last day of their cycle."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
-    assert renew(database, "2016-05-18T23:00").counts == renewal.Counts()
-    assert renew(database, "2016-05-19T00:00").counts == renewal.Counts(due=1, renewed=1, entries=2)
-    assert renew(database, "2016-05-19T01:00").counts == renewal.Counts()
+    assert renew(database, "2016-05-18T23:00").counts == passes.Counts()
+    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=1, renewed=1, entries=2)
+    assert renew(database, "2016-05-19T01:00").counts == passes.Counts()
     assert statement(conn, "ana") == [("opening", 2, 2), ("expiry", -2, 0), ("renewal", 60, 60)]
     assert violations(conn) == []
 
@@ -96,9 +96,9 @@ def test_a_member_who_fails_delays_nobody_and_is_tried_again(database: str, conn
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     outcome = renew(database, "2016-05-19T00:00")
-    assert outcome.counts == renewal.Counts(due=2, renewed=1, failed=1, entries=1)
+    assert outcome.counts == passes.Counts(due=2, renewed=1, failed=1, entries=1)
     assert outcome.failures == (("bad", "unknown plan 'gold': load it with `renewer plans load`"),)
-    assert renew(database, "2016-05-19T00:30").counts == renewal.Counts()
+    assert renew(database, "2016-05-19T00:30").counts == passes.Counts()
     assert renew(database, "2016-05-19T01:00").counts.failed == 1
     row = conn.execute("SELECT code, attempts, next_try_at FROM renewer.failure WHERE member_id = 'bad'").fetchone()
     assert row == {"code": "PlanError", "attempts": 2, "next_try_at": utc("2016-05-19T02:40")}
@@ -115,7 +115,7 @@ def test_a_named_member_is_tried_again_at_once(database: str, conn: store.Databa
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     assert renew(database, "2016-05-19T00:00", members=["bad"]).counts.failed == 1
     conn.execute("UPDATE renewer.member SET plan = 'basic' WHERE member_id = 'bad'")
-    assert renew(database, "2016-05-19T00:01", members=["bad"]).counts == renewal.Counts(due=1, renewed=1, entries=1)
+    assert renew(database, "2016-05-19T00:01", members=["bad"]).counts == passes.Counts(due=1, renewed=1, entries=1)
     assert statement(conn, "good") == []
     with pytest.raises(InputError, match="unknown member 'nobody'"):
         renew(database, "2016-05-19T00:00", members=["good", "nobody"])
@@ -131,7 +131,7 @@ def test_what_the_database_refuses_is_that_members_failure(database: str, conn: 
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, occurred_at) "
         "VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', now())"
     )
-    assert renew(database, "2016-05-19T00:00").counts == renewal.Counts(due=2, renewed=1, failed=1, entries=2)
+    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=2, renewed=1, failed=1, entries=2)
     assert conn.execute("SELECT code FROM renewer.failure").fetchall() == [{"code": "23505"}]
     assert conn.execute("SELECT * FROM renewer.lot WHERE member_id = 'bad'").fetchall() == before
 
@@ -140,14 +140,14 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that stays locked is no failure: it is counted, and the next pass renews the member."""
-    monkeypatch.setattr(renewal, "LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(passes, "LOCK_TIMEOUT_S", 0.05)
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
     with store.connect(database) as other, other.transaction():
         other.execute("SELECT 1 FROM renewer.member WHERE member_id = 'held' FOR UPDATE")
-        assert renew(database, "2016-05-19T00:00").counts == renewal.Counts(due=2, renewed=1, skipped=1, entries=1)
+        assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=2, renewed=1, skipped=1, entries=1)
     assert conn.execute("SELECT 1 FROM renewer.failure").fetchone() is None
-    assert renew(database, "2016-05-19T00:00").counts == renewal.Counts(due=1, renewed=1, entries=1)
+    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=1, renewed=1, entries=1)
 
 
 class Meddler:
@@ -184,7 +184,7 @@ def test_a_member_who_changes_meanwhile_is_planned_again(
 
     monkeypatch.setattr(store, "post_batch", meddle_and_post)
     assert renew(database, "2016-05-19T00:00").counts.renewed == 1
-    spent = min(times, renewal.CONFLICTS)
+    spent = min(times, passes.CONFLICTS)
     assert [row for row in statement(conn, "busy") if row[0] == "spend"] == [
         ("spend", -1, 49 - i) for i in range(spent)
     ]
@@ -253,9 +253,9 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
 def test_each_retry_waits_longer_up_to_a_day(attempts: int) -> None:
     """The first comes with the next hourly pass."""
     as_of = utc("2016-05-19T00:00")
-    waits = [renewal.retry_at(as_of, tries) - as_of for tries in (attempts, attempts + 1)]
+    waits = [passes.retry_at(as_of, tries) - as_of for tries in (attempts, attempts + 1)]
     assert waits[0] <= waits[1] <= timedelta(days=1)
-    assert renewal.retry_at(as_of, 0) - as_of < timedelta(hours=1)
+    assert passes.retry_at(as_of, 0) - as_of < timedelta(hours=1)
 
 
 def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -> None:
@@ -263,7 +263,7 @@ def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -
     store.add_plan(conn, BASIC)
     bring_in(conn, ["m,basic,2016-04-19,Asia/Tokyo"], "2016-05-01")
     boundary = utc("2016-05-18T15:00")
-    settings = renewal.Settings()
+    settings = passes.Settings()
     for as_of, renewed in ((boundary - timedelta(seconds=1), 0), (boundary, 1)):
         outcome = renewal.renew_due(partial(store.connect, database), as_of=as_of, settings=settings)
         assert outcome.counts.renewed == renewed

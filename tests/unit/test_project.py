@@ -11,8 +11,8 @@ from tests.support import ROOT
 
 LAYERS = (
     "errors", "cycle", "ledger", "posting", "policy", "awards", "forecast", "repair", "queries", "store", "migrations",
-    "embedded", "plans", "renewal", "members", "failures", "backfill", "explanation", "sentence", "verification",
-    "settings", "logs", "listener", "worker", "cli",
+    "embedded", "plans", "passes", "renewal", "members", "failures", "backfill", "explanation", "sentence",
+    "verification", "settings", "logs", "listener", "worker", "cli",
 )  # fmt: skip
 
 PURE = {"errors", "cycle", "ledger", "posting", "policy", "awards", "forecast", "repair"}
