@@ -55,8 +55,11 @@ class Posting:
 
     def settled(self) -> Member:
         """Return the member once this is written, as the planner sees them: where a lot's cycle ends is not kept up."""
-        kept = [replace(lot, remaining=self.remainders.get(lot.number, lot.remaining)) for lot in self.before.lots]
-        return replace(self.after, lots=tuple(lot for lot in [*kept, *self.new_lots] if lot.remaining))
+        held = [replace(lot, remaining=self.remainders.get(lot.number, lot.remaining)) for lot in self.before.lots]
+        after = self.after
+        credited = (after.allowance_lot, after.changed and after.changed.lot)  # a change of plan may fill these again
+        lots = [lot for lot in [*held, *self.new_lots] if lot.remaining or lot.number in credited]
+        return replace(after, lots=tuple(lots))
 
 
 class Draft:

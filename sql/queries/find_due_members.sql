@@ -3,7 +3,7 @@
 -- Parameters: shard smallint, as_of timestamptz, after_due_at timestamptz and after_member_id (where the last batch
 --             ended), limit integer
 -- Returns:    one row per member: state, version, attempts that failed, lots and waiting requests as JSON arrays,
---             oldest first; a used-up allowance lot only for members with requests, which may fill it again
+--             oldest first; used-up lots only for members with requests, which may fill them again
 -- Locks:      none; the posting checks the version
 -- Index:      member_due_idx; lot_open_idx; request_waiting_idx; failure_pkey
 SELECT m.member_id, m.plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n, m.renews_at, m.due_at,
@@ -26,7 +26,8 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT i.number, i.source, i.remaining, i.issued_at, i.expires_at, i.cycle_ends_at
         FROM renewer.lot AS i
-        WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.number = m.allowance_lot AND i.remaining = 0
+        WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.remaining = 0
+          AND i.number IN (m.allowance_lot, (m.changed ->> 'lot')::integer)
     ) AS o) AS l
 WHERE m.shard = %(shard)s::smallint
   AND m.due_at <= %(as_of)s::timestamptz

@@ -24,7 +24,8 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT i.number, i.source, i.remaining, i.issued_at, i.expires_at, i.cycle_ends_at
         FROM renewer.lot AS i
-        WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.number = m.allowance_lot AND i.remaining = 0
+        WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.remaining = 0
+          AND i.number IN (m.allowance_lot, (m.changed ->> 'lot')::integer)
     ) AS o) AS l
 WHERE m.member_id = ANY (%(members)s::text[])
 ORDER BY m.member_id;

@@ -214,3 +214,23 @@ def test_two_at_once_and_the_hourly_job_award_once(database: str, conn: store.Da
     for name in names:
         assert [row[1] for row in late(conn, name)] == [60, 60, 60]
     assert violations(conn) == []
+
+
+def test_a_used_up_lot_is_credited_after_a_backfill(database: str, conn: store.Database) -> None:
+    """The credit of a day's second change of plan goes into the lot of the day's renewal, which holds nothing now."""
+    load_plans(conn)
+    bring_in(conn, ["ana,basic,2016-04-19,,,2"], "2016-05-14")
+    renew(database, "2016-08-19", catch_up=CatchUp.LATEST)
+    for number, plan in enumerate(("plus", "agency-plus")):
+        conn.execute(
+            "SELECT renewer.spend('ana', balance, %s, %s) FROM renewer.member", [f"s{number}", utc("2016-08-19")]
+        )
+        conn.execute("SELECT renewer.change_plan('ana', %s, 'now', %s, %s)", [plan, plan, utc("2016-08-19T01:00")])
+        if number:
+            repair(database, "2016-08-19T02:00")
+        assert renew(database, "2016-08-19T02:00").counts.failed == 0
+    rows = conn.execute(
+        "SELECT lot, amount FROM renewer.ledger_entry WHERE kind IN ('renewal', 'adjustment') AND lot > 0"
+    )
+    assert [tuple(row.values()) for row in rows] == [(2, 60), (2, 10), (2, 10)]
+    assert violations(conn) == []
