@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from renewer import store
-from tests.support import bring_in, load_plans, renew, utc, violations
+from tests.support import bring_in, load_plans, renew, repair, utc, violations
 
 MEMBERS = [f"m{n}" for n in range(8)]
 PLANS = ("basic", "plus", "agency-plus")
@@ -96,6 +96,36 @@ def test_what_many_do_at_once_is_what_they_did_in_some_order(
     for member in MEMBERS:
         replay(database, conn, member)
         assert postings(conn, f"again-{member}") == postings(conn, member)
+
+
+def run_backfills(database: str, clock: Clock, stop: threading.Event, outcomes: list[Any]) -> None:
+    while not stop.is_set():
+        ever = (date(2016, 1, 1), date(2100, 1, 1))
+        outcomes.append(repair(database, clock.advance().isoformat()[:19], *ever, members=MEMBERS).counts)
+
+
+def test_backfills_beside_everything_else_leave_a_clean_ledger(
+    database: str, conn: store.Database, request: pytest.FixtureRequest
+) -> None:
+    """Two at once, for members who are suspended and active again, spend, return and change plans meanwhile."""
+    load_plans(conn)
+    lines = [f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40" for i, m in enumerate(MEMBERS)]
+    bring_in(conn, lines, "2016-04-01")
+    clock, stop, refused, outcomes = Clock(), threading.Event(), list[str](), list[Any]()
+    threads = [threading.Thread(target=shop, args=(database, clock, seed, stop, refused)) for seed in range(3)]
+    threads += [threading.Thread(target=run_backfills, args=(database, clock, stop, outcomes)) for _ in range(2)]
+    threads += [threading.Thread(target=run_passes, args=(database, clock, stop, outcomes))]
+    for thread in threads:
+        thread.start()
+    time.sleep(30 if request.config.getoption("--long") else 4)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(refused) <= EXPECTED
+    assert all(counts.failed == 0 for counts in outcomes)
+    assert sum(counts.late for counts in outcomes) > 0
+    renew(database, clock.advance().isoformat()[:19])
+    assert violations(conn) == []
 
 
 def postings(conn: store.Database, member: str) -> list[tuple[Any, ...]]:
