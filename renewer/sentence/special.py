@@ -1,6 +1,7 @@
 """What is special about a member's Connects: the clauses after the first."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from psycopg.rows import DictRow
@@ -9,11 +10,11 @@ from renewer.awards import Gap, PastCycle
 from renewer.explanation import Code, Explanation
 from renewer.forecast import Foreseen
 from renewer.ledger import CYCLE_BOUND, Lot, Reason, Revision, Source
-from renewer.sentence.told import at_local, last_zero, local_day, moved, when
+from renewer.sentence.told import at_local, instant_of_day, last_zero, local_day, moved, when
 from renewer.sentence.words import before, clipped, connects, day, listed, ordinal, plural
 
 NAMED = 3
-"""How many days, lots or bonuses are named one by one before the rest is summed up."""
+"""How many days or bonuses are named one by one before the rest is summed up."""
 
 
 def special(told: Explanation) -> Iterator[str]:
@@ -159,24 +160,28 @@ def _cut_before(told: Explanation) -> Iterator[str]:
 
 
 def _own_ends(told: Explanation) -> Iterator[str]:
-    """Yield when what has an end of its own ends, and what never does."""
+    """Yield when what has an end of its own ends, lot by lot, and what never does."""
     dated, never = [], 0
     for lot, left in kept_lots(told):
         if lot.expires_at is not None:
             dated.append((lot.expires_at, left))
         elif lot.source not in CYCLE_BOUND:
             never += left
-    ends = [
-        f"{sum(left for _, left in same)} expire{'d' if at <= told.as_of else ''} on {at_local(told, at)}"
-        for at, same in groupby(sorted(dated), key=lambda each: each[0])
-    ]
-    if len(ends) > NAMED + 1:
-        later = sorted(dated)[-1][0]
-        ends = [*ends[:NAMED], f"the others up to {at_local(told, later)}"]
+    parts = _ends(told, sorted(dated))
     if never:
-        ends.append(f"{never} that you bought or were given never expire")
-    if ends:
-        yield f"of the {connects(told.member.balance)} you have, {listed(ends)}"
+        parts.append(f"{never} that you bought or were given never expire")
+    if parts:
+        yield f"of the {connects(told.member.balance)} you have, {listed(parts)}"
+
+
+def _ends(told: Explanation, dated: Sequence[tuple[datetime, int]]) -> list[str]:
+    """Return how many expire when; the hour is said once where all end with a day."""
+    summed = {at: sum(left for _, left in same) for at, same in groupby(dated, key=lambda each: each[0])}
+    hours = {instant_of_day(told, at) for at in summed}
+    if len(summed) == 1 or len(hours) > 1:
+        return [f"{left} expire{'d' * (at <= told.as_of)} on {at_local(told, at)}" for at, left in summed.items()]
+    parts = [f"{left} expire{'d' * (at <= told.as_of)} on {local_day(told, at)}" for at, left in summed.items()]
+    return [*parts[:-1], f"{parts[-1]}, each {hours.pop()}"] if parts else []
 
 
 def kept_lots(told: Explanation) -> Iterator[tuple[Lot, int]]:

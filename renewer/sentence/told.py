@@ -19,6 +19,11 @@ def at_local(told: Explanation, at: datetime) -> str:
     return instant(at, told.timezone)
 
 
+def instant_of_day(told: Explanation, at: datetime) -> str:
+    """Return the hour of an instant for the member, with its zone."""
+    return at_local(told, at).removeprefix(f"{local_day(told, at)} ")
+
+
 def local_day(told: Explanation, at: datetime) -> str:
     """Return the member's day of an instant."""
     return day(at.astimezone(zone(told.timezone)).date())

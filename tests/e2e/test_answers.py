@@ -180,6 +180,18 @@ def test_10_when_do_my_connects_expire(database: str, conn: store.Database, ana:
     ]
 
 
+def test_10_with_a_lot_for_every_month(database: str, conn: store.Database) -> None:
+    """All of them, the hour said once."""
+    load_plans(conn, "upwork-2025")
+    bring_in(conn, ["ana,basic,2025-03-01,Europe/Berlin,,4"], "2025-03-10")
+    renew(database, "2025-07-05")
+    assert (
+        "; of the 44 Connects you have, 4 expire on 1 March 2026, 10 expire on 1 April 2026, 10 expire on 1 May "
+        "2026, 10 "
+        "expire on 1 June 2026 and 10 expire on 1 July 2026, each at 00:00 (Europe/Berlin time);"
+    ) in ask(database, "2025-07-20")[1]
+
+
 def test_11_the_new_rule_promised_10(database: str, conn: store.Database) -> None:
     """Rules reach a member at the start of their next cycle; that date."""
     plans.record_plans(conn, [Revision("ten", EPOCH, 0, 140), Revision("ten", date(2016, 8, 1), 10, 200)])
