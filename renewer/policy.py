@@ -248,7 +248,7 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     assert draft.first_boundary_on is not None
     renewed_today = first_day == today and first_day >= draft.first_boundary_on
     renewed_at = draft.last_boundary_at if renewed_today else None
-    day = ChangedDay(today, old.allowance, elapsed, days, 0, _lot_since(draft, renewed_at))
+    day = ChangedDay(today, old.allowance, elapsed, days, 0, _lot_of_renewal(draft, renewed_at))
     if renewed_today and draft.changed is not None:
         day = draft.changed
     credit = 0 if draft.status is Status.SUSPENDED else day.owes(new.allowance)
@@ -266,9 +266,7 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     draft.changed = replace(day, credited=day.credited + credit, lot=lot)
 
 
-def _lot_since(draft: Draft, renewed_at: datetime | None) -> int | None:
-    """Return the lot of the renewal posted at *renewed_at*: the first allowance issued since; None when it was of 0."""
-    if renewed_at is None:
-        return None
-    since = (n for n, lot in draft.lots.items() if lot.source is Source.ALLOWANCE and lot.issued_at >= renewed_at)
-    return min(since, default=None)
+def _lot_of_renewal(draft: Draft, renewed_at: datetime | None) -> int | None:
+    """Return the lot of the renewal posted at *renewed_at*; None when it was of 0. A late renewal has another."""
+    same = (n for n, lot in draft.lots.items() if lot.source is Source.ALLOWANCE and lot.issued_at == renewed_at)
+    return min(same, default=None)

@@ -27,7 +27,8 @@ CROSS JOIN LATERAL (
         SELECT i.number, i.source, i.remaining, i.issued_at, i.expires_at, i.cycle_ends_at
         FROM renewer.lot AS i
         WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.remaining = 0
-          AND i.number IN (m.allowance_lot, (m.changed ->> 'lot')::integer)
+          AND (i.number IN (m.allowance_lot, (m.changed ->> 'lot')::integer)
+               OR (i.source = 'allowance' AND i.issued_at = m.last_boundary_at))
     ) AS o) AS l
 WHERE m.shard = %(shard)s::smallint
   AND m.due_at <= %(as_of)s::timestamptz

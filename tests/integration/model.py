@@ -193,6 +193,8 @@ class Model:
             lifetime = self.plans[after.plan][2]
             ends = cycle.boundary(after.anchor, after.zone, n + lifetime) if lifetime else None
             lot = after.issue("allowance", at, ends, after.renews)
+            if at == after.last_boundary:
+                after.renewal_lot = after.renewal_lot or lot  # issued at one instant, they are told apart by nothing
             for number, amount in owing:
                 after.post("late_renewal", amount, at, lot)
                 after.renewed[number] = ("", amount, "late")
