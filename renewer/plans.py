@@ -14,7 +14,9 @@ from renewer.ledger import Revision
 REQUIRED = {"code", "effective_from", "allowance", "rollover_cap"}
 OPTIONAL = {"lifetime_months"}
 LARGEST = 1_000_000
-"""Largest allowance, cap and lifetime: more is a slip of the keyboard."""
+"""Largest allowance and cap: more is a slip of the keyboard."""
+LONGEST = 1200
+"""Longest lifetime, in months: a century."""
 
 SHAPE = (
     'each [[plans]] has code = "text", effective_from = YYYY-MM-DD, allowance, rollover_cap = a number or "unlimited"'
@@ -35,7 +37,7 @@ def read_plans(name: str) -> list[Revision]:
         text = _read_file(Path(name))
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{name} is not valid TOML: {error}") from error
     plans = document.get("plans")
     if not isinstance(plans, list) or not plans:
@@ -73,14 +75,14 @@ def _revision(where: str, plan: Any) -> Revision:
         day,
         _number(where, "allowance", plan["allowance"], 0),
         None if cap == "unlimited" else _number(where, "rollover_cap", cap, 0),
-        _number(where, "lifetime_months", plan["lifetime_months"], 1) if "lifetime_months" in plan else None,
+        _number(where, "lifetime_months", plan["lifetime_months"], 1, LONGEST) if "lifetime_months" in plan else None,
     )
 
 
-def _number(where: str, name: str, value: Any, least: int) -> int:
-    if type(value) is not int or not least <= value <= LARGEST:
+def _number(where: str, name: str, value: Any, least: int, most: int = LARGEST) -> int:
+    if type(value) is not int or not least <= value <= most:
         also = ', or "unlimited"' if name == "rollover_cap" else ""
-        raise InputError(f"{where}: {name} {value!r} is not a whole number from {least} to {LARGEST}{also}")
+        raise InputError(f"{where}: {name} {value!r} is not a whole number from {least} to {most}{also}")
     return value
 
 

@@ -80,8 +80,11 @@ def next_cycle(held: Member | Draft) -> int:
 
 def status_at(member: Member, as_of: datetime) -> Status:
     """Return the status *member* has at *as_of*, whether or not the request that set it was applied yet."""
-    asked = [r.content["status"] for r in member.requests if r.change is Change.STATUS and r.at <= as_of]
-    return Status(asked[-1]) if asked else member.status
+    status = member.status
+    for request in member.requests:
+        if request.change is Change.STATUS and request.at <= as_of and status is not Status.CLOSED:
+            status = Status(request.content["status"])
+    return status
 
 
 def due_at(
@@ -101,7 +104,13 @@ def ends_review(request: Request) -> bool:
 
 
 def _next_request(draft: Draft, as_of: datetime) -> Request | None:
-    """Return the oldest request that can be applied up to *as_of*."""
+    """
+    Return the oldest request that can be applied up to *as_of*.
+
+    The boundary of an enrolment comes before any of them, even of one that is dated before it: clocks differ.
+    """
+    if draft.cycle_n is None and draft.status not in WAITING:
+        return None
     for request in draft.requests:
         if request.at <= as_of and (draft.status is not Status.UNDER_REVIEW or ends_review(request)):
             return request
@@ -210,11 +219,11 @@ def apply_request(draft: Draft, plans: Plans, request: Request) -> bool:
     """Apply *request* and return whether it ended a review."""
     posted = len(draft.entries)
     released = False
-    if request.change is Change.STATUS:
+    if draft.status is Status.CLOSED:
+        pass  # recorded before the end, applied after it: nothing changes any more
+    elif request.change is Change.STATUS:
         released = draft.status is Status.UNDER_REVIEW
         draft.status = Status(request.content["status"])
-    elif draft.status is Status.CLOSED:
-        pass  # recorded before the end, applied after it: nothing changes any more
     elif request.change is Change.TIMEZONE:
         _change_timezone(draft, request.content["timezone"])
     elif request.content["effective"] == "now":

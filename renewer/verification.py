@@ -82,6 +82,11 @@ def _check_calendar(row: DictRow) -> Iterator[Violation]:
     except RenewerError as error:
         yield Violation(4, member_id, str(error))
         return
+    except TypeError:
+        yield Violation(4, member_id, "an anchor, a cycle or a day is missing where there must be one")
+        return
+    if row["forgotten"]:
+        yield Violation(4, member_id, f"due_at is {row['due_at'] or 'missing'}: no pass will see the next boundary")
     if renews_at is not None and row["renews_at"] != renews_at:
         found = row["renews_at"].astimezone(UTC)
         yield Violation(4, member_id, f"renews_at is {found.isoformat()}, the calendar says {renews_at.isoformat()}")
@@ -112,10 +117,19 @@ def _find_gaps(renewals: list[Renewed], row: DictRow) -> Iterator[str]:
     if row["cycle_n"] is None:
         return
     reached = cycle.first_day(row["anchor_on"], row["cycle_n"])
+    if renewals and not _reaches(renewals[-1], row):
+        named = f"cycle {renewals[-1].n} of {renewals[-1].anchor_on}"
+        yield f"the last renewal is {named}, the ledger has reached cycle {row['cycle_n']} of {row['anchor_on']}"
     if renewals and renewals[-1].first_day != reached:
         yield f"the last renewal is of {renewals[-1].first_day}, the ledger has reached {reached}"
     if not renewals and reached >= expected:
         yield f"the renewal of {expected} is missing"
+
+
+def _reaches(last: Renewed, row: DictRow) -> bool:
+    """Whether the last renewal is of the cycle reached, or a change of plan on its day moved the anchor to that day."""
+    anchor_on, n = row["anchor_on"], row["cycle_n"]
+    return (anchor_on, n) in ((last.anchor_on, last.n), (last.first_day, 0))
 
 
 def _follows(before: Renewed, after: Renewed) -> bool:

@@ -35,5 +35,20 @@ BEGIN
             'amount %s is not positive: give 1 or more',
             coalesce(given::text, 'null'));
     END IF;
+    IF given > 1000000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'amount %s is more than a ledger of whole Connects holds: give 1000000000 or less', given);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION renewer.refuse_anchor(given date)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+        'anchor_on %s is after at, or no day of our time: give the local day the membership started',
+        coalesce(given::text, 'null'));
 END
 $$;

@@ -24,11 +24,13 @@ BEGIN
             coalesce(quote_literal(enroll.status), 'null'));
     END IF;
     PERFORM renewer.check_plan(enroll.plan), renewer.check_timezone(enroll.timezone);
-    IF enroll.at IS NULL OR enroll.anchor_on IS NULL OR enroll.anchor_on < '1900-01-01'
-        OR enroll.anchor_on > (enroll.at AT TIME ZONE enroll.timezone)::date THEN
+    IF enroll.at IS NULL OR enroll.at NOT BETWEEN '1900-01-01' AND clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'anchor_on %s is after at, or no day of our time: give the local day the membership started',
-            coalesce(enroll.anchor_on::text, 'null'));
+            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
+            coalesce(enroll.at::text, 'null'));
+    END IF;
+    IF enroll.anchor_on IS NULL OR enroll.anchor_on NOT BETWEEN '1900-01-01' AND '8999-01-01' THEN
+        PERFORM renewer.refuse_anchor(enroll.anchor_on);
     END IF;
 
     INSERT INTO renewer.member AS m (member_id, plan, anchor_on, timezone, status, renews_at, cycle_n, first_boundary_on)
@@ -45,6 +47,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
             'member %L exists already: they are enrolled or imported once',
             enroll.member_id);
+    END IF;
+    IF enroll.anchor_on > (enroll.at AT TIME ZONE enroll.timezone)::date THEN
+        PERFORM renewer.refuse_anchor(enroll.anchor_on);
     END IF;
     UPDATE renewer.member AS m SET due_at = enroll.at
     WHERE m.member_id = enroll.member_id AND enroll.status <> 'under_review';

@@ -73,8 +73,9 @@ BEGIN
         IF used.expires_at <= judged OR used.cycle_ends_at <= judged THEN
             into_lot := renewer.issue_lot(
                 refund.member_id, 'refund', refund.at,
+                -- One that has lapsed already would take the Connects with it: then they end with their cycle alone.
                 (SELECT l.expires_at FROM renewer.lot AS l
-                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot),
+                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged),
                 m.renews_at);
         END IF;
         last := renewer.post_movement(refund.member_id, 'refund', part, into_lot, refund.reference, refund.at);

@@ -15,14 +15,15 @@ DECLARE
     seq     bigint;
 BEGIN
     PERFORM renewer.check_amount(added);
-    IF ends_at <= happened_at OR ends_at >= '9000-01-01' THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'expires_at %s is not after at, or too far away: leave it out for never, or give a later time', ends_at);
-    END IF;
     known := renewer.receive_request(id, ref, what, details, happened_at);
     IF known.member_id IS NOT NULL THEN
         RETURN QUERY SELECT known.balance, known.first_seq, known.last_seq, true;
         RETURN;
+    END IF;
+    -- After the look-up: a call that is repeated later is answered, even when its end has come meanwhile.
+    IF ends_at <= happened_at OR ends_at >= '9000-01-01' THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'expires_at %s is not after at, or too far away: leave it out for never, or give a later time', ends_at);
     END IF;
     seq := renewer.post_movement(
         id, add_bought.source, added, renewer.issue_lot(id, add_bought.source, happened_at, ends_at, NULL), ref, happened_at);

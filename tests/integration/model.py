@@ -106,8 +106,9 @@ class Model:
         for lot, part in back:
             over = lot.cycle_ends is not None and lot.cycle_ends <= self.judged(at)
             if over or (lot.ends is not None and lot.ends <= self.judged(at)):
-                newest = [each for each in self.lots if each.source == "allowance"][-1:]
-                lot = self.issue("refund", at, newest[0].ends if newest else None, self.renews)  # noqa: PLW2901
+                newest = [each.ends for each in self.lots if each.source == "allowance"][-1:]
+                ends = newest[0] if newest and newest[0] and newest[0] > self.judged(at) else None
+                lot = self.issue("refund", at, ends, self.renews)  # noqa: PLW2901
             self.post("refund", part, at, lot)
 
     def add(self, kind: str, amount: int, ends: datetime | None, at: datetime) -> None:
@@ -124,6 +125,8 @@ class Model:
     def run(self, now: datetime) -> None:
         while True:
             due = [r for r in self.waiting if r[0] <= now and (self.status != "under_review" or r[1] == "set_status")]
+            if self.n is None and self.status in ("active", "suspended"):
+                due = []  # the enrolment comes first, whatever a request says of its time
             until = due[0][0] if due else now
             ends = [lot.ends for lot in self.lots if lot.left and lot.ends]
             if self.status in ("active", "suspended") and ends and min(ends) <= min(self.renews, until):
@@ -177,7 +180,7 @@ class Model:
     def backfill(self, now: datetime) -> "Model":
         """Return the member after a backfill of every cycle, who was named."""
         asked = [args["status"] for at, function, args in self.waiting if function == "set_status" and at <= now]
-        if (asked or [self.status])[-1] != "active":
+        if self.status == "closed" or "closed" in asked or (asked or [self.status])[-1] != "active":
             return self
         after, owing = deepcopy(self), []
         after.run(now)
@@ -206,10 +209,10 @@ class Model:
         return self.issue("allowance", at, ends, self.renews)
 
     def apply(self, at: datetime, function: str, arguments: dict[str, Any]) -> None:
-        if function == "set_status":
-            self.status = arguments["status"]
-        elif self.status == "closed":
+        if self.status == "closed":
             pass
+        elif function == "set_status":
+            self.status = arguments["status"]
         elif function == "set_timezone":
             self.zone = arguments["timezone"]
         elif arguments["effective"] == "next_cycle":

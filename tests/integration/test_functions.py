@@ -1,12 +1,13 @@
 """The SQL functions the marketplace calls: what they move, record, repeat and refuse."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from renewer import store
+from renewer.ledger import Revision
 from tests.support import bring_in, load_plans, renew, statement, utc, violations
 
 EPOCH = "2016-05-01T00:00"
@@ -376,3 +377,81 @@ def test_a_member_who_failed_waits_for_their_next_try(market: Marketplace) -> No
     market.call("set_timezone", member_id="m", timezone="Asia/Tokyo", reference="z")
     market.call("purchase", member_id="m", amount=1, reference="p", expires_at=utc("2016-05-19T00:10"), at=MAY[2])
     assert market.member()["due_at"] == retry_at
+
+
+def test_closed_is_final_whatever_was_recorded_before(market: Marketplace) -> None:
+    """A request dated after the closing changes nothing, though it was recorded first."""
+    market.call("set_status", member_id="m", status="suspended", reference="s", at=utc("2016-05-10T12:00:05"))
+    market.call("set_status", member_id="m", status="closed", reference="c", at=utc("2016-05-10T12:00:03"))
+    market.run("2016-06-01")
+    assert (market.member()["status"], market.entries()) == ("closed", [("opening", 40, 40)])
+    with refused("RN005"):
+        market.call("purchase", member_id="m", amount=1, reference="p", at=utc("2016-06-01"))
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("change_plan", {"plan": "plus", "effective": "now"}),
+        ("change_plan", {"plan": "plus", "effective": "next_cycle"}),
+        ("set_timezone", {"timezone": "America/New_York"}),
+        ("set_status", {"status": "suspended"}),
+    ],
+)
+def test_a_request_dated_before_the_enrolment_comes_after_its_award(
+    market: Marketplace, function: str, arguments: dict[str, Any]
+) -> None:
+    """The application's clock may be a little behind the database's."""
+    known = {"member_id": "new", "plan": "basic", "timezone": "UTC", "status": "active", "reference": "e"}
+    market.call("enroll", anchor_on="2016-05-01", at=utc("2016-05-01T02:00"), **known)
+    market.call(function, member_id="new", reference="r", at=utc("2016-05-01T01:59"), **arguments)
+    assert market.run("2016-05-01T03:00", members=["new"]).failed == 0
+    assert market.entries("new")[0] == ("renewal", 60, 60)
+    assert violations(market.conn) == []
+
+
+def test_a_call_repeated_after_its_end_is_answered(market: Marketplace) -> None:
+    """What was bought may have lapsed meanwhile: whoever lost the answer must not take it for refused."""
+    known = {"member_id": "m", "amount": 5, "reference": "p", "expires_at": utc("2016-05-03")}
+    first = market.call("purchase", at=utc("2016-05-02"), **known)
+    assert market.call("purchase", at=utc("2016-05-04"), **known) == (*first[:3], True)
+    known = {"member_id": "new", "plan": "basic", "timezone": "UTC", "status": "active", "reference": "e"}
+    market.call("enroll", anchor_on="2016-05-03", at=utc("2016-05-03"), **known)
+    assert market.call("enroll", anchor_on="2016-05-03", at=utc("2016-05-02"), **known)[3]
+
+
+def test_a_refund_is_never_dead_on_arrival(market: Marketplace) -> None:
+    """The newest allowance has lapsed and no pass was there: what comes back ends with its cycle alone."""
+    store.add_plan(market.conn, Revision("short", date(1970, 1, 1), 10, None, 1))
+    bring_in(market.conn, ["s,short,2016-05-01"], EPOCH)
+    market.run("2016-06-01", members=["s"])
+    market.call("spend", member_id="s", amount=6, reference="job", at=utc("2016-06-10"))
+    balance = market.call("refund", member_id="s", spend_reference="job", reference="back", at=utc("2016-07-01T00:10"))[
+        0
+    ]
+    assert balance == 10
+    market.run("2016-07-01T01:00", members=["s"])
+    assert market.member("s")["balance"] == 16
+    assert violations(market.conn) == []
+
+
+NEW = {"plan": "basic", "timezone": "UTC", "status": "active"}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("purchase", {"amount": 1_000_000_001}),
+        (
+            "enroll",
+            {"plan": "basic", "anchor_on": "2016-05-01", "timezone": "UTC", "status": "active", "at": "infinity"},
+        ),
+        ("enroll", {"plan": "basic", "anchor_on": "infinity", "timezone": "UTC", "status": "active"}),
+    ],
+)
+def test_what_no_ledger_holds_is_refused_in_its_own_words(
+    market: Marketplace, function: str, arguments: dict[str, Any]
+) -> None:
+    """RN006, not an error of the database's own."""
+    with refused("RN006"):
+        market.call(function, member_id="m" if function == "purchase" else "new", reference="r", **arguments)

@@ -148,8 +148,8 @@ def test_the_database_refuses_what_the_business_cannot(conn: store.Database, cha
 def test_a_boundary_has_at_most_one_renewal(conn: store.Database) -> None:
     """The key is unique and never null, whoever writes."""
     add = (
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, occurred_at) "
-        "VALUES ('m', {}, 'renewal', 60, 60, 1, '2016-05-19', now())"
+        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, "
+        "cycle_n, occurred_at) VALUES ('m', {}, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
     conn.execute(add.format(1))
     with pytest.raises(psycopg.errors.UniqueViolation, match="ledger_entry_boundary_key"):

@@ -120,17 +120,19 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
         def ask(self, function: str, at: datetime, **arguments: Any) -> None:
             self.both(lambda: self.model.ask(function, at, **arguments), function, at, **arguments)
 
-        @rule(plan=plans, effective=st.sampled_from(["now", "next_cycle"]))
-        def change_plan(self, plan: str, effective: str) -> None:
-            self.ask("change_plan", self.now, plan=plan, effective=effective)
+        @rule(plan=plans, effective=st.sampled_from(["now", "next_cycle"]), ago=backwards)
+        def change_plan(self, plan: str, effective: str, ago: timedelta) -> None:
+            self.ask("change_plan", self.now - ago, plan=plan, effective=effective)
 
-        @rule(status=st.sampled_from(["active", "active", "active", "suspended", "under_review", "closed"]))
-        def set_status(self, status: str) -> None:
-            self.ask("set_status", self.now, status=status)
+        @rule(
+            status=st.sampled_from(["active", "active", "active", "suspended", "under_review", "closed"]), ago=backwards
+        )
+        def set_status(self, status: str, ago: timedelta) -> None:
+            self.ask("set_status", self.now - ago, status=status)
 
-        @rule(zone=zones)
-        def set_timezone(self, zone: str) -> None:
-            self.ask("set_timezone", self.now, timezone=zone)
+        @rule(zone=zones, ago=backwards)
+        def set_timezone(self, zone: str, ago: timedelta) -> None:
+            self.ask("set_timezone", self.now - ago, timezone=zone)
 
         @invariant()
         def the_ledger_is_the_models(self) -> None:

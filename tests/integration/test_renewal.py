@@ -128,8 +128,8 @@ def test_what_the_database_refuses_is_that_members_failure(database: str, conn: 
     bring_in(conn, ["bad,basic,2016-04-19,UTC,active,2", "good,basic,2016-04-19,UTC,active,2"], "2016-05-01")
     before = conn.execute("SELECT * FROM renewer.lot WHERE member_id = 'bad'").fetchall()
     conn.execute(
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, occurred_at) "
-        "VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', now())"
+        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, "
+        "cycle_n, occurred_at) VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
     assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=2, renewed=1, failed=1, entries=2)
     assert conn.execute("SELECT code FROM renewer.failure").fetchall() == [{"code": "23505"}]

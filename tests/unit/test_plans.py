@@ -46,6 +46,12 @@ def test_presets_are_what_was_published(name: str) -> None:
         ("[[plans]]\n" + GOOD.replace("= 1\n", "= true\n"), "allowance True is not a whole number"),
         ("[[plans]]\n" + GOOD.replace("= 0\n", '= "none"\n'), "rollover_cap 'none' is .*, or \"unlimited\""),
         ("[[plans]]\n" + GOOD + "lifetime_months = 0\n", "lifetime_months 0 is not a whole number from 1"),
+        (
+            "[[plans]]\n" + GOOD + "lifetime_months = 1201\n",
+            "lifetime_months 1201 is not a whole number from 1 to 1200",
+        ),
+        ("a = " + "9" * 5000, "not valid TOML"),
+        ("a = " + "[" * 5000, "not valid TOML"),
         ("[[plans]]\n" + GOOD.replace("2026-01-01", '"soon"'), "effective_from 'soon' is not a date"),
         ("[[plans]]\n" + GOOD.replace('"a"', '""'), "code '' is not a text"),
         ("[[plans]]\n" + GOOD + "[[plans]]\n" + GOOD, "two revisions from 2026-01-01"),
