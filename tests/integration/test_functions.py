@@ -442,11 +442,8 @@ NEW = {"plan": "basic", "timezone": "UTC", "status": "active"}
     ("function", "arguments"),
     [
         ("purchase", {"amount": 1_000_000_001}),
-        (
-            "enroll",
-            {"plan": "basic", "anchor_on": "2016-05-01", "timezone": "UTC", "status": "active", "at": "infinity"},
-        ),
-        ("enroll", {"plan": "basic", "anchor_on": "infinity", "timezone": "UTC", "status": "active"}),
+        ("enroll", NEW | {"anchor_on": "2016-05-01", "at": "infinity"}),
+        ("enroll", NEW | {"anchor_on": "infinity"}),
     ],
 )
 def test_what_no_ledger_holds_is_refused_in_its_own_words(
