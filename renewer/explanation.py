@@ -17,7 +17,7 @@ from psycopg.rows import DictRow
 from renewer import cycle, store
 from renewer.awards import Award, PastCycle, past_cycles
 from renewer.cycle import Cycle
-from renewer.errors import InputError, PlanError, RenewerError
+from renewer.errors import InputError, PlanError
 from renewer.forecast import Foreseen, beyond, forecast
 from renewer.ledger import CatchUp, Change, Member, Plans, Reason, Revision, Status
 from renewer.policy import next_cycle, status_at
@@ -218,8 +218,10 @@ def _plan_ahead(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp
         return Planned(
             posts=now.posts, held_back=now.held_back, ahead=ahead, moves=moves, settled=now.posted, problem=None
         )
-    except RenewerError as error:
-        return Planned(posts=(), held_back=(), ahead=None, moves=None, settled=member, problem=str(error))
+    except Exception as error:  # whatever fails a member in a pass must not keep them from an answer
+        return Planned(
+            posts=(), held_back=(), ahead=None, moves=None, settled=member, problem=str(error) or repr(error)
+        )
 
 
 def _governing(code: str, plans: Plans, day: date) -> Revision | None:

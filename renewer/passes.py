@@ -116,7 +116,11 @@ def plan_member(member: Member, plan: Callable[[], Posting]) -> Posting | Failed
     except RenewerError as error:
         return Failed(member, type(error).__name__, str(error))
     except Exception as error:
-        return Failed(member, type(error).__name__, store.one_line(error) or "no message")
+        return Failed(
+            member,
+            type(error).__name__,
+            store.one_line(error) or f"{type(error).__name__} while planning: a defect of renewer, please report it",
+        )
 
 
 def finish(renewal: Pass, conn: Database, began: float, *, stopped: bool) -> Outcome:

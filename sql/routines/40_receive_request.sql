@@ -18,11 +18,6 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE =
             'reference must have 1 to 200 characters: name each call so that it can be repeated safely';
     END IF;
-    IF happened_at IS NULL OR happened_at > clock_timestamp() OR happened_at < '1900-01-01' THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
-            coalesce(happened_at::text, 'null'));
-    END IF;
     SELECT m.status INTO current FROM renewer.member AS m WHERE m.member_id = id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'RN001', MESSAGE = format(
@@ -40,6 +35,12 @@ BEGIN
         RETURN known;
     END IF;
 
+    -- After the look-up: of a call that is repeated, the time does not count.
+    IF happened_at IS NULL OR happened_at > clock_timestamp() OR happened_at < '1900-01-01' THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
+            coalesce(happened_at::text, 'null'));
+    END IF;
     IF current = 'closed' OR EXISTS (
         SELECT FROM renewer.request AS r
         WHERE r.member_id = id AND r.applied_at IS NULL AND r.kind = 'set_status' AND r.content ->> 'status' = 'closed') THEN
