@@ -2,9 +2,18 @@
 
 
 class RenewerError(Exception):
-    """Something an operator can act on; *exit_code* is what the command line leaves with."""
+    """
+    Something an operator can act on; *exit_code* is what the command line leaves with.
+
+    *plan* or *timezone* is what could not be resolved, when that is what is wrong: nobody parses the message for it.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, plan: str | None = None, timezone: str | None = None) -> None:
+        super().__init__(message)
+        self.plan = plan
+        self.timezone = timezone
 
 
 class InputError(RenewerError):

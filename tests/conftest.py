@@ -10,7 +10,9 @@ from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from renewer import embedded, migrations, store
+from renewer import store
+from renewer.host import embedded
+from renewer.store import migrations
 
 # A shared machine is slow now and then: a test never asserts a time.
 settings.register_profile("steady", deadline=None)

@@ -12,10 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from renewer import backfill, cycle, members, passes, plans, renewal, store
-from renewer.ledger import CatchUp, Lot, Member, Plans, Revision, Source, Status
-from renewer.repair import Repair
-from renewer.verification import Violation, find_violations
+from renewer import store
+from renewer.answers.verification import Violation, find_violations
+from renewer.jobs import backfill, passes, renewal
+from renewer.jobs import importing as members
+from renewer.jobs import plan_files as plans
+from renewer.rules import cycle
+from renewer.rules.ledger import CatchUp, Lot, Member, Plans, Revision, Source, Status
+from renewer.rules.repair import Repair
 
 HEADER = "member_id,plan,anchor_on,timezone,status,balance"
 ROOT = Path(__file__).parent.parent
@@ -68,7 +72,7 @@ def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
 
 def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any) -> passes.Outcome:
     """Run one pass."""
-    settings = passes.Settings(catch_up, more.pop("workers", 2), more.pop("batch_size", 500))
+    settings = passes.Options(catch_up, more.pop("workers", 2), more.pop("batch_size", 500))
     return renewal.renew_due(partial(store.connect, conninfo), as_of=utc(as_of), settings=settings, **more)
 
 
@@ -77,7 +81,7 @@ def repair(
 ) -> passes.Outcome:
     """Run one backfill."""
     members, dry_run = more.pop("members", None), more.pop("dry_run", False)
-    settings = passes.Settings(batch_size=more.pop("batch_size", 2))
+    settings = passes.Options(batch_size=more.pop("batch_size", 2))
     return backfill.backfill(
         partial(store.connect, conninfo),
         Repair(start, end, **more, named=members is not None),

@@ -14,13 +14,15 @@ from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 
-from renewer import cycle, store
-from renewer.awards import Award, PastCycle, past_cycles
-from renewer.cycle import Cycle
+from renewer import store
 from renewer.errors import InputError, PlanError
-from renewer.forecast import Foreseen, beyond, forecast
-from renewer.ledger import CatchUp, Change, Member, Plans, Reason, Revision, Status
-from renewer.policy import next_cycle, status_at
+from renewer.rules import cycle
+from renewer.rules.awards import Award, PastCycle, past_cycles
+from renewer.rules.cycle import Cycle
+from renewer.rules.forecast import beyond, forecast
+from renewer.rules.ledger import CatchUp, Change, Member, Plans, Reason, Revision, Status
+from renewer.rules.policy import next_cycle, status_at
+from renewer.rules.posting import Boundary
 
 RECENTLY = timedelta(days=1)
 REMEMBERED = timedelta(days=31)
@@ -74,10 +76,10 @@ class Explanation:
     plan: Revision | None
     pending_plan: str | None
     pending_rules: Revision | None
-    posts: Sequence[Foreseen]
-    held_back: Sequence[Foreseen]
-    ahead: Foreseen | None
-    moves: Foreseen | None
+    waiting: Sequence[Boundary]
+    held_back: Sequence[Boundary]
+    ahead: Boundary | None
+    moves: Boundary | None
     settled: Member
     problem: str | None
     awards: Sequence[Award]
@@ -89,9 +91,9 @@ class Explanation:
     calls: store.Calls
 
     @property
-    def upcoming(self) -> Foreseen | None:
+    def upcoming(self) -> Boundary | None:
         """Return the next boundary not posted, due or not; a change of plan that waits is none."""
-        waiting = [each for each in (*self.posts, *self.held_back) if each.reason != Reason.PLAN_CHANGED]
+        waiting = [each for each in (*self.waiting, *self.held_back) if each.reason != Reason.PLAN_CHANGED]
         return waiting[0] if waiting else self.ahead
 
     @property
@@ -200,10 +202,10 @@ def _boundary_zone(member: Member) -> ZoneInfo:
 class Planned(TypedDict):
     """What of an explanation the job's planner says."""
 
-    posts: Sequence[Foreseen]
-    held_back: Sequence[Foreseen]
-    ahead: Foreseen | None
-    moves: Foreseen | None
+    waiting: Sequence[Boundary]
+    held_back: Sequence[Boundary]
+    ahead: Boundary | None
+    moves: Boundary | None
     settled: Member
     problem: str | None
 
@@ -214,13 +216,13 @@ def _plan_ahead(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp
         now = forecast(member, plans, as_of, catch_up)
         coming = list(islice(beyond(now.released, plans), 1))
         ahead = coming[0] if coming else None
-        moves = next((each for each in (*now.posts, *now.held_back, *coming) if each.plan == pending), None)
+        moves = next((each for each in (*now.waiting, *now.held_back, *coming) if each.plan == pending), None)
         return Planned(
-            posts=now.posts, held_back=now.held_back, ahead=ahead, moves=moves, settled=now.posted, problem=None
+            waiting=now.waiting, held_back=now.held_back, ahead=ahead, moves=moves, settled=now.settled, problem=None
         )
     except Exception as error:  # whatever fails a member in a pass must not keep them from an answer
         return Planned(
-            posts=(), held_back=(), ahead=None, moves=None, settled=member, problem=str(error) or repr(error)
+            waiting=(), held_back=(), ahead=None, moves=None, settled=member, problem=str(error) or repr(error)
         )
 
 
@@ -248,7 +250,7 @@ def pending_plan(member: Member) -> str | None:
 def _waiting(member: Member, code: Code, plans: Plans, as_of: datetime, planned: Planned) -> Iterator[PastCycle]:
     """Yield the cycles that have begun and whose boundary is not posted."""
     for foreseen, why in (
-        *((each, Code.WAITING_FOR_PASS) for each in planned["posts"]),
+        *((each, Code.WAITING_FOR_PASS) for each in planned["waiting"]),
         *((each, Code.UNDER_REVIEW) for each in planned["held_back"]),
     ):
         governing = _governing(foreseen.plan, plans, foreseen.first_day)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from renewer.explanation import Code, Explanation
-from renewer.ledger import Reason
-from renewer.sentence.told import (
+from renewer.answers.explanation import Code, Explanation
+from renewer.answers.phrases import (
     at_local,
     brings,
     cycle_text,
@@ -19,7 +18,8 @@ from renewer.sentence.told import (
     unposted,
     why_failed,
 )
-from renewer.sentence.words import connects, day, days
+from renewer.answers.wording import connects, day, days
+from renewer.rules.ledger import Reason
 
 
 def state(told: Explanation) -> Iterator[str]:
@@ -31,8 +31,8 @@ def _closed(told: Explanation) -> Iterator[str]:
     status_since = since(told)
     yield f"your membership {'has been' if status_since else 'is'} closed{status_since}, so no Connects renew any more"
     balance, settled = told.member.balance, told.settled.balance
-    if told.posts:
-        yield from unposted(told, told.posts)
+    if told.waiting:
+        yield from unposted(told, told.waiting)
         yield "what was due before the closing is still posted by the next run of our renewal job"
     if settled != balance:
         yield f"your balance of {balance} then becomes {settled} and stays as it is"
@@ -60,8 +60,8 @@ def _failed(told: Explanation) -> Iterator[str]:
 
 def _under_review(told: Explanation) -> Iterator[str]:
     yield f"your account is under review{since(told)}, and renewals wait until that ends"
-    if told.posts:
-        yield from unposted(told, told.posts)
+    if told.waiting:
+        yield from unposted(told, told.waiting)
         yield "what was due before the review began is posted by the next run of our renewal job"
     held = told.held_back
     if held:
@@ -71,8 +71,8 @@ def _under_review(told: Explanation) -> Iterator[str]:
             f"{which} and nothing is lost: as soon as the review ends with your account active, all that waited is "
             "posted, each with its own date"
         )
-        yield settles(told, [*told.posts, *held], "would today become")
-    elif not told.posts:
+        yield settles(told, [*told.waiting, *held], "would today become")
+    elif not told.waiting:
         yield cycle_text(told)
         if told.problem:
             yield _unplanned(told)
@@ -83,10 +83,10 @@ def _under_review(told: Explanation) -> Iterator[str]:
 
 def _suspended(told: Explanation) -> Iterator[str]:
     yield f"your account is suspended{since(told)}, so monthly Connects are not awarded"
-    if told.posts:
-        yield from unposted(told, told.posts)
-        yield next_run(told, told.posts)
-        yield settles(told, told.posts, "then becomes")
+    if told.waiting:
+        yield from unposted(told, told.waiting)
+        yield next_run(told, told.waiting)
+        yield settles(told, told.waiting, "then becomes")
     else:
         yield f"{cycle_text(told)} and goes on"
         if told.problem:
@@ -103,14 +103,14 @@ def _waiting_for_pass(told: Explanation) -> Iterator[str]:
         return
     if released(told):
         yield f"your review ended{since(told).replace('since', 'on')}, and what it held back is not posted yet"
-    clauses = unposted(told, told.posts)
-    if told.member.cycle_n is None or told.posts[0].reason == Reason.PLAN_CHANGED:
+    clauses = unposted(told, told.waiting)
+    if told.member.cycle_n is None or told.waiting[0].reason == Reason.PLAN_CHANGED:
         yield from clauses
     else:
         yield f"your billing cycle ended on {day(told.cycle.last_day)}, but {clauses[0]}"
         yield from clauses[1:]
-    yield next_run(told, told.posts)
-    yield settles(told, told.posts, "then becomes")
+    yield next_run(told, told.waiting)
+    yield settles(told, told.waiting, "then becomes")
 
 
 def _unplanned(told: Explanation) -> str:
@@ -124,10 +124,10 @@ def _unplanned(told: Explanation) -> str:
 
 def _changing(told: Explanation) -> Iterator[str]:
     """Yield a change of plan that waits; nothing when none does."""
-    if told.posts:
-        yield from unposted(told, told.posts)
+    if told.waiting:
+        yield from unposted(told, told.waiting)
         yield "the next run of our renewal job applies it"
-        yield settles(told, told.posts, "then becomes")
+        yield settles(told, told.waiting, "then becomes")
         if told.ahead:
             yield f"{brings(told.ahead)} on {at_local(told, told.ahead.awards_at)}"
 
@@ -152,7 +152,7 @@ def _last_day(told: Explanation) -> Iterator[str]:
         yield f"today, {today}, is the last day of your billing cycle ({days(cycle.first_day, cycle.last_day)})"
     else:
         yield f"{cycle_text(told)} by the time of {told.member.boundary_timezone}, where that day is not over"
-    if told.ahead and not told.posts:
+    if told.ahead and not told.waiting:
         award_at = told.ahead.awards_at
         tomorrow = local_day(told, told.as_of + timedelta(days=1)) == local_day(told, award_at)
         at = f"{'tomorrow, ' if tomorrow else ''}on {at_local(told, award_at)}"
@@ -170,7 +170,7 @@ def _not_due(told: Explanation) -> Iterator[str]:
 
 def _next(told: Explanation) -> Iterator[str]:
     """Yield what comes next: a change that waits, or the award, its day and its zone."""
-    if told.posts:
+    if told.waiting:
         yield from _changing(told)
     elif told.ahead:
         after = "" if moved(told) else "the day after it ends, "

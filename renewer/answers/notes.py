@@ -6,12 +6,12 @@ from itertools import groupby
 
 from psycopg.rows import DictRow
 
-from renewer.awards import Gap, PastCycle
-from renewer.explanation import Code, Explanation
-from renewer.forecast import Foreseen
-from renewer.ledger import CYCLE_BOUND, Lot, Reason, Revision, Source
-from renewer.sentence.told import at_local, instant_of_day, last_zero, local_day, moved, when
-from renewer.sentence.words import before, clipped, connects, day, listed, ordinal, plural
+from renewer.answers.explanation import Code, Explanation
+from renewer.answers.phrases import at_local, instant_of_day, last_zero, local_day, moved, when
+from renewer.answers.wording import before, clipped, connects, day, listed, ordinal, plural
+from renewer.rules.awards import Gap, PastCycle
+from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Revision, Source
+from renewer.rules.posting import Boundary
 
 NAMED = 3
 """How many days or bonuses are named one by one before the rest is summed up."""
@@ -70,7 +70,7 @@ def _credit(told: Explanation) -> Iterator[str]:
 def _change_today(told: Explanation) -> Iterator[str]:
     """Yield a change of plan that waits to be applied and begins no cycle: today's has begun already."""
     plan = told.settled.plan
-    if plan != told.member.plan and not told.posts and not told.problem:
+    if plan != told.member.plan and not told.waiting and not told.problem:
         text = f"your change to plan {plan} is recorded and applied by the next run of our renewal job"
         if told.settled.balance != told.member.balance:
             text += f": your balance of {told.member.balance} then becomes {told.settled.balance}"
@@ -81,7 +81,7 @@ def _boundary(told: Explanation) -> Iterator[str]:
     """Yield what the next boundary does to what is unused, and the one that moves to a pending plan."""
     if told.pending_plan:
         yield _move(told, told.pending_plan, told.moves)
-    if told.ahead is None or (told.posts and told.moves is not told.ahead) or told.held_back:
+    if told.ahead is None or (told.waiting and told.moves is not told.ahead) or told.held_back:
         return  # what waits is told already
     ahead = told.ahead
     lost, carried, on = sum(ahead.lost.values()), ahead.carried, when(told, ahead)
@@ -102,7 +102,7 @@ def _boundary(told: Explanation) -> Iterator[str]:
         yield f"if you use none before, your balance then becomes {ahead.balance_after}"
 
 
-def _move(told: Explanation, plan: str, moves: Foreseen | None) -> str:
+def _move(told: Explanation, plan: str, moves: Boundary | None) -> str:
     text = f"you move from plan {told.member.plan} to plan {plan}"
     if moves is None:
         return f"{text} with your next cycle"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from renewer.cycle import zone
-from renewer.explanation import Explanation
-from renewer.forecast import Foreseen
-from renewer.ledger import Reason
-from renewer.sentence.words import age, connects, day, days, instant, listed
+from renewer.answers.explanation import Explanation
+from renewer.answers.wording import age, connects, day, days, instant, listed
+from renewer.rules.cycle import zone
+from renewer.rules.ledger import Reason
+from renewer.rules.posting import Boundary
 
 PUNCTUAL = timedelta(hours=1)
 """A job that runs each hour is not late before."""
@@ -44,12 +44,12 @@ def moved(told: Explanation) -> bool:
     return told.member.boundary_timezone is not None
 
 
-def when(told: Explanation, boundary: Foreseen) -> str:
+def when(told: Explanation, boundary: Boundary) -> str:
     """Return the day of a boundary, or its instant where that is not the beginning of a day."""
     return at_local(told, boundary.awards_at) if moved(told) else day(boundary.first_day)
 
 
-def brings(boundary: Foreseen) -> str:
+def brings(boundary: Boundary) -> str:
     """Return what a boundary to come brings."""
     if boundary.allowance:
         return f"your next {connects(boundary.allowance)} are awarded"
@@ -78,7 +78,7 @@ def why_failed(message: str, timezone: str) -> str:
     return ""
 
 
-def unposted(told: Explanation, waiting: Sequence[Foreseen]) -> list[str]:
+def unposted(told: Explanation, waiting: Sequence[Boundary]) -> list[str]:
     """Return clauses about boundaries, and changes of plan, that came and are not posted."""
     clauses = []
     boundaries = [each for each in waiting if each.reason != Reason.PLAN_CHANGED]
@@ -111,12 +111,12 @@ def unposted(told: Explanation, waiting: Sequence[Foreseen]) -> list[str]:
     return clauses
 
 
-def _due(told: Explanation, boundary: Foreseen) -> str:
+def _due(told: Explanation, boundary: Boundary) -> str:
     waited = told.as_of - boundary.awards_at
     return f"due since {at_local(told, boundary.awards_at)}" + (f", {age(waited)} ago" if waited else "")
 
 
-def next_run(told: Explanation, waiting: Sequence[Foreseen]) -> str:
+def next_run(told: Explanation, waiting: Sequence[Boundary]) -> str:
     """Return what becomes of what is not posted."""
     lost = any(each.reason == Reason.CAUGHT_UP for each in waiting)
     late = told.as_of - waiting[0].awards_at > PUNCTUAL and not released(told)
@@ -130,7 +130,7 @@ def released(told: Explanation) -> bool:
     return told.member.status != told.status and told.member.status == "under_review"
 
 
-def settles(told: Explanation, waiting: Sequence[Foreseen], becomes: str) -> str:
+def settles(told: Explanation, waiting: Sequence[Boundary], becomes: str) -> str:
     """Return what posting all that is *waiting* makes of the balance."""
     expire, awarded = sum(each.expiring for each in waiting), sum(each.allowance for each in waiting)
     text = f"your balance of {told.member.balance} {becomes} {waiting[-1].balance_after}"

@@ -4,9 +4,9 @@ Puts an explanation into one sentence that can be sent to the member as it is.
 It begins with what the member's state comes to and goes on with what is special about it, clause by clause.
 """
 
-from renewer.explanation import Explanation
-from renewer.sentence.special import special
-from renewer.sentence.state import state
+from renewer.answers.explanation import Explanation
+from renewer.answers.headline import state
+from renewer.answers.notes import special
 
 
 def sentence(explanation: Explanation) -> str:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from psycopg.rows import DictRow
 
-from renewer import cycle, store
+from renewer import store
 from renewer.errors import RenewerError
+from renewer.rules import cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ INVARIANTS = {
     5: "each lot holds what its entries left in it",
 }
 
-BY_QUERY = ((1, "find_wrong_balances"), (2, "find_wrong_sequences"), (5, "find_wrong_lots"))
+BY_QUERY = ((1, "verification/find_wrong_balances"), (2, "verification/find_wrong_sequences"), (5, "verification/find_wrong_lots"))
 
 
 def find_violations(conn: store.Database) -> Iterator[Violation]:
@@ -42,7 +43,7 @@ def find_violations(conn: store.Database) -> Iterator[Violation]:
         for invariant, name in BY_QUERY:
             for row in store.stream(conn, name):
                 yield Violation(invariant, row["member_id"], row["detail"])
-        for row in store.stream(conn, "find_calendars"):
+        for row in store.stream(conn, "verification/find_calendars"):
             yield from _check_calendar(row)
 
 
@@ -54,7 +55,7 @@ def fix_boundaries(conn: store.Database, connect: Callable[[], store.Database]) 
     """
     fixed = 0
     with store.snapshot(conn), connect() as other:
-        for row in store.stream(conn, "find_calendars"):
+        for row in store.stream(conn, "verification/find_calendars"):
             try:
                 renews_at = _next_boundary(row)
             except RenewerError:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from renewer.cycle import zone
+from renewer.rules.cycle import zone
 
 
 def day(on: date) -> str:

@@ -7,15 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from renewer import store
-from renewer.cli import database
+from renewer.answers.explanation import Code, Explanation, find_explanation
+from renewer.answers.sentence import sentence, stranger
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
 from renewer.cli.output import console, instant, local, note, print_json, print_table, signed, table
-from renewer.cycle import timezones
-from renewer.explanation import Code, Explanation, find_explanation
-from renewer.forecast import Foreseen, foresee
-from renewer.ledger import Lot, Plans, Revision, Status
-from renewer.sentence import sentence, stranger
-from renewer.settings import read_settings
+from renewer.host import database
+from renewer.host.settings import read_settings
+from renewer.rules.cycle import timezones
+from renewer.rules.forecast import foresee
+from renewer.rules.ledger import Lot, Plans, Revision, Status
+from renewer.rules.posting import Boundary
 
 MOST = 1200
 
@@ -26,7 +27,7 @@ def explain(member: MemberId, as_of: AsOf = None, catch_up: CatchUpOption = None
 
     The cycles listed are all the ledger was to award, the one under way included. Exit code 1: nobody has that id.
     """
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         told = find_explanation(conn, member, at, catch_up or read_settings().catch_up)
     if json:
@@ -93,7 +94,7 @@ def _plan(code: str, rules: Revision | None) -> dict[str, Any]:
     return {"code": code, **{name: getattr(rules, name, None) for name in ruled}}
 
 
-def _amounts(foreseen: Foreseen) -> dict[str, int]:
+def _amounts(foreseen: Boundary) -> dict[str, int]:
     return {
         "allowance": foreseen.allowance,
         "carried": foreseen.carried,
@@ -177,7 +178,7 @@ def preview(
 
     A review is taken to end now, with the member active.
     """
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
         plans = Plans(store.find_plans(conn))
@@ -202,7 +203,7 @@ def preview(
 AMOUNTS = ("cycle", "award", "carried", "expiring", "balance")
 
 
-def _cycle(foreseen: Foreseen, zone: str) -> dict[str, Any]:
+def _cycle(foreseen: Boundary, zone: str) -> dict[str, Any]:
     return {
         "n": foreseen.n,
         "first_day": foreseen.first_day,

@@ -9,7 +9,11 @@ from typing import Annotated, NoReturn
 import psycopg
 import typer
 
-from renewer.cli import audit, calendar, demo, explain, passes, repairs, setup, state, statement
+from renewer.cli import answering as explain
+from renewer.cli import calendar, demo, repairs, setup, statement
+from renewer.cli import checks as audit
+from renewer.cli import status as state
+from renewer.cli import work as passes
 from renewer.cli.output import complain, discard_output
 from renewer.errors import RenewerError
 from renewer.store import one_line

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from renewer import cycle
 from renewer.cli.options import AsOf, Json, read_instant
 from renewer.cli.output import instant, print_json, print_table, table
 from renewer.errors import InputError
-from renewer.members import read_date
+from renewer.rules import cycle
+from renewer.rules.cycle import read_date
 
 MOST = 10_000
 

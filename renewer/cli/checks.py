@@ -7,10 +7,10 @@ import typer
 from rich.text import Text
 
 from renewer import store
-from renewer.cli import database
+from renewer.answers.verification import INVARIANTS, Violation, find_violations, fix_boundaries
 from renewer.cli.options import Json
-from renewer.cli.output import console, print_json, print_table, progress, table
-from renewer.verification import INVARIANTS, Violation, find_violations, fix_boundaries
+from renewer.cli.output import console, note, print_json, print_table, progress, table
+from renewer.host import database
 
 SHOWN = 50
 
@@ -22,7 +22,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check the ledger's invariants on live data; exit code 1 and the offending members when one is broken."""
-    with database.connected() as (conninfo, conn), progress("Verifying", None):
+    with database.connected(note) as (conninfo, conn), progress("Verifying", None):
         fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
         violations = list(find_violations(conn))
     if json:

@@ -8,10 +8,15 @@ from functools import partial
 
 from rich.text import Text
 
-from renewer import embedded, members, migrations, passes, plans, renewal, store
+from renewer import store
+from renewer.answers.verification import find_violations
 from renewer.cli.output import console, print_table, signed, table
-from renewer.ledger import Member, Plans
-from renewer.verification import find_violations
+from renewer.host import embedded
+from renewer.jobs import importing as members
+from renewer.jobs import passes, renewal
+from renewer.jobs import plan_files as plans
+from renewer.rules.ledger import Member, Plans
+from renewer.store import migrations
 
 PRESET = "upwork-2016"
 HEADER = "member_id,plan,anchor_on,timezone,status,balance"
@@ -136,7 +141,7 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
     for text in scene.passes:
         as_of = datetime.fromisoformat(text).replace(tzinfo=UTC)
         seen = _member(conn, scene).last_seq
-        renewal.renew_due(partial(store.connect, conninfo), as_of=as_of, settings=passes.Settings(workers=1))
+        renewal.renew_due(partial(store.connect, conninfo), as_of=as_of, settings=passes.Options(workers=1))
         posted = store.find_statement(conn, scene.member_id, seen)
         when = f"{as_of:%Y-%m-%d %H:%M}"
         if not posted:

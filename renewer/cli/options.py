@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from renewer.cycle import FIRST_ANCHOR
 from renewer.errors import InputError
-from renewer.ledger import CatchUp
+from renewer.rules.cycle import FIRST_ANCHOR
+from renewer.rules.ledger import CatchUp
 
 FIRST_AS_OF = datetime(FIRST_ANCHOR.year, 1, 1, tzinfo=UTC)
 FARTHEST = timedelta(days=36525)

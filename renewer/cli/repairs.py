@@ -7,19 +7,19 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from renewer import backfill as backfills
 from renewer import store
-from renewer.cli import database
 from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
 from renewer.cli.output import JsonRows, console, instant, note, print_table, progress, signed, table
-from renewer.cli.passes import pass_settings, stop_on_signal
+from renewer.cli.work import pass_settings, stop_on_signal
 from renewer.errors import InputError
-from renewer.ledger import CatchUp, Kind
-from renewer.logs import configure_logs, log_pass
-from renewer.members import read_date
-from renewer.passes import Outcome
-from renewer.posting import Posting
-from renewer.repair import Repair
+from renewer.host import database
+from renewer.host.logs import configure_logs
+from renewer.jobs import backfill as backfills
+from renewer.jobs.passes import Outcome, log_pass
+from renewer.rules.cycle import read_date
+from renewer.rules.ledger import CatchUp, Kind
+from renewer.rules.posting import Posting
+from renewer.rules.repair import Repair
 
 SHOWN = 200
 LONGEST_REASON = 200
@@ -48,7 +48,7 @@ def backfill(
     """
     repair = _read_repair(start, end, plan, reason, named=member is not None)
     report = Report(JsonRows("posted") if json else None)
-    with database.connected() as (conninfo, conn), stop_on_signal() as stop:
+    with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
         at = resolve_as_of(as_of, database.read_clock(conn), allow_future=allow_future or dry_run)
         total = store.count_members(conn) if member is None else len(member)
         configure_logs(quiet=console().is_terminal)

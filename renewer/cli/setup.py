@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from renewer import members, migrations, store
-from renewer import plans as plan_files
-from renewer.cli import database
+from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
 from renewer.cli.output import console, note, print_json, print_table, progress, table
-from renewer.ledger import Plans
+from renewer.host import database
+from renewer.jobs import importing as members
+from renewer.jobs import plan_files
+from renewer.rules.ledger import Plans
+from renewer.store import migrations
 
 plans = typer.Typer(name="plans", help="Load and list plans.", no_args_is_help=True)
 
@@ -21,7 +23,7 @@ def migrate(
     json: Json = False,
 ) -> None:
     """Create or upgrade the schema. Safe to repeat and to run twice at once."""
-    with database.address() as conninfo:
+    with database.address(note) as conninfo:
         applied = migrations.migrate(conninfo, roles=roles)
     if json:
         print_json({"applied": applied, "roles": roles})
@@ -36,7 +38,7 @@ def load(
 ) -> None:
     """Put plan revisions on record. Loading the same again does nothing; a changed one is refused."""
     revisions = plan_files.read_plans(source)
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         added = plan_files.record_plans(conn, revisions)
     if json:
         print_json({"loaded": len(added), "unchanged": len(revisions) - len(added)})
@@ -47,7 +49,7 @@ def load(
 @plans.command("list")
 def list_(json: Json = False) -> None:
     """List every plan's revisions."""
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         revisions = store.find_plans(conn)
     if json:
         print_json([{name: getattr(revision, name) for name in revision.__slots__} for revision in revisions])
@@ -86,7 +88,7 @@ def import_(
         else:
             note(f"line {line}: {reason}")
 
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=allow_future)
         known = Plans(store.find_plans(conn))
         with progress("Reading", None) as advance:

@@ -7,11 +7,11 @@ import typer
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.cli import database
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
-from renewer.cli.output import console, instant, local, print_json, print_table, signed, table
-from renewer.cycle import timezones
-from renewer.ledger import Status
+from renewer.cli.output import console, instant, local, note, print_json, print_table, signed, table
+from renewer.host import database
+from renewer.rules.cycle import timezones
+from renewer.rules.ledger import Status
 
 Days = Annotated[
     int | None,
@@ -25,7 +25,7 @@ def history(member: MemberId, days: Days = None, as_of: AsOf = None, json: Json 
 
     With `--days` only what occurred in the last days, with `--as-of` only up to that time.
     """
-    with database.connected() as (_, conn), store.snapshot(conn):
+    with database.connected(note) as (_, conn), store.snapshot(conn):
         now = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
         since = store.EVER[0] if days is None else now - timedelta(days=days)

@@ -6,12 +6,12 @@ from typing import Any
 import typer
 from psycopg.rows import DictRow
 
-from renewer import failures as failing
 from renewer import store
-from renewer.cli import database
+from renewer.answers.wording import age
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
-from renewer.cli.output import console, instant, print_json, print_table, table
-from renewer.sentence.words import age
+from renewer.cli.output import console, instant, note, print_json, print_table, table
+from renewer.host import database
+from renewer.jobs import failures as failing
 from renewer.store import Failure, Lag
 
 RUNS = 10
@@ -27,7 +27,7 @@ def status(as_of: AsOf = None, json: Json = False) -> None:
 
     The lag is the age of the oldest boundary that is due and not posted.
     """
-    with database.connected() as (_, conn), store.snapshot(conn):
+    with database.connected(note) as (_, conn), store.snapshot(conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         lag, runs = store.find_lag(conn, at), store.find_runs(conn, RUNS)
         failed, found = store.count_failures(conn), store.find_failures(conn, MOST if json else SHOWN)
@@ -88,6 +88,8 @@ def _document(at: datetime, lag: Lag, runs: list[DictRow], failed: int, found: l
                 "member_id": each.member_id,
                 "code": each.code,
                 "error": each.message,
+                "plan": each.plan,
+                "timezone": each.timezone,
                 "attempts": each.attempts,
                 "first_failed_at": each.first_failed_at,
                 "last_failed_at": each.last_failed_at,
@@ -102,7 +104,7 @@ def _document(at: datetime, lag: Lag, runs: list[DictRow], failed: int, found: l
 @failures.command("retry")
 def retry(member: MemberId, json: Json = False) -> None:
     """Let the next pass try a member again, parked or not; a running worker does it at once."""
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         failing.retry(conn, member)
     _tell(member, "retry", f"{member} is tried again by the next pass; a running worker does it now.", json)
 
@@ -110,7 +112,7 @@ def retry(member: MemberId, json: Json = False) -> None:
 @failures.command("park")
 def park(member: MemberId, json: Json = False) -> None:
     """Set a member aside: no pass takes them up until `renewer failures retry`."""
-    with database.connected() as (_, conn):
+    with database.connected(note) as (_, conn):
         failing.park(conn, member)
     _tell(member, "park", f"{member} is parked: no pass takes them up until renewer failures retry {member}.", json)
 

@@ -10,14 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from renewer import passes, renewal, store
-from renewer.cli import database
+from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, CatchUpOption, Json, Members, resolve_as_of
 from renewer.cli.output import console, instant, note, print_json, progress
-from renewer.ledger import CatchUp
-from renewer.logs import configure_logs, log_pass
-from renewer.settings import read_settings
-from renewer.worker import serve
+from renewer.host import database
+from renewer.host.logs import configure_logs
+from renewer.host.settings import read_settings
+from renewer.jobs import passes, renewal
+from renewer.jobs.passes import log_pass
+from renewer.rules.ledger import CatchUp
+from renewer.worker.schedule import serve
 
 
 @contextmanager
@@ -36,10 +38,10 @@ def stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def pass_settings(catch_up: CatchUp | None) -> passes.Settings:
+def pass_settings(catch_up: CatchUp | None) -> passes.Options:
     """Return how passes work here: the environment's settings, *catch_up* before them."""
     settings = read_settings()
-    return passes.Settings(catch_up or settings.catch_up, settings.workers, settings.batch_size)
+    return passes.Options(catch_up or settings.catch_up, settings.workers, settings.batch_size)
 
 
 def run(
@@ -57,7 +59,7 @@ def run(
     pass and delay nobody.
     """
     settings = pass_settings(catch_up)
-    with database.connected() as (conninfo, conn), stop_on_signal() as stop:
+    with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
         now = database.read_clock(conn)
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
         configure_logs(quiet=console().is_terminal)
@@ -119,7 +121,7 @@ def worker(catch_up: CatchUpOption = None) -> None:
     """
     configure_logs()
     settings = pass_settings(catch_up)
-    with database.address() as conninfo, stop_on_signal() as stop:
+    with database.address(note) as conninfo, stop_on_signal() as stop:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
         connect, listen = (partial(store.connect, each) for each in (conninfo, read_settings().listen_url or conninfo))

@@ -1,21 +1,26 @@
 """Which database a command works on, and a connection to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from renewer import embedded, migrations, store
-from renewer.cli.output import note
+from renewer import store
 from renewer.errors import InputError, UnknownMember
-from renewer.ledger import Member
-from renewer.settings import read_settings
+from renewer.host import embedded
+from renewer.host.settings import read_settings
+from renewer.rules.ledger import Member
+from renewer.store import migrations
 
 LARGEST_SKEW = timedelta(minutes=10)
 
 
 @contextmanager
-def address() -> Iterator[str]:
-    """Yield the conninfo of the configured database; without one, run the embedded PostgreSQL meanwhile."""
+def address(say: Callable[[str], None]) -> Iterator[str]:
+    """
+    Yield the conninfo of the configured database; without one, run the embedded PostgreSQL meanwhile.
+
+    *say* is given the one line that tells which database that is.
+    """
     settings = read_settings()
     conninfo = settings.conninfo()
     if conninfo is not None:
@@ -23,14 +28,14 @@ def address() -> Iterator[str]:
         return
     folder = settings.data_dir or embedded.data_folder()
     with embedded.running(folder) as local:
-        note(f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database.")
+        say(f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database.")
         yield local
 
 
 @contextmanager
-def connected() -> Iterator[tuple[str, store.Database]]:
+def connected(say: Callable[[str], None]) -> Iterator[tuple[str, store.Database]]:
     """Yield conninfo and a connection to a database whose schema is this version's."""
-    with address() as conninfo, store.connect(conninfo) as conn:
+    with address(say) as conninfo, store.connect(conninfo) as conn:
         migrations.check_schema(conn)
         yield conninfo, conn
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import structlog
 
-from renewer.passes import Outcome
-
 
 def configure_logs(*, quiet: bool = False) -> None:
     """Send every log of this process to stderr; *quiet* leaves out all below a warning."""
@@ -41,15 +39,3 @@ def _route_libraries(shared: list[Any], renderer: Any) -> None:
         )
     )
     logging.basicConfig(handlers=[out], level=logging.WARNING, force=True)
-
-
-def log_pass(outcome: Outcome, what: str = "renewal") -> None:
-    """Write the one canonical line of a pass; *what* it was is the event's noun."""
-    event = f"{what}.pass_stopped" if outcome.stopped else f"{what}.pass_finished"
-    structlog.get_logger().info(
-        event,
-        run_id=outcome.run_id,
-        as_of=outcome.as_of.isoformat(),
-        seconds=outcome.seconds,
-        **outcome.counts.as_dict(),
-    )

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from renewer.errors import InputError
-from renewer.ledger import CatchUp
+from renewer.rules.ledger import CatchUp
 
 LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
 """Any of these set means that the operator has a database in mind."""

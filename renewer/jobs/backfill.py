@@ -13,11 +13,11 @@ from functools import partial
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.ledger import CatchUp, Member, Plans
-from renewer.passes import Outcome, Pass, Planner, Settings, finish, plan_member, post
-from renewer.posting import Posting
-from renewer.renewal import find_named
-from renewer.repair import Repair, plan_backfill
+from renewer.jobs.passes import Options, Outcome, Pass, Planner, finish, plan_member, post
+from renewer.jobs.renewal import find_named
+from renewer.rules.ledger import CatchUp, Member, Plans
+from renewer.rules.posting import Posting
+from renewer.rules.repair import Repair, plan_backfill
 from renewer.store import Database, Failed
 
 
@@ -26,7 +26,7 @@ def backfill(
     repair: Repair,
     *,
     as_of: datetime,
-    settings: Settings,
+    settings: Options,
     members: Sequence[str] | None = None,
     dry_run: bool = False,
     stop: threading.Event,

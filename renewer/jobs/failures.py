@@ -2,8 +2,8 @@
 
 from renewer import store
 from renewer.errors import InputError, UnknownMember
-from renewer.passes import LOCK_TIMEOUT_S
-from renewer.policy import due_at
+from renewer.jobs.passes import LOCK_TIMEOUT_S
+from renewer.rules.policy import due_at
 
 
 def retry(conn: store.Database, member_id: str) -> None:

@@ -8,21 +8,21 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import BinaryIO
 
 import psycopg
 
-from renewer import cycle, store
+from renewer import store
 from renewer.errors import InputError
-from renewer.ledger import Lot, Member, Plans, Source, Status
-from renewer.policy import allowance_ends_at, due_at
+from renewer.rules import cycle
+from renewer.rules.ledger import Lot, Member, Plans, Source, Status
+from renewer.rules.policy import allowance_ends_at, due_at
 
 REQUIRED = ("member_id", "plan", "anchor_on")
 OPTIONAL = ("timezone", "status", "balance")
 LONGEST_LINE = 65536
 LARGEST_BALANCE = 1_000_000_000
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: dat
         raise InputError(f"unknown plan {plan!r}: the plans are {', '.join(plans.codes()) or 'not loaded yet'}")
     timezone = given.get("timezone") or "UTC"
     cycle.zone(timezone)
-    anchor_on = read_date("anchor_on", given["anchor_on"])
+    anchor_on = cycle.read_date("anchor_on", given["anchor_on"])
     balance = _read_balance(given.get("balance") or "0")
     status = _read_status(given.get("status") or "active")
     n = cycle.cycle_number(anchor_on, timezone, as_of)
@@ -193,14 +193,6 @@ def _read_member_id(text: str) -> str:
     if not text.isprintable():
         raise InputError(f"member_id {text!r} has characters that cannot be printed")
     return text
-
-
-def read_date(name: str, text: str) -> date:
-    """Return the day *text* names; InputError for any other form than YYYY-MM-DD and for days that never were."""
-    try:
-        return date.fromisoformat(text if DATE.fullmatch(text) else "")
-    except ValueError as error:
-        raise InputError(f"{name} {text!r} is not a date: use YYYY-MM-DD") from error
 
 
 def _read_status(text: str) -> Status:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
 import psycopg
+import structlog
 
 from renewer import store
 from renewer.errors import RenewerError
-from renewer.ledger import CatchUp, Kind, Member
-from renewer.posting import Posting
+from renewer.rules.ledger import CatchUp, Kind, Member
+from renewer.rules.posting import Posting
 from renewer.store import Database, Failed
 
 CONFLICTS = 3
@@ -64,7 +65,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Options:
     """How a pass goes about its work; none of it changes what is posted, *catch_up* excepted."""
 
     catch_up: CatchUp = CatchUp.EACH
@@ -87,7 +88,7 @@ class Pass:
     connect: Callable[[], Database]
     as_of: datetime
     planner: Planner
-    settings: Settings
+    settings: Options
     run_id: int | None
     stop: threading.Event
     progress: Callable[[int], None]
@@ -114,7 +115,7 @@ def plan_member(member: Member, plan: Callable[[], Posting]) -> Posting | Failed
     try:
         return plan()
     except RenewerError as error:
-        return Failed(member, type(error).__name__, str(error))
+        return Failed(member, type(error).__name__, str(error), error.plan, error.timezone)
     except Exception as error:
         return Failed(
             member,
@@ -233,3 +234,15 @@ def _post_locked(
     store.post_batch(conn, [(item, retry_at(renewal.as_of, member.attempts))], renewal.run_id)
     failures.append((member.member_id, item.message))
     counts.failed += 1
+
+
+def log_pass(outcome: Outcome, what: str = "renewal") -> None:
+    """Write the one canonical line of a pass; *what* it was is the event's noun."""
+    event = f"{what}.pass_stopped" if outcome.stopped else f"{what}.pass_finished"
+    structlog.get_logger().info(
+        event,
+        run_id=outcome.run_id,
+        as_of=outcome.as_of.isoformat(),
+        seconds=outcome.seconds,
+        **outcome.counts.as_dict(),
+    )

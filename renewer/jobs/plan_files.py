@@ -9,7 +9,7 @@ from typing import Any
 
 from renewer import store
 from renewer.errors import InputError, PlanError
-from renewer.ledger import Revision
+from renewer.rules.ledger import Revision
 
 REQUIRED = {"code", "effective_from", "allowance", "rollover_cap"}
 OPTIONAL = {"lifetime_months"}
@@ -25,14 +25,14 @@ SHAPE = (
 
 def presets() -> list[str]:
     """Return the names of the plans that ship with renewer."""
-    folder = resources.files("renewer") / "presets"
+    folder = resources.files("renewer.jobs") / "presets"
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def read_plans(name: str) -> list[Revision]:
     """Return the revisions of a preset or of a TOML file; InputError says which line of thought went wrong."""
     if name in presets():
-        text = (resources.files("renewer") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+        text = (resources.files("renewer.jobs") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
     else:
         text = _read_file(Path(name))
     try:

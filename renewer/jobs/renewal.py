@@ -16,10 +16,10 @@ from functools import partial
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.ledger import CatchUp, Member, Plans
-from renewer.passes import Counts, Outcome, Pass, Planner, Settings, finish, plan_member, post
-from renewer.policy import plan_posting
-from renewer.posting import Posting
+from renewer.jobs.passes import Counts, Options, Outcome, Pass, Planner, finish, plan_member, post
+from renewer.rules.ledger import CatchUp, Member, Plans
+from renewer.rules.policy import plan_posting
+from renewer.rules.posting import Posting
 from renewer.store import After, Database, Failed
 
 LEASE_PAUSE_S = 0.02
@@ -50,7 +50,7 @@ def renew_due(
     connect: Callable[[], Database],
     *,
     as_of: datetime,
-    settings: Settings,
+    settings: Options,
     trigger: str = "manual",
     members: Sequence[str] | None = None,
     dry_run: bool = False,

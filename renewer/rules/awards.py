@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from renewer import cycle
 from renewer.errors import PlanError
-from renewer.ledger import CycleName, Plans, Reason
+from renewer.rules import cycle
+from renewer.rules.ledger import CycleName, Plans, Reason
 
 
 class Gap(StrEnum):

@@ -4,6 +4,7 @@ Cycles, last days and boundaries from an anchor and a time zone.
 Source of every rule here: DESIGN, section 2. Days are `date`, instants are `datetime` in UTC.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +23,7 @@ LAST_DAY = date(9000, 1, 1)
 NOT_A_PLACE = {"localtime", "Factory", "posixrules"}
 
 SECOND = timedelta(seconds=1)
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ def timezones() -> frozenset[str]:
 def zone(timezone: str) -> ZoneInfo:
     """Return the zone of an IANA name; InputError names the way out when there is none."""
     if timezone not in timezones():
-        raise InputError(f"unknown time zone {timezone!r}: use an IANA name such as Europe/Berlin or UTC")
+        raise InputError(
+            f"unknown time zone {timezone!r}: use an IANA name such as Europe/Berlin or UTC", timezone=timezone
+        )
     return ZoneInfo(timezone)
 
 
@@ -132,3 +136,11 @@ def cycle_number(anchor_on: date, timezone: str, at: datetime) -> int:
     while boundary(anchor_on, timezone, n) > at:
         n -= 1
     return n
+
+
+def read_date(name: str, text: str) -> date:
+    """Return the day *text* names; InputError for any other form than YYYY-MM-DD and for days that never were."""
+    try:
+        return date.fromisoformat(text if DATE.fullmatch(text) else "")
+    except ValueError as error:
+        raise InputError(f"{name} {text!r} is not a date: use YYYY-MM-DD") from error

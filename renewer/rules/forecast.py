@@ -3,62 +3,40 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
-from renewer import cycle
-from renewer.ledger import WAITING, CatchUp, Change, Kind, Member, Plans, Reason, Request, Source, Status
-from renewer.policy import plan_posting
-from renewer.posting import Posting
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """
-    A boundary to come, in Connects, if nothing is spent or bought before it.
-
-    *carried* is what is unused of the ended cycle and stays, *lost* what the plan does not carry, by lot, *expiring*
-    all that expires up to the boundary, lapsed lots included.
-    """
-
-    n: int
-    first_day: date
-    last_day: date
-    awards_at: datetime
-    plan: str
-    allowance: int
-    reason: str | None
-    carried: int
-    lost: dict[int, int]
-    expiring: int
-    balance_after: int
+from renewer.rules import cycle
+from renewer.rules.ledger import WAITING, CatchUp, Change, Kind, Member, Plans, Reason, Request, Source, Status
+from renewer.rules.policy import plan_posting
+from renewer.rules.posting import Boundary, Posting
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """
-    What a pass would do for a member at some time: the boundaries it *posts*, after which they are *posted*.
+    What a pass would do for a member at some time: the boundaries that are *waiting*, and the member once all is *settled*.
 
     *held_back* is what it leaves because they are under review, and *released* the member if the review ended then,
-    active; without one nothing is held back and *released* is *posted*.
+    active; without one nothing is held back and *released* is *settled*.
     """
 
-    posts: tuple[Foreseen, ...]
-    posted: Member
-    held_back: tuple[Foreseen, ...]
+    waiting: tuple[Boundary, ...]
+    settled: Member
+    held_back: tuple[Boundary, ...]
     released: Member
 
 
 def forecast(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Forecast:
     """Return what a pass at *as_of* would do; errors are those of `plan_posting`."""
     posting = plan_posting(member, plans, as_of, catch_up)
-    posts, posted = tuple(_boundaries(posting)), posting.settled()
-    if posted.status is not Status.UNDER_REVIEW:
-        return Forecast(posts, posted, (), posted)
-    posting = plan_posting(_released(posted, as_of), plans, as_of, catch_up)
-    return Forecast(posts, posted, tuple(_boundaries(posting)), posting.settled())
+    waiting, settled = tuple(_boundaries(posting)), posting.settled()
+    if settled.status is not Status.UNDER_REVIEW:
+        return Forecast(waiting, settled, (), settled)
+    posting = plan_posting(_released(settled, as_of), plans, as_of, catch_up)
+    return Forecast(waiting, settled, tuple(_boundaries(posting)), posting.settled())
 
 
-def beyond(member: Member, plans: Plans) -> Iterator[Foreseen]:
+def beyond(member: Member, plans: Plans) -> Iterator[Boundary]:
     """Yield the boundaries of *member* as they come, without end; none when the membership is closed."""
     while member.status not in WAITING:
         posting = plan_posting(member, plans, member.renews_at)
@@ -66,7 +44,7 @@ def beyond(member: Member, plans: Plans) -> Iterator[Foreseen]:
         member = posting.settled()
 
 
-def foresee(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Iterator[Foreseen]:
+def foresee(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Iterator[Boundary]:
     """
     Yield the boundaries not posted yet, without end; first those a pass at *as_of* would post.
 
@@ -74,7 +52,7 @@ def foresee(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = C
     Errors are those of `plan_posting`.
     """
     now = forecast(member, plans, as_of, catch_up)
-    yield from now.posts
+    yield from now.waiting
     yield from now.held_back
     yield from beyond(now.released, plans)
 
@@ -85,7 +63,7 @@ def _released(member: Member, as_of: datetime) -> Member:
     return replace(member, requests=(release, *member.requests))
 
 
-def _boundaries(posting: Posting) -> Iterator[Foreseen]:
+def _boundaries(posting: Posting) -> Iterator[Boundary]:
     """Yield each boundary of *posting*, with what its entries do up to it."""
     lots = {lot.number: lot for lot in (*posting.before.lots, *posting.new_lots)}
     left = {lot.number: lot.remaining for lot in posting.before.lots}
@@ -110,7 +88,7 @@ def _boundaries(posting: Posting) -> Iterator[Foreseen]:
             if lots[number].cycle_bound
             and (lots[number].source is Source.ROLLOVER or lots[number].issued_at < entry.occurred_at)
         )
-        yield Foreseen(
+        yield Boundary(
             n=entry.cycle_n,
             first_day=entry.first_day,
             last_day=cycle.last_day(entry.anchor_on, entry.cycle_n),

@@ -108,9 +108,9 @@ class Plans:
         if found is not None:
             return found
         if code not in self._revisions:
-            raise PlanError(f"unknown plan {code!r}: load it with `renewer plans load`")
+            raise PlanError(f"unknown plan {code!r}: load it with `renewer plans load`", plan=code)
         first = self._revisions[code][0].effective_from
-        raise PlanError(f"plan {code!r} has no rules for {day}, only from {first} on: load an earlier revision")
+        raise PlanError(f"plan {code!r} has no rules for {day}, only from {first} on: load an earlier revision", plan=code)
 
     def after(self, code: str, day: date) -> list[Revision]:
         """Return the revisions of plan *code* that come into force after *day*, earliest first."""

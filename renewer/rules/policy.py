@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from renewer import cycle
-from renewer.ledger import (
+from renewer.rules import cycle
+from renewer.rules.ledger import (
     WAITING,
     CatchUp,
     Change,
@@ -24,7 +24,7 @@ from renewer.ledger import (
     Source,
     Status,
 )
-from renewer.posting import Draft, Posting
+from renewer.rules.posting import Draft, Posting
 
 
 def plan_posting(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH) -> Posting:

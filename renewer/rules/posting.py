@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from renewer.ledger import CycleName, Entry, Kind, Lot, Member, Request, Source
+from renewer.rules.ledger import CycleName, Entry, Kind, Lot, Member, Request, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,28 @@ class Applied:
     balance: int
     first_seq: int | None
     last_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """
+    What a boundary does, in Connects.
+
+    *carried* is what is unused of the ended cycle and stays, *lost* what the plan does not carry, by lot, *expiring*
+    all that expires up to the boundary, lapsed lots included.
+    """
+
+    n: int
+    first_day: date
+    last_day: date
+    awards_at: datetime
+    plan: str
+    allowance: int
+    reason: str | None
+    carried: int
+    lost: dict[int, int]
+    expiring: int
+    balance_after: int
 
 
 @dataclass(frozen=True, slots=True)

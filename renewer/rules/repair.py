@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from renewer import cycle
-from renewer.awards import Award, owed
-from renewer.ledger import Kind, Member, Plans, Source, Status
-from renewer.policy import allowance_ends_at, finish, post_due, status_at
-from renewer.posting import Draft, Posting
+from renewer.rules import cycle
+from renewer.rules.awards import Award, owed
+from renewer.rules.ledger import Kind, Member, Plans, Source, Status
+from renewer.rules.policy import allowance_ends_at, finish, post_due, status_at
+from renewer.rules.posting import Draft, Posting
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,7 @@ All that renewer asks of PostgreSQL: one function a statement of sql/queries, th
 Connections are autocommit; a transaction is open only inside a visible `with conn.transaction()`.
 """
 
-from renewer.store.connection import LEASE_CLASS, Database, connect, one_line, read_clock, snapshot, stream
-from renewer.store.importing import find_bad_lines, import_staged, stage_members
-from renewer.store.posting import (
+from renewer.store.batches import (
     Failed,
     Refusal,
     fix_boundary,
@@ -16,7 +14,8 @@ from renewer.store.posting import (
     post_locked,
     purchase,
 )
-from renewer.store.reading import (
+from renewer.store.connection import LEASE_CLASS, Database, connect, one_line, read_clock, snapshot, stream
+from renewer.store.members import (
     EVER,
     After,
     Calls,
@@ -49,6 +48,7 @@ from renewer.store.runs import (
     set_next_try,
     start_run,
 )
+from renewer.store.staging import find_bad_lines, import_staged, stage_members
 
 __all__ = [
     "EVER",

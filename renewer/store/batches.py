@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from renewer.ledger import Member
-from renewer.posting import Posting
-from renewer.queries import query
+from renewer.rules.ledger import Member
+from renewer.rules.posting import Posting
 from renewer.store.connection import LEASE_CLASS, Database, scalar
+from renewer.store.queries import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Failed:
     member: Member
     code: str
     message: str
+    plan: str | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Refusal:
 
 def lease_shard(conn: Database, shard: int) -> bool:
     """Take the lease of *shard* to the end of the transaction *conn* is in; False when another holds it."""
-    leased: bool = scalar(conn, "lease_shard", {"lease_class": LEASE_CLASS, "shard": shard})
+    leased: bool = scalar(conn, "batches/lease_shard", {"lease_class": LEASE_CLASS, "shard": shard})
     return leased
 
 
@@ -48,7 +50,7 @@ def post_batch(conn: Database, planned: Iterable[tuple[Posting | Failed, datetim
     """
     postings = [_posting(item, retry_at) for item, retry_at in planned]
     outcomes: list[dict[str, Any]] = scalar(
-        conn, "post_batch", {"postings": Jsonb(postings, dumps=orjson.dumps), "run_id": run_id}
+        conn, "batches/post_batch", {"postings": Jsonb(postings, dumps=orjson.dumps), "run_id": run_id}
     )
     return [Refusal(**outcome) for outcome in outcomes]
 
@@ -56,7 +58,7 @@ def post_batch(conn: Database, planned: Iterable[tuple[Posting | Failed, datetim
 def post_locked(conn: Database, posting: Posting, run_id: int | None) -> str:
     """Write one *posting* inside the caller's transaction and return its outcome."""
     item = Jsonb(_posting(posting, None), dumps=orjson.dumps)
-    outcome: str = scalar(conn, "post_member", {"posting": item, "run_id": run_id})
+    outcome: str = scalar(conn, "batches/post_member", {"posting": item, "run_id": run_id})
     return outcome
 
 
@@ -83,6 +85,8 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
             "retry_at": retry_at,
             "error_code": item.code,
             "error_message": item.message,
+            "error_plan": item.plan,
+            "error_timezone": item.timezone,
         }
     before, after = item.before, item.after
     return {
@@ -113,16 +117,16 @@ def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any
 def lock_member(conn: Database, member_id: str, lock_timeout_s: float) -> None:
     """Lock one member to the end of the transaction *conn* is in; LockNotAvailable after *lock_timeout_s*."""
     for name, value in (("lock_timeout", f"{int(lock_timeout_s * 1000)}ms"), ("synchronous_commit", "off")):
-        conn.execute(query("set_local"), {"name": name, "value": value})
-    conn.execute(query("lock_member"), {"member": member_id})
+        conn.execute(query("batches/set_local"), {"name": name, "value": value})
+    conn.execute(query("batches/lock_member"), {"member": member_id})
 
 
 def purchase(conn: Database, member_id: str, amount: int, reference: str, at: datetime) -> None:
     """Add Connects a member bought, as the marketplace would."""
-    conn.execute(query("purchase"), {"member": member_id, "amount": amount, "reference": reference, "at": at})
+    conn.execute(query("batches/purchase"), {"member": member_id, "amount": amount, "reference": reference, "at": at})
 
 
 def fix_boundary(conn: Database, member_id: str, found: datetime, renews_at: datetime) -> bool:
     """Move a member's next boundary from where it was *found*; False when the member has changed meanwhile."""
     parameters = {"member": member_id, "found": found, "renews_at": renews_at}
-    return conn.execute(query("fix_boundary"), parameters).fetchone() is not None
+    return conn.execute(query("batches/fix_boundary"), parameters).fetchone() is not None

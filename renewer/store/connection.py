@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, dict_row, scalar_row
 from psycopg.types.json import set_json_loads
 
 from renewer.errors import DatabaseUnreachable, InputError
-from renewer.queries import query
+from renewer.store.queries import query
 
 Database = Connection[DictRow]
 
@@ -55,7 +55,7 @@ def scalar(conn: Database, name: str, parameters: dict[str, Any]) -> Any:
 
 def read_clock(conn: Database) -> datetime:
     """Return the database's clock, in UTC."""
-    now: datetime = scalar(conn, "read_clock", {})
+    now: datetime = scalar(conn, "connection/read_clock", {})
     return now.astimezone(UTC)
 
 
@@ -63,7 +63,7 @@ def read_clock(conn: Database) -> datetime:
 def snapshot(conn: Database) -> Iterator[None]:
     """Read everything inside as of one moment."""
     with conn.transaction():
-        conn.execute(query("set_snapshot"))
+        conn.execute(query("connection/set_snapshot"))
         yield
 
 

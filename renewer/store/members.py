@@ -8,29 +8,29 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow
 
-from renewer.awards import Award
-from renewer.ledger import Change, ChangedDay, CycleName, Lot, Member, Request, Revision, Source, Status
-from renewer.queries import query
+from renewer.rules.awards import Award
+from renewer.rules.ledger import Change, ChangedDay, CycleName, Lot, Member, Request, Revision, Source, Status
 from renewer.store.connection import Database, scalar
+from renewer.store.queries import query
 
 
 def find_applied_migrations(conn: Database) -> list[str]:
     """Return the migrations the schema has seen; none when there is no schema."""
     try:
-        return [row["migration_id"] for row in conn.execute(query("find_applied_migrations"))]
+        return [row["migration_id"] for row in conn.execute(query("migrations/find_applied_migrations"))]
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return []
 
 
 def find_plans(conn: Database) -> list[Revision]:
     """Return every revision of every plan, by code, then date."""
-    return [Revision(**row) for row in conn.execute(query("find_plans"))]
+    return [Revision(**row) for row in conn.execute(query("plans/find_plans"))]
 
 
 def add_plan(conn: Database, revision: Revision) -> bool:
     """Add *revision* unless its plan has one of that day; return whether it was added."""
     row = conn.execute(
-        query("add_plan"),
+        query("plans/add_plan"),
         {
             "code": revision.code,
             "effective_from": revision.effective_from,
@@ -44,13 +44,13 @@ def add_plan(conn: Database, revision: Revision) -> bool:
 
 def find_due_shards(conn: Database, as_of: datetime) -> list[int]:
     """Return the shards that hold a due member."""
-    return [row["shard"] for row in conn.execute(query("find_due_shards"), {"as_of": as_of})]
+    return [row["shard"] for row in conn.execute(query("members/find_due_shards"), {"as_of": as_of})]
 
 
 def count_due(conn: Database, as_of: datetime, members: Sequence[str] | None) -> int:
     """Return how many members are due, of *members* or of all."""
     parameters = {"as_of": as_of, "members": None if members is None else list(members)}
-    due: int = scalar(conn, "count_due_members", parameters)
+    due: int = scalar(conn, "members/count_due_members", parameters)
     return due
 
 
@@ -71,12 +71,12 @@ def find_due(conn: Database, shard: int, as_of: datetime, after: After, limit: i
         "after_member_id": after.member_id,
         "limit": limit,
     }
-    return [_member(row) for row in conn.execute(query("find_due_members"), parameters)]
+    return [_member(row) for row in conn.execute(query("members/find_due_members"), parameters)]
 
 
 def find_members(conn: Database, members: Sequence[str]) -> list[Member]:
     """Return the named members that exist, by member_id."""
-    return [_member(row) for row in conn.execute(query("find_members"), {"members": list(members)})]
+    return [_member(row) for row in conn.execute(query("members/find_members"), {"members": list(members)})]
 
 
 def _member(row: DictRow) -> Member:
@@ -139,12 +139,12 @@ def find_statement(
     Only lines behind entry *after* that occurred from *since* to *until*.
     """
     parameters = {"member": member_id, "after": after, "since": since, "until": until}
-    return conn.execute(query("find_statement"), parameters).fetchall()
+    return conn.execute(query("history/find_statement"), parameters).fetchall()
 
 
 def find_entries(conn: Database, member_id: str, since: datetime = EVER[0], until: datetime = EVER[1]) -> list[DictRow]:
     """Return a member's entries that occurred from *since* to *until*, oldest first."""
-    return conn.execute(query("find_entries"), {"member": member_id, "since": since, "until": until}).fetchall()
+    return conn.execute(query("history/find_entries"), {"member": member_id, "since": since, "until": until}).fetchall()
 
 
 def find_awards(
@@ -153,7 +153,7 @@ def find_awards(
     """Return the renewals on record of each of *members*, oldest first, of cycles that begin from *start* to *end*."""
     parameters = {"members": list(members), "start": start, "end": end}
     found: dict[str, list[Award]] = {member_id: [] for member_id in members}
-    for row in conn.execute(query("find_awards"), parameters):
+    for row in conn.execute(query("history/find_awards"), parameters):
         named = CycleName(row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"])
         awarded_at = tuple(at.astimezone(UTC) for at in row["awarded_at"])
         posted_at = row["posted_at"].astimezone(UTC)
@@ -179,26 +179,26 @@ def find_repairable(conn: Database, start: date, end: date, as_of: datetime, aft
     allowance their plan ever had; parked ones are left out. The plan's rules decide about each.
     """
     parameters = {"start": start, "end": end, "as_of": as_of, "after": after, "limit": limit}
-    row = conn.execute(query("find_repairable"), parameters).fetchone()
+    row = conn.execute(query("members/find_repairable"), parameters).fetchone()
     assert row is not None
     return Window(row["looked"], row["last"] or "", row["members"] or ())
 
 
 def count_members(conn: Database) -> int:
     """Return how many members there are."""
-    members: int = scalar(conn, "count_members", {})
+    members: int = scalar(conn, "members/count_members", {})
     return members
 
 
 def find_movements(conn: Database, member_id: str, after: int, since: datetime) -> list[DictRow]:
     """Return a member's bonuses from *since* on, refunds and adjustments behind entry *after*, oldest first."""
     parameters = {"member": member_id, "after": after, "since": since}
-    return conn.execute(query("find_movements"), parameters).fetchall()
+    return conn.execute(query("history/find_movements"), parameters).fetchall()
 
 
 def find_last_boundary(conn: Database, member_id: str) -> DictRow | None:
     """Return what of the ended cycle the last boundary posted carried and lost; None before the first."""
-    return conn.execute(query("find_last_boundary"), {"member": member_id}).fetchone()
+    return conn.execute(query("history/find_last_boundary"), {"member": member_id}).fetchone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Calls:
 
 def find_calls(conn: Database, member_id: str, as_of: datetime) -> Calls:
     """Return what the marketplace had asked for up to *as_of*."""
-    row = conn.execute(query("find_calls"), {"member": member_id, "as_of": as_of}).fetchone()
+    row = conn.execute(query("history/find_calls"), {"member": member_id, "as_of": as_of}).fetchone()
     assert row is not None
     since = row["status_since"]
     return Calls(since and since.astimezone(UTC), row["changed_plan"])

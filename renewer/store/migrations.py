@@ -17,9 +17,9 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList
 
 from renewer import store
-from renewer.cycle import timezones
 from renewer.errors import SchemaError
-from renewer.queries import query, sql_folder
+from renewer.rules.cycle import timezones
+from renewer.store.queries import query, sql_folder
 
 MIGRATE_LOCK = 0x72656E65776572
 """Key of the session advisory lock held around a migration ("renewer")."""
@@ -62,8 +62,8 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     and to run twice at once: a second one waits for the first.
     """
     with store.connect(conninfo) as locked, psycopg.connect(conninfo, autocommit=True) as conn, _locked(locked):
-        conn.execute(query("create_schema"))
-        conn.execute(query("set_search_path"))
+        conn.execute(query("migrations/create_schema"))
+        conn.execute(query("migrations/set_search_path"))
         backend = _Backend(conn)
         backend.init_database()
         backend.break_lock()  # we hold the advisory lock: a row here is what a killed process left behind
@@ -72,8 +72,8 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         backend.run_post_apply(migrations)
-        conn.execute(query("add_timezones"), {"names": sorted(timezones())})
-        if roles or conn.execute(query("find_roles")).fetchone():
+        conn.execute(query("migrations/add_timezones"), {"names": sorted(timezones())})
+        if roles or conn.execute(query("migrations/find_roles")).fetchone():
             grant_roles(conn)
     return [migration.id for migration in pending]
 
@@ -81,11 +81,11 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
 @contextmanager
 def _locked(conn: store.Database) -> Iterator[None]:
     """Hold the migration lock; the end of the session frees it, however it comes."""
-    conn.execute(query("lock_migrations"), {"key": MIGRATE_LOCK})
+    conn.execute(query("migrations/lock_migrations"), {"key": MIGRATE_LOCK})
     try:
         yield
     finally:
-        conn.execute(query("unlock_migrations"), {"key": MIGRATE_LOCK})
+        conn.execute(query("migrations/unlock_migrations"), {"key": MIGRATE_LOCK})
 
 
 def grant_roles(conn: Connection[Any]) -> None:

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 
 
 @cache

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 from psycopg.rows import DictRow
 
-from renewer.ledger import CatchUp
-from renewer.queries import query
+from renewer.rules.ledger import CatchUp
 from renewer.store.connection import Database, scalar
+from renewer.store.queries import query
 
 
 def start_run(conn: Database, trigger: str, catch_up: CatchUp, as_of: datetime, reason: str | None = None) -> int:
     """Record that a pass begins, and the *reason* given for it; return its number."""
     parameters = {"trigger": trigger, "catch_up": catch_up.value, "as_of": as_of, "reason": reason}
-    run_id: int = scalar(conn, "start_run", parameters)
+    run_id: int = scalar(conn, "runs/start_run", parameters)
     return run_id
 
 
@@ -21,7 +21,7 @@ def record_progress(
     conn: Database, run_id: int, counts: dict[str, int], *, finished: bool = False, stopped: bool = False
 ) -> None:
     """Record the *counts* of a pass so far; *finished* ends it."""
-    conn.execute(query("record_progress"), {"run_id": run_id, "finished": finished, "stopped": stopped, **counts})
+    conn.execute(query("runs/record_progress"), {"run_id": run_id, "finished": finished, "stopped": stopped, **counts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Lag:
 
 def find_lag(conn: Database, as_of: datetime) -> Lag:
     """Return what is due at *as_of*."""
-    row = conn.execute(query("find_lag"), {"as_of": as_of}).fetchone()
+    row = conn.execute(query("runs/find_lag"), {"as_of": as_of}).fetchone()
     assert row is not None
     oldest = row["oldest_boundary_at"]
     return Lag(row["due"], oldest and oldest.astimezone(UTC))
@@ -42,16 +42,22 @@ def find_lag(conn: Database, as_of: datetime) -> Lag:
 
 def find_runs(conn: Database, limit: int) -> list[DictRow]:
     """Return the last *limit* passes, newest first: what they counted, how long they took and their state."""
-    return conn.execute(query("find_runs"), {"limit": limit}).fetchall()
+    return conn.execute(query("runs/find_runs"), {"limit": limit}).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a member's posting failed, how often, and when it is tried again; a parked one waits for a person."""
+    """
+    Why a member's posting failed, how often, and when it is tried again; a parked one waits for a person.
+
+    *plan* or *timezone* is what could not be resolved, when that is why.
+    """
 
     member_id: str
     code: str
     message: str
+    plan: str | None
+    timezone: str | None
     attempts: int
     first_failed_at: datetime
     last_failed_at: datetime
@@ -61,21 +67,21 @@ class Failure:
 
 def find_failures(conn: Database, limit: int, member_id: str | None = None) -> list[Failure]:
     """Return up to *limit* failures, of everybody or of one member, the next to be tried first, parked ones last."""
-    rows = conn.execute(query("find_failures"), {"limit": limit, "member": member_id})
+    rows = conn.execute(query("runs/find_failures"), {"limit": limit, "member": member_id})
     return [Failure(**row) for row in rows]
 
 
 def count_failures(conn: Database) -> int:
     """Return how many members have a failure on record."""
-    failures: int = scalar(conn, "count_failures", {})
+    failures: int = scalar(conn, "runs/count_failures", {})
     return failures
 
 
 def set_next_try(conn: Database, member_id: str, due_at: datetime | None, *, parked: bool) -> None:
     """Let a member who failed be due at *due_at*, or never while *parked*; inside the caller's transaction."""
-    conn.execute(query("set_next_try"), {"member": member_id, "due_at": due_at, "parked": parked})
+    conn.execute(query("runs/set_next_try"), {"member": member_id, "due_at": due_at, "parked": parked})
 
 
 def announce(conn: Database, payload: str) -> None:
     """Announce *payload*, a member who is due, to the workers that listen."""
-    conn.execute(query("announce"), {"payload": payload})
+    conn.execute(query("batches/announce"), {"payload": payload})

@@ -3,32 +3,32 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from renewer.queries import query
 from renewer.store.connection import LEASE_CLASS, Database
+from renewer.store.queries import query
 
 
 def stage_members(conn: Database, rows: Iterable[tuple[object, ...]], progress: Callable[[int], None]) -> None:
     """Copy *rows* (columns of create_staging) into a table of this transaction and mark those that repeat a member."""
-    conn.execute(query("lock_import"), {"lease_class": LEASE_CLASS})
-    conn.execute(query("create_staging"))
-    with conn.cursor() as cur, cur.copy(query("copy_staging")) as copy:
+    conn.execute(query("staging/lock_import"), {"lease_class": LEASE_CLASS})
+    conn.execute(query("staging/create_staging"))
+    with conn.cursor() as cur, cur.copy(query("staging/copy_staging")) as copy:
         for row in rows:
             copy.write_row(row)
             progress(1)
-    conn.execute(query("mark_repeated_lines"))
-    conn.execute(query("mark_known_members"))
+    conn.execute(query("staging/mark_repeated_lines"))
+    conn.execute(query("staging/mark_known_members"))
 
 
 def find_bad_lines(conn: Database) -> Iterator[tuple[int, str]]:
     """Yield number and reason of every staged line that cannot be imported, in the order of the file."""
     with conn.cursor("bad_lines") as cur:
-        for row in cur.execute(query("find_bad_lines")):
+        for row in cur.execute(query("staging/find_bad_lines")):
             yield row["line"], row["reason"]
 
 
 def import_staged(conn: Database, as_of: datetime) -> int:
     """Turn every good staged line into a member with an opening lot and entry; return how many."""
-    imported = conn.execute(query("import_members")).rowcount
-    conn.execute(query("import_lots"), {"as_of": as_of})
-    conn.execute(query("import_openings"), {"as_of": as_of})
+    imported = conn.execute(query("staging/import_members")).rowcount
+    conn.execute(query("staging/import_lots"), {"as_of": as_of})
+    conn.execute(query("staging/import_openings"), {"as_of": as_of})
     return imported

@@ -10,11 +10,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from renewer.errors import DatabaseUnreachable, RenewerError
-from renewer.listener import listen
-from renewer.logs import log_pass
-from renewer.passes import Settings
-from renewer.renewal import renew_due
+from renewer.jobs.passes import Options, log_pass
+from renewer.jobs.renewal import renew_due
 from renewer.store import Database, find_members, one_line
+from renewer.worker.listener import listen
 
 RETRY = timedelta(minutes=1)
 """How soon a pass is tried again after the database went away."""
@@ -25,7 +24,7 @@ log = structlog.get_logger()
 def serve(
     connect: Callable[[], Database],
     listen_connect: Callable[[], Database],
-    settings: Settings,
+    settings: Options,
     prepare_pass: Callable[[Database], datetime],
     stop: threading.Event,
 ) -> None:

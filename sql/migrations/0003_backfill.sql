@@ -8,6 +8,8 @@ ALTER TABLE renewer.run
 COMMENT ON COLUMN renewer.run.late IS 'members for whom only a late renewal was posted';
 COMMENT ON COLUMN renewer.run.reason IS 'what the operator gave as the reason of a backfill';
 
+ALTER TABLE renewer.failure ADD COLUMN plan text, ADD COLUMN timezone text;
+
 ALTER TABLE renewer.ledger_entry
     DROP CONSTRAINT ledger_entry_cycle_named,
     ADD CONSTRAINT ledger_entry_cycle_named CHECK (

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from renewer import plans, store
-from renewer.ledger import CatchUp, Revision
+from renewer import store
+from renewer.jobs import plan_files as plans
+from renewer.rules.ledger import CatchUp, Revision
 from tests.support import EPOCH, ROOT, bring_in, command, documents, load_plans, renew, utc
 
 APRIL_19 = (

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from renewer import plans, store
-from renewer.ledger import CatchUp, Revision
+from renewer import store
+from renewer.jobs import plan_files as plans
+from renewer.rules.ledger import CatchUp, Revision
 from tests.support import EPOCH, bring_in, command, documents, load_plans, renew, statement, utc, violations
 
 RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10:00")
@@ -294,6 +295,8 @@ def test_status_shows_lag_passes_and_failures(missed: str, conn: store.Database)
         "member_id": "bad",
         "code": "PlanError",
         "error": "unknown plan 'gold': load it with `renewer plans load`",
+        "plan": "gold",
+        "timezone": None,
         "attempts": 1,
         "next_try_at": "2016-09-19T01:50:00+00:00",
         "parked": False,

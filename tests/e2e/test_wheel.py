@@ -19,7 +19,7 @@ def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) 
         str(path.relative_to(ROOT / "sql")) for path in (ROOT / "sql").rglob("*.*") if "__pycache__" not in str(path)
     }
     assert shipped <= {name.removeprefix("renewer/sql/") for name in names}
-    assert "renewer/presets/upwork-2016.toml" in names
+    assert "renewer/jobs/presets/upwork-2016.toml" in names
     installed = tmp_path / "installed"
     install = [
         sys.executable,
@@ -36,7 +36,7 @@ def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) 
     subprocess.run(install, check=True, capture_output=True)
     env = {"PYTHONPATH": str(installed)}
     where = subprocess.run(
-        [sys.executable, "-c", "from renewer.queries import sql_folder; print(sql_folder())"],
+        [sys.executable, "-c", "from renewer.store.queries import sql_folder; print(sql_folder())"],
         env=os.environ | env, cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert where.stdout.strip() == str(installed / "renewer" / "sql")

@@ -107,14 +107,20 @@ KILL_SERVER = """
 import os, signal, sys, threading, time
 from functools import partial
 from pathlib import Path
-from renewer import embedded, members, migrations, passes, plans, renewal, store
-from renewer.ledger import Plans
+from renewer.host import embedded
+from renewer.jobs import importing as members
+from renewer.store import migrations
+from renewer.jobs import passes
+from renewer.jobs import plan_files as plans
+from renewer.jobs import renewal
+from renewer import store
+from renewer.rules.ledger import Plans
 from tests.support import utc
 
 folder, phase = Path(sys.argv[1]), sys.argv[2]
 with embedded.running(folder) as conninfo:
     connect = partial(store.connect, conninfo)
-    settings = passes.Settings(batch_size=10)
+    settings = passes.Options(batch_size=10)
     if phase == "kill":
         migrations.migrate(conninfo)
         with connect() as conn:

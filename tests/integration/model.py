@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from renewer import cycle
+from renewer.rules import cycle
 
 BOUND = ("allowance", "rollover", "refund")
 

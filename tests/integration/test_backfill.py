@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from renewer import plans, store
+from renewer import store
 from renewer.errors import InputError
-from renewer.ledger import CatchUp, Revision
-from renewer.passes import Outcome
+from renewer.jobs import plan_files as plans
+from renewer.jobs.passes import Outcome
+from renewer.rules.ledger import CatchUp, Revision
 from tests.support import bring_in, load_plans, renew, repair, statement, utc, violations
 
 

@@ -4,7 +4,8 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from renewer import cycle, store
+from renewer import store
+from renewer.rules import cycle
 
 PAIRS = 5000
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from renewer import store
+from renewer.answers.explanation import Explanation, find_explanation
+from renewer.answers.sentence import sentence
 from renewer.errors import InputError
-from renewer.explanation import Explanation, find_explanation
-from renewer.ledger import CatchUp, Revision
-from renewer.sentence import sentence
+from renewer.rules.ledger import CatchUp, Revision
 from tests.support import EPOCH, bring_in, load_plans, renew, repair, utc
 
 LINE = "ana,basic,2016-04-19,,{},2"

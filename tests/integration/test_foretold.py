@@ -9,11 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from renewer import plans, store
-from renewer.explanation import Explanation, find_explanation
-from renewer.forecast import Foreseen
-from renewer.ledger import CatchUp, Kind, Revision
-from renewer.sentence import sentence
+from renewer import store
+from renewer.answers.explanation import Explanation, find_explanation
+from renewer.answers.sentence import sentence
+from renewer.jobs import plan_files as plans
+from renewer.rules.ledger import CatchUp, Kind, Revision
+from renewer.rules.posting import Boundary
 from tests.support import EPOCH, bring_in, renew, utc, violations
 
 REVISIONS = [
@@ -77,7 +78,7 @@ def posted(conn: store.Database, told: Explanation) -> list[dict[str, Any]]:
     return renewals
 
 
-def figures(foreseen: Foreseen) -> tuple[Any, ...]:
+def figures(foreseen: Boundary) -> tuple[Any, ...]:
     return foreseen.awards_at, foreseen.first_day, foreseen.allowance, foreseen.expiring, foreseen.balance_after
 
 
@@ -106,13 +107,13 @@ def test_what_is_told_is_what_is_posted(database: str, conn: store.Database, req
     first = {name: explain(conn, name, NOW) for name in names}
     renew(database, NOW)
     for name, told in first.items():
-        assert [recorded(entry) for entry in posted(conn, told)] == [figures(each) for each in told.posts], name
+        assert [recorded(entry) for entry in posted(conn, told)] == [figures(each) for each in told.waiting], name
         (held,) = store.find_members(conn, [name])
         assert (held.balance, held.status, held.plan) == (told.settled.balance, told.settled.status, told.settled.plan)
     second = {name: explain(conn, name, NOW) for name in names}
     renew(database, LATER)
     for name, told in second.items():
-        assert told.posts == ()
+        assert told.waiting == ()
         renewals = posted(conn, told)
         if told.ahead is None or told.status == "under_review":
             assert renewals == [], name

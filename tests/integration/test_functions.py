@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from renewer import store
-from renewer.ledger import Revision
+from renewer.rules.ledger import Revision
 from tests.support import bring_in, load_plans, renew, statement, utc, violations
 
 EPOCH = "2016-05-01T00:00"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from renewer import store
-from renewer.ledger import Plans
-from renewer.members import Imported, import_members
+from renewer.jobs.importing import Imported, import_members
+from renewer.rules.ledger import Plans
 from tests.support import HEADER, bring_in, load_plans, statement, utc, violations
 
 MIXED = [

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from renewer import migrations, store
+from renewer import store
 from renewer.errors import SchemaError
-from renewer.queries import sql_folder
+from renewer.store import migrations
+from renewer.store.queries import sql_folder
 from tests.support import MIGRATIONS, utc, violations
 
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from renewer import store
-from renewer.ledger import Revision
+from renewer.rules.ledger import Revision
 from tests.integration.model import Model, Refused
 from tests.support import EPOCH, renew, repair, utc, violations
 

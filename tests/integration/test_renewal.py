@@ -8,10 +8,11 @@ from functools import partial
 import psycopg
 import pytest
 
-from renewer import passes, renewal, store
+from renewer import store
 from renewer.errors import InputError
-from renewer.ledger import CatchUp
-from renewer.queries import query
+from renewer.jobs import passes, renewal
+from renewer.rules.ledger import CatchUp
+from renewer.store.queries import query
 from tests.support import BASIC, bring_in, ledger, load_plans, renew, statement, utc, violations
 
 CROWD = [
@@ -243,7 +244,7 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
         "after_member_id": "",
         "limit": 500,
     }
-    plan = "\n".join(row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + query("find_due_members"), parameters))
+    plan = "\n".join(row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + query("members/find_due_members"), parameters))
     assert "member_due_idx" in plan
     assert "lot_open_idx" in plan
     assert "Seq Scan on member" not in plan
@@ -263,7 +264,7 @@ def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -
     store.add_plan(conn, BASIC)
     bring_in(conn, ["m,basic,2016-04-19,Asia/Tokyo"], "2016-05-01")
     boundary = utc("2016-05-18T15:00")
-    settings = passes.Settings()
+    settings = passes.Options()
     for as_of, renewed in ((boundary - timedelta(seconds=1), 0), (boundary, 1)):
         outcome = renewal.renew_due(partial(store.connect, database), as_of=as_of, settings=settings)
         assert outcome.counts.renewed == renewed

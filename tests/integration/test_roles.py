@@ -4,8 +4,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import failures, migrations, store
-from renewer.ledger import CatchUp
+from renewer import store
+from renewer.jobs import failures
+from renewer.rules.ledger import CatchUp
+from renewer.store import migrations
 from tests.support import bring_in, command, load_plans, renew, repair, statement
 
 CHANGES = (

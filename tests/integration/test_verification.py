@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from renewer import store
-from renewer.verification import fix_boundaries
+from renewer.answers.verification import fix_boundaries
 from tests.support import bring_in, load_plans, renew, violations
 
 

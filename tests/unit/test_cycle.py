@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewer import cycle
 from renewer.errors import InputError
+from renewer.rules import cycle
 
 anchors = st.dates(date(1950, 1, 1), date(2100, 12, 31))
 zones = st.sampled_from(sorted(cycle.timezones()))

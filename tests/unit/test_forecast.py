@@ -7,20 +7,21 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewer.forecast import Foreseen, foresee
-from renewer.ledger import CatchUp, Change, Kind, Lot, Member, Plans, Request, Source, Status
-from renewer.policy import plan_posting
+from renewer.rules.forecast import foresee
+from renewer.rules.ledger import CatchUp, Change, Kind, Lot, Member, Plans, Request, Source, Status
+from renewer.rules.policy import plan_posting
+from renewer.rules.posting import Boundary
 from tests.support import PLANS, PLUS, member, utc
 
 
-def first(held: Member, as_of: str, catch_up: CatchUp = CatchUp.EACH, plans: Plans = PLANS) -> Foreseen:
+def first(held: Member, as_of: str, catch_up: CatchUp = CatchUp.EACH, plans: Plans = PLANS) -> Boundary:
     return next(foresee(held, plans, utc(as_of), catch_up))
 
 
 def test_basic_with_two_left_is_foreseen_as_it_is_posted() -> None:
     """Two expire, none is carried, the balance becomes 60."""
     held = member("basic", "2016-04-19", "2016-05-01", unused=[(Source.ALLOWANCE, 2)])
-    assert first(held, "2016-05-14") == Foreseen(
+    assert first(held, "2016-05-14") == Boundary(
         n=1,
         first_day=date(2016, 5, 19),
         last_day=date(2016, 6, 18),

@@ -5,8 +5,8 @@ import io
 import pytest
 
 from renewer.errors import InputError
-from renewer.ledger import Source
-from renewer.members import LONGEST_LINE, Line, read_lines
+from renewer.jobs.importing import LONGEST_LINE, Line, read_lines
+from renewer.rules.ledger import Source
 from tests.support import HEADER, PLANS, utc
 
 AS_OF = utc("2016-05-01T12:00")

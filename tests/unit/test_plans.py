@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from renewer import plans
 from renewer.errors import InputError
-from renewer.ledger import Revision
+from renewer.jobs import plan_files as plans
+from renewer.rules.ledger import Revision
 from tests.support import EPOCH
 
 PRESETS = {

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewer import cycle
 from renewer.errors import PlanError
-from renewer.ledger import CatchUp, Kind, Lot, Plans, Revision, Source, Status
-from renewer.policy import plan_posting
-from renewer.posting import Posting
+from renewer.rules import cycle
+from renewer.rules.ledger import CatchUp, Kind, Lot, Plans, Revision, Source, Status
+from renewer.rules.policy import plan_posting
+from renewer.rules.posting import Posting
 from tests.support import BASIC, EPOCH, PLANS, PLUS, member, utc
 
 ALLOWANCE, ROLLOVER, REFUND, PURCHASE, BONUS = (

@@ -2,66 +2,80 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from renewer.settings import LIBPQ_VARIABLES, Settings
+from renewer.host.settings import LIBPQ_VARIABLES, Settings
 from tests.support import ROOT
 
-LAYERS = (
-    "errors", "cycle", "ledger", "posting", "policy", "awards", "forecast", "repair", "queries", "store", "migrations",
-    "embedded", "plans", "passes", "renewal", "members", "failures", "backfill", "explanation", "sentence",
-    "verification", "settings", "logs", "listener", "worker", "cli",
-)  # fmt: skip
+ROOMS = {
+    "errors": set(),
+    "rules": {"errors"},
+    "store": {"errors", "rules"},
+    "jobs": {"errors", "rules", "store"},
+    "answers": {"errors", "rules", "store"},
+    "host": {"errors", "rules", "store"},
+    "worker": {"errors", "rules", "store", "jobs", "answers", "host"},
+    "cli": {"errors", "rules", "store", "jobs", "answers", "host", "worker"},
+}
+"""Which rooms each room may import from: the map of the project. Jobs and answers never import each other."""
 
-PURE = {"errors", "cycle", "ledger", "posting", "policy", "awards", "forecast", "repair"}
 IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random|os\.environ|structlog|logging|psycopg)\b")
 
 MODULES = sorted((ROOT / "renewer").rglob("*.py"))
+QUERIES = sorted((ROOT / "sql" / "queries").rglob("*.sql"))
 README = (ROOT / "README.md").read_text()
 
 
-def layer(path: Path) -> str:
+def room(path: Path) -> str:
     return path.relative_to(ROOT / "renewer").parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> set[str]:
-    """Return the layers a module imports from."""
+    """Return the rooms a module imports from."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "renewer":
             parts = node.module.split(".")
             found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("renewer.")}
     return found
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_from_the_layers_below(path: Path) -> None:
-    """The map has an order, and every module has a place in it."""
-    if layer(path) in ("__init__", "__main__"):
+def test_a_module_imports_only_from_the_rooms_it_may(path: Path) -> None:
+    """The map has directions, and every module has a room."""
+    if room(path) in ("__init__", "__main__"):
         return
-    below = set(LAYERS[: LAYERS.index(layer(path))])
-    own = {layer(path)} if path.parent != ROOT / "renewer" else set()  # a package has an order of its own
-    assert imported(path) <= below | own
+    assert imported(path) <= ROOMS[room(path)] | {room(path)}
 
 
-@pytest.mark.parametrize("name", sorted(PURE))
-def test_the_pure_modules_have_no_clock_and_no_environment(name: str) -> None:
+@pytest.mark.parametrize("path", sorted((ROOT / "renewer" / "rules").glob("*.py")), ids=lambda path: path.stem)
+def test_the_rules_have_no_clock_and_no_environment(path: Path) -> None:
     """What is due is decided from arguments alone."""
-    assert not IMPURE.search((ROOT / "renewer" / f"{name}.py").read_text())
+    assert not IMPURE.search(path.read_text())
+
+
+def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
+    """A name says which one is meant."""
+    names = Counter(path.stem for path in MODULES if path.stem not in ("__init__", "__main__"))
+    for path in MODULES:
+        tree = ast.parse(path.read_text())
+        names.update(f"class {node.name}" for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_every_query_is_used_and_exists() -> None:
     """No file without a caller, no caller without a file."""
     text = "\n".join(path.read_text() for path in MODULES)
-    used = set(re.findall(r'(?:query|scalar|stream)\(\s*(?:conn,\s*)?"(\w+)"', text)) | set(
-        re.findall(r'\d, "(find_\w+)"', text)
-    )
-    assert used == {path.stem for path in (ROOT / "sql" / "queries").glob("*.sql")}
+    used = set(re.findall(r'"(\w+/[a-z_]+)"', text))
+    assert used == {f"{path.parent.name}/{path.stem}" for path in QUERIES}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "sql" / "queries").glob("*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_a_query_is_one_statement_with_a_sentence_before_it(path: Path) -> None:
     """It names its columns, and no comment holds a percent sign the driver would stumble over."""
     text = path.read_text()

@@ -4,10 +4,10 @@ from datetime import date, datetime
 
 import pytest
 
-from renewer.awards import Award, past_cycles
-from renewer.ledger import CycleName, Plans, Reason, Revision, Source
-from renewer.posting import Posting
-from renewer.repair import Repair, plan_backfill
+from renewer.rules.awards import Award, past_cycles
+from renewer.rules.ledger import CycleName, Plans, Reason, Revision, Source
+from renewer.rules.posting import Posting
+from renewer.rules.repair import Repair, plan_backfill
 from tests.support import EPOCH, PLANS, member, utc
 
 APRIL_19 = date(2016, 4, 19)

@@ -34,7 +34,8 @@ BEGIN
         IF code IS NOT NULL THEN
             outcome := 'failed';
             PERFORM renewer.record_failure(
-                item.posting ->> 'member_id', code, failure, (item.posting ->> 'retry_at')::timestamptz, run);
+                item.posting ->> 'member_id', code, failure, item.posting ->> 'error_plan',
+                item.posting ->> 'error_timezone', (item.posting ->> 'retry_at')::timestamptz, run);
         END IF;
         IF outcome <> 'posted' THEN
             outcomes := outcomes || jsonb_build_object(
