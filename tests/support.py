@@ -18,7 +18,8 @@ from renewer.jobs import backfill, passes, renewal
 from renewer.jobs import importing as members
 from renewer.jobs import plan_files as plans
 from renewer.rules import cycle
-from renewer.rules.ledger import CatchUp, Lot, Member, Plans, Revision, Source, Status
+from renewer.rules.ledger import CatchUp, Lot, Member, Source, Status
+from renewer.rules.plans import Plans, Revision
 from renewer.rules.repair import Repair
 
 HEADER = "member_id,plan,anchor_on,timezone,status,balance"
@@ -50,7 +51,7 @@ def member(plan: str, anchor_on: str, as_of: str, *, unused: Sequence[tuple[Sour
     balance = sum(lot.remaining for lot in lots)
     status = more.pop("status", Status.ACTIVE)
     state = {"last_seq": len(lots), "last_lot": len(lots), "lots": lots} | more
-    return Member("m", plan, anchor, timezone, status, balance, n, renews_at, renews_at, **state)
+    return Member("m", 0, plan, anchor, timezone, status, balance, n, renews_at, **state)
 
 
 def load_plans(conn: store.Database, preset: str = "upwork-2016") -> None:
@@ -70,23 +71,23 @@ def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
     assert done.imported == len(lines)
 
 
-def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any) -> passes.Outcome:
+def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any) -> passes.PassReport:
     """Run one pass."""
-    settings = passes.Options(catch_up, more.pop("workers", 2), more.pop("batch_size", 500))
-    return renewal.renew_due(partial(store.connect, conninfo), as_of=utc(as_of), settings=settings, **more)
+    options = passes.Options(catch_up, more.pop("threads", 2), more.pop("batch_size", 500))
+    return renewal.renew_due(partial(store.connect, conninfo), as_of=utc(as_of), options=options, **more)
 
 
 def repair(
     conninfo: str, as_of: str, start: date = date(2016, 1, 1), end: date = date(2016, 12, 31), **more: Any
-) -> passes.Outcome:
+) -> passes.PassReport:
     """Run one backfill."""
     members, dry_run = more.pop("members", None), more.pop("dry_run", False)
-    settings = passes.Options(batch_size=more.pop("batch_size", 2))
+    options = passes.Options(batch_size=more.pop("batch_size", 2))
     return backfill.backfill(
         partial(store.connect, conninfo),
         Repair(start, end, **more, named=members is not None),
         as_of=utc(as_of),
-        settings=settings,
+        options=options,
         members=members,
         dry_run=dry_run,
         stop=threading.Event(),

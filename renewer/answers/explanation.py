@@ -18,11 +18,13 @@ from renewer import store
 from renewer.errors import InputError, PlanError
 from renewer.rules import cycle
 from renewer.rules.awards import Award, PastCycle, past_cycles
+from renewer.rules.boundary import next_cycle
 from renewer.rules.cycle import Cycle
 from renewer.rules.forecast import beyond, forecast
-from renewer.rules.ledger import CatchUp, Change, Member, Plans, Reason, Revision, Status
-from renewer.rules.policy import next_cycle, status_at
+from renewer.rules.ledger import CatchUp, Change, Member, Reason, Status
+from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
+from renewer.rules.requests import status_at
 
 RECENTLY = timedelta(days=1)
 REMEMBERED = timedelta(days=31)
@@ -87,7 +89,7 @@ class Explanation:
     boundary: DictRow | None
     movements: Sequence[DictRow]
     rule_change: RuleChange | None
-    failure: store.Failure | None
+    failure: store.RecordedFailure | None
     calls: store.Calls
 
     @property
@@ -172,7 +174,7 @@ def _check_as_of(member: Member, reached: Cycle, as_of: datetime) -> None:
 def _code(
     member: Member,
     status: Status,
-    failure: store.Failure | None,
+    failure: store.RecordedFailure | None,
     awards: Sequence[Award],
     reached: Cycle,
     as_of: datetime,

@@ -52,8 +52,8 @@ def _failed(told: Explanation) -> Iterator[str]:
         yield "it is set aside for a person on our side to mend, nothing is lost, and the award keeps its date"
         return
     tried = "once" if failure.attempts == 1 else f"{failure.attempts} times"
-    again = f"on {at_local(told, failure.next_try_at)}"
-    if failure.next_try_at <= told.as_of:
+    again = f"on {at_local(told, failure.retry_at)}"
+    if failure.retry_at <= told.as_of:
         again = "with the next run of our renewal job"
     yield f"it was tried {tried} and is tried again {again}; nothing is lost, and the award keeps its date"
 

@@ -10,7 +10,8 @@ from renewer.answers.explanation import Code, Explanation
 from renewer.answers.phrases import at_local, instant_of_day, last_zero, local_day, moved, when
 from renewer.answers.wording import before, clipped, connects, day, listed, ordinal, plural
 from renewer.rules.awards import Gap, PastCycle
-from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Revision, Source
+from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Source
+from renewer.rules.plans import Revision
 from renewer.rules.posting import Boundary
 
 NAMED = 3

@@ -4,9 +4,8 @@ Checks the invariants on live data and names every member that breaks one.
 All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not mistaken for an error.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,9 +14,10 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.errors import RenewerError
 from renewer.rules import cycle
+from renewer.rules.ledger import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Violation:
     """An invariant (numbered as in DESIGN, section 5) that a member's data break, and how."""
 
@@ -30,11 +30,16 @@ INVARIANTS = {
     1: "the balance is what entries and lots add up to",
     2: "entries are numbered without a gap",
     3: "one renewal for each boundary",
-    4: "boundaries are what the calendar computes from the anchor",
+    4: "boundaries are what the calendar says, and nobody is forgotten",
     5: "each lot holds what its entries left in it",
 }
 
-BY_QUERY = ((1, "verification/find_wrong_balances"), (2, "verification/find_wrong_sequences"), (5, "verification/find_wrong_lots"))
+BY_QUERY = (
+    (1, "verification/find_wrong_balances"),
+    (2, "verification/find_wrong_sequences"),
+    (4, "verification/find_wrong_facts"),
+    (5, "verification/find_wrong_lots"),
+)
 
 
 def find_violations(conn: store.Database) -> Iterator[Violation]:
@@ -47,50 +52,27 @@ def find_violations(conn: store.Database) -> Iterator[Violation]:
             yield from _check_calendar(row)
 
 
-def fix_boundaries(conn: store.Database, connect: Callable[[], store.Database]) -> int:
-    """
-    Move every next boundary to where the calendar has it now, as after an update of the zones; return how many.
-
-    What was posted stays posted. Members are read in one snapshot on *conn* and moved one by one on another connection.
-    """
-    fixed = 0
-    with store.snapshot(conn), connect() as other:
-        for row in store.stream(conn, "verification/find_calendars"):
-            try:
-                renews_at = _next_boundary(row)
-            except RenewerError:
-                continue  # a zone or an anchor that is none: verify names it
-            if renews_at is not None and renews_at != row["renews_at"]:
-                fixed += store.fix_boundary(other, row["member_id"], row["renews_at"], renews_at)
-    return fixed
-
-
-def _next_boundary(row: DictRow) -> datetime | None:
-    """Return a member's next boundary; None while they are enrolled and not awarded: it is the enrolment itself."""
-    if row["cycle_n"] is None:
-        return None
-    return cycle.boundary(row["anchor_on"], row["boundary_timezone"] or row["timezone"], row["cycle_n"] + 1)
-
-
 def _check_calendar(row: DictRow) -> Iterator[Violation]:
     """Compare one member's renewals and next boundary with the calendar."""
     member_id = row["member_id"]
-    renewals = [Renewed(*named) for named in zip(*(row[name] or () for name in RENEWED), strict=True)]
+    named = zip(*(row[name] or () for name in RENEWED), strict=True)
+    renewals = [Renewed(*each) for each in named]
+    if any(None in renewal for renewal in renewals) or row["anchor_on"] is None:
+        yield Violation(4, member_id, "an anchor, a cycle or a day is missing")
+        return
     try:
         for detail in _find_gaps(renewals, row):
             yield Violation(3, member_id, detail)
-        renews_at = _next_boundary(row)
+        zone = row["boundary_timezone"] or row["timezone"]
+        renews_at = cycle.next_boundary(row["anchor_on"], zone, row["cycle_n"])
     except RenewerError as error:
         yield Violation(4, member_id, str(error))
         return
-    except TypeError:
-        yield Violation(4, member_id, "an anchor, a cycle or a day is missing where there must be one")
-        return
-    if row["forgotten"]:
-        yield Violation(4, member_id, f"due_at is {row['due_at'] or 'missing'}: no pass will see the next boundary")
     if renews_at is not None and row["renews_at"] != renews_at:
         found = row["renews_at"].astimezone(UTC)
-        yield Violation(4, member_id, f"renews_at is {found.isoformat()}, the calendar says {renews_at.isoformat()}")
+        detail = f"renews_at is {found.isoformat()}"
+        detail += f", the calendar says {renews_at.isoformat()}"
+        yield Violation(4, member_id, detail)
 
 
 RENEWED = ("renewed_days", "renewed_anchors", "renewed_cycles")

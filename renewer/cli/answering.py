@@ -15,7 +15,8 @@ from renewer.host import database
 from renewer.host.settings import read_settings
 from renewer.rules.cycle import timezones
 from renewer.rules.forecast import foresee
-from renewer.rules.ledger import Lot, Plans, Revision, Status
+from renewer.rules.ledger import Lot, Status
+from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
 
 MOST = 1200
@@ -134,7 +135,7 @@ def _print(told: Explanation) -> None:
         facts.add_row("then", amounts)
     if told.failure is not None:
         facts.add_row("error", f"{told.failure.code}: {told.failure.message}")
-        tried = "parked" if told.failure.parked else f"next on {instant(told.failure.next_try_at, zone)}"
+        tried = "parked" if told.failure.parked else f"next on {instant(told.failure.retry_at, zone)}"
         facts.add_row("tries", f"{told.failure.attempts}, {tried}")
     print_table(facts)
     if any(lot.remaining for lot in member.lots):

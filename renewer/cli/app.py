@@ -9,11 +9,17 @@ from typing import Annotated, NoReturn
 import psycopg
 import typer
 
-from renewer.cli import answering as explain
-from renewer.cli import calendar, demo, repairs, setup, statement
-from renewer.cli import checks as audit
-from renewer.cli import status as state
-from renewer.cli import work as passes
+from renewer.cli import (
+    answering,
+    calendar,
+    checks,
+    demo,
+    repairs,
+    setup,
+    statement,
+    status,
+    work,
+)
 from renewer.cli.output import complain, discard_output
 from renewer.errors import RenewerError
 from renewer.store import one_line
@@ -47,16 +53,16 @@ app.command()(demo.demo)
 app.command()(setup.migrate)
 app.add_typer(setup.plans)
 app.command("import")(setup.import_)
-app.command()(passes.run)
-app.command()(passes.worker)
+app.command()(work.run)
+app.command()(work.worker)
 app.command()(repairs.backfill)
-app.command()(explain.explain)
-app.command()(explain.preview)
+app.command()(answering.explain)
+app.command()(answering.preview)
 app.command()(statement.history)
-app.command()(state.status)
-app.add_typer(state.failures)
+app.command()(status.status)
+app.add_typer(status.failures)
 app.command()(calendar.cycles)
-app.command()(audit.verify)
+app.command()(checks.verify)
 
 
 def main() -> NoReturn:

@@ -7,10 +7,11 @@ import typer
 from rich.text import Text
 
 from renewer import store
-from renewer.answers.verification import INVARIANTS, Violation, find_violations, fix_boundaries
+from renewer.answers.verification import INVARIANTS, Violation, find_violations
 from renewer.cli.options import Json
 from renewer.cli.output import console, note, print_json, print_table, progress, table
 from renewer.host import database
+from renewer.jobs.zones import fix_boundaries
 
 SHOWN = 50
 

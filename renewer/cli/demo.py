@@ -12,10 +12,9 @@ from renewer import store
 from renewer.answers.verification import find_violations
 from renewer.cli.output import console, print_table, signed, table
 from renewer.host import embedded
-from renewer.jobs import importing as members
-from renewer.jobs import passes, renewal
-from renewer.jobs import plan_files as plans
-from renewer.rules.ledger import Member, Plans
+from renewer.jobs import importing, passes, plan_files, renewal
+from renewer.rules.ledger import Member
+from renewer.rules.plans import Plans
 from renewer.store import migrations
 
 PRESET = "upwork-2016"
@@ -126,7 +125,7 @@ def demo() -> None:
     with embedded.temporary() as conninfo:
         migrations.migrate(conninfo)
         with store.connect(conninfo) as conn:
-            plans.record_plans(conn, plans.read_plans(PRESET))
+            plan_files.record_plans(conn, plan_files.read_plans(PRESET))
             for number, scene in enumerate(SCENES, 1):
                 _play(number, scene, conninfo, conn)
             broken = len(list(find_violations(conn)))
@@ -141,7 +140,7 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
     for text in scene.passes:
         as_of = datetime.fromisoformat(text).replace(tzinfo=UTC)
         seen = _member(conn, scene).last_seq
-        renewal.renew_due(partial(store.connect, conninfo), as_of=as_of, settings=passes.Options(workers=1))
+        renewal.renew_due(partial(store.connect, conninfo), as_of=as_of, options=passes.Options(threads=1))
         posted = store.find_statement(conn, scene.member_id, seen)
         when = f"{as_of:%Y-%m-%d %H:%M}"
         if not posted:
@@ -161,7 +160,7 @@ def _bring_in(conn: store.Database, scene: Scene) -> None:
     """Import the scene's member and, if they bought Connects, post the purchase."""
     at = datetime.fromisoformat(scene.imported_at).replace(tzinfo=UTC)
     file = io.BytesIO(f"{HEADER}\n{scene.line}\n".encode())
-    done = members.import_members(conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None)
+    done = importing.import_members(conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None)
     assert done.imported == 1
     if scene.bought:
         store.purchase(conn, scene.member_id, scene.bought, "demo", at)

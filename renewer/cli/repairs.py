@@ -10,12 +10,12 @@ from rich.table import Table
 from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
 from renewer.cli.output import JsonRows, console, instant, note, print_table, progress, signed, table
-from renewer.cli.work import pass_settings, stop_on_signal
+from renewer.cli.work import pass_options, stop_on_signal
 from renewer.errors import InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs
-from renewer.jobs import backfill as backfills
-from renewer.jobs.passes import Outcome, log_pass
+from renewer.jobs.backfill import backfill as repair_members
+from renewer.jobs.passes import PassReport, log_pass
 from renewer.rules.cycle import read_date
 from renewer.rules.ledger import CatchUp, Kind
 from renewer.rules.posting import Posting
@@ -58,11 +58,11 @@ def backfill(
                 report.looked += members
                 advance(members)
 
-            outcome = backfills.backfill(
+            outcome = repair_members(
                 partial(store.connect, conninfo),
                 repair,
                 as_of=at,
-                settings=pass_settings(CatchUp.EACH),
+                options=pass_options(CatchUp.EACH),
                 members=member,
                 dry_run=dry_run,
                 stop=stop,
@@ -121,7 +121,7 @@ class Report:
                 kind = entry.kind.value.replace("_", " ")
                 self.shown.add_row(member_id, kind, str(of), signed(entry.amount), str(entry.balance_after))
 
-    def end(self, outcome: Outcome, repair: Repair) -> None:
+    def end(self, outcome: PassReport, repair: Repair) -> None:
         """Print what is left to print."""
         if self.rows is not None:
             self.rows.end(self._document(outcome, repair))
@@ -152,7 +152,7 @@ class Report:
         if outcome.stopped:
             out.print("Stopped before the end: run it again for the rest.")
 
-    def _document(self, outcome: Outcome, repair: Repair) -> dict[str, Any]:
+    def _document(self, outcome: PassReport, repair: Repair) -> dict[str, Any]:
         counts = outcome.counts
         return {
             "run_id": outcome.run_id,

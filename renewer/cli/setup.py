@@ -8,9 +8,8 @@ from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
 from renewer.cli.output import console, note, print_json, print_table, progress, table
 from renewer.host import database
-from renewer.jobs import importing as members
-from renewer.jobs import plan_files
-from renewer.rules.ledger import Plans
+from renewer.jobs import importing, plan_files
+from renewer.rules.plans import Plans
 from renewer.store import migrations
 
 plans = typer.Typer(name="plans", help="Load and list plans.", no_args_is_help=True)
@@ -52,7 +51,7 @@ def list_(json: Json = False) -> None:
     with database.connected(note) as (_, conn):
         revisions = store.find_plans(conn)
     if json:
-        print_json([{name: getattr(revision, name) for name in revision.__slots__} for revision in revisions])
+        print_json([{name: getattr(revision, name) for name in revision.__dataclass_fields__} for revision in revisions])
         return
     if not revisions:
         console().print(f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}")
@@ -92,7 +91,7 @@ def import_(
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=allow_future)
         known = Plans(store.find_plans(conn))
         with progress("Reading", None) as advance:
-            done = members.import_members(conn, file, known, at, skip_bad=skip_bad, on_bad=on_bad, progress=advance)
+            done = importing.import_members(conn, file, known, at, skip_bad=skip_bad, on_bad=on_bad, progress=advance)
     if json:
         print_json({"as_of": at, "imported": done.imported, "bad": done.bad, "bad_lines": bad_lines})
     elif done.bad and not skip_bad:

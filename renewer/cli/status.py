@@ -11,8 +11,9 @@ from renewer.answers.wording import age
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import console, instant, note, print_json, print_table, table
 from renewer.host import database
-from renewer.jobs import failures as failing
-from renewer.store import Failure, Lag
+from renewer.jobs.failures import park as park_member
+from renewer.jobs.failures import retry as retry_member
+from renewer.store import Lag, RecordedFailure
 
 RUNS = 10
 SHOWN = 50
@@ -60,21 +61,23 @@ def _print_runs(runs: list[DictRow]) -> None:
     print_table(made)
 
 
-def _print_failures(failed: int, found: list[Failure]) -> None:
+def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
     out = console()
     if not failed:
         out.print("No member failed.")
         return
     made = table("member", "tries", "next try", "what is wrong", numbers=("tries",))
     for failure in found:
-        next_try = "parked" if failure.parked else instant(failure.next_try_at)
+        next_try = "parked"
+        if not failure.parked and failure.retry_at:
+            next_try = instant(failure.retry_at)
         made.add_row(failure.member_id, str(failure.attempts), next_try, failure.message)
     print_table(made)
     if failed > len(found):
         out.print(f"… and {failed - len(found)} more: renewer status --json lists up to {MOST}.")
 
 
-def _document(at: datetime, lag: Lag, runs: list[DictRow], failed: int, found: list[Failure]) -> dict[str, Any]:
+def _document(at: datetime, lag: Lag, runs: list[DictRow], failed: int, found: list[RecordedFailure]) -> dict[str, Any]:
     since = lag.oldest_boundary_at
     return {
         "as_of": at,
@@ -93,7 +96,7 @@ def _document(at: datetime, lag: Lag, runs: list[DictRow], failed: int, found: l
                 "attempts": each.attempts,
                 "first_failed_at": each.first_failed_at,
                 "last_failed_at": each.last_failed_at,
-                "next_try_at": None if each.parked else each.next_try_at,
+                "next_try_at": None if each.parked else each.retry_at,
                 "parked": each.parked,
             }
             for each in found
@@ -105,7 +108,7 @@ def _document(at: datetime, lag: Lag, runs: list[DictRow], failed: int, found: l
 def retry(member: MemberId, json: Json = False) -> None:
     """Let the next pass try a member again, parked or not; a running worker does it at once."""
     with database.connected(note) as (_, conn):
-        failing.retry(conn, member)
+        retry_member(conn, member)
     _tell(member, "retry", f"{member} is tried again by the next pass; a running worker does it now.", json)
 
 
@@ -113,7 +116,7 @@ def retry(member: MemberId, json: Json = False) -> None:
 def park(member: MemberId, json: Json = False) -> None:
     """Set a member aside: no pass takes them up until `renewer failures retry`."""
     with database.connected(note) as (_, conn):
-        failing.park(conn, member)
+        park_member(conn, member)
     _tell(member, "park", f"{member} is parked: no pass takes them up until renewer failures retry {member}.", json)
 
 

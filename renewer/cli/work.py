@@ -16,8 +16,8 @@ from renewer.cli.output import console, instant, note, print_json, progress
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
-from renewer.jobs import passes, renewal
-from renewer.jobs.passes import log_pass
+from renewer.jobs import renewal
+from renewer.jobs.passes import Options, PassReport, log_pass
 from renewer.rules.ledger import CatchUp
 from renewer.worker.schedule import serve
 
@@ -38,10 +38,12 @@ def stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def pass_settings(catch_up: CatchUp | None) -> passes.Options:
+def pass_options(catch_up: CatchUp | None) -> Options:
     """Return how passes work here: the environment's settings, *catch_up* before them."""
     settings = read_settings()
-    return passes.Options(catch_up or settings.catch_up, settings.workers, settings.batch_size)
+    return Options(
+        catch_up or settings.catch_up, settings.threads, settings.batch_size
+    )
 
 
 def run(
@@ -58,7 +60,7 @@ def run(
     Safe to repeat and to run beside others. Exit code 1 means that members failed: they are tried again by a later
     pass and delay nobody.
     """
-    settings = pass_settings(catch_up)
+    options = pass_options(catch_up)
     with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
         now = database.read_clock(conn)
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
@@ -67,7 +69,7 @@ def run(
             outcome = renewal.renew_due(
                 partial(store.connect, conninfo),
                 as_of=at,
-                settings=settings,
+                options=options,
                 members=member,
                 dry_run=dry_run,
                 stop=stop,
@@ -81,7 +83,7 @@ def run(
     raise typer.Exit(1 if outcome.counts.failed else 0)
 
 
-def as_document(outcome: passes.Outcome) -> dict[str, Any]:
+def as_document(outcome: PassReport) -> dict[str, Any]:
     """Return a pass's outcome as its JSON document."""
     return {
         "run_id": outcome.run_id,
@@ -93,7 +95,7 @@ def as_document(outcome: passes.Outcome) -> dict[str, Any]:
     }
 
 
-def _print_outcome(outcome: passes.Outcome) -> None:
+def _print_outcome(outcome: PassReport) -> None:
     counts = outcome.counts
     head = "Dry run, nothing written" if outcome.run_id is None else f"Pass {outcome.run_id}"
     parts = [f"{counts.due} due", f"{counts.renewed} renewed"]
@@ -120,9 +122,9 @@ def worker(catch_up: CatchUpOption = None) -> None:
     A pass that fails because the database is away is logged and tried again a minute later.
     """
     configure_logs()
-    settings = pass_settings(catch_up)
+    options = pass_options(catch_up)
     with database.address(note) as conninfo, stop_on_signal() as stop:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
         connect, listen = (partial(store.connect, each) for each in (conninfo, read_settings().listen_url or conninfo))
-        serve(connect, listen, settings, database.prepare_pass, stop)
+        serve(connect, listen, options, database.prepare_pass, stop)

@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     listen_url: str | None = Field(None, description="direct address to listen on, when database_url is a pooler's")
     data_dir: Path | None = Field(None, description="folder of the embedded database")
     catch_up: CatchUp = Field(CatchUp.EACH, description="what several missed boundaries are worth: each or latest")
-    workers: int = Field(2, ge=1, le=64, description="threads of a pass; each holds two connections")
+    threads: int = Field(2, ge=1, le=64, description="threads of a pass; each holds two connections")
     batch_size: int = Field(500, ge=1, le=10_000, description="members a thread plans and posts at a time")
 
     def conninfo(self) -> str | None:

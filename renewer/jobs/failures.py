@@ -1,18 +1,19 @@
-"""What a person does about a member who failed: let them be tried again now, or set them aside."""
+"""What a person does about a member who failed: try them again now, or set them aside."""
 
 from renewer import store
 from renewer.errors import InputError, UnknownMember
 from renewer.jobs.passes import LOCK_TIMEOUT_S
-from renewer.rules.policy import due_at
 
 
 def retry(conn: store.Database, member_id: str) -> None:
-    """Let the next pass try *member_id* again, parked or not, and announce them: a worker that runs does it at once."""
+    """
+    Let the next pass try *member_id* again, parked or not, and announce them.
+
+    A worker that runs does it at once.
+    """
     with conn.transaction():
         _lock(conn, member_id)
-        (member,) = store.find_members(conn, [member_id])
-        next_try_at = due_at(member.status, member.renews_at, member.lots, member.requests)
-        store.set_next_try(conn, member_id, next_try_at, parked=False)
+        store.retry_member(conn, member_id)
         store.announce(conn, member_id)
 
 
@@ -20,7 +21,7 @@ def park(conn: store.Database, member_id: str) -> None:
     """Leave *member_id* alone until `retry`: no pass takes them up."""
     with conn.transaction():
         _lock(conn, member_id)
-        store.set_next_try(conn, member_id, None, parked=True)
+        store.park_member(conn, member_id)
 
 
 def _lock(conn: store.Database, member_id: str) -> None:
@@ -29,4 +30,7 @@ def _lock(conn: store.Database, member_id: str) -> None:
         raise UnknownMember(f"unknown member {member_id!r}: check the name")
     store.lock_member(conn, member_id, LOCK_TIMEOUT_S)
     if not store.find_failures(conn, 1, member_id):
-        raise InputError(f"member {member_id!r} has no failure on record: `renewer status` lists those who have")
+        raise InputError(
+            f"member {member_id!r} has no failure on record: "
+            "`renewer status` lists those who have"
+        )

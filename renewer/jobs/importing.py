@@ -7,8 +7,8 @@ Lines go through COPY into a table that lives as long as the transaction, so a f
 import csv
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import fields
+from datetime import date, datetime
 from typing import BinaryIO
 
 import psycopg
@@ -16,8 +16,9 @@ import psycopg
 from renewer import store
 from renewer.errors import InputError
 from renewer.rules import cycle
-from renewer.rules.ledger import Lot, Member, Plans, Source, Status
-from renewer.rules.policy import allowance_ends_at, due_at
+from renewer.rules.boundary import allowance_ends_at
+from renewer.rules.ledger import Status, value
+from renewer.rules.plans import Plans
 
 REQUIRED = ("member_id", "plan", "anchor_on")
 OPTIONAL = ("timezone", "status", "balance")
@@ -25,7 +26,7 @@ LONGEST_LINE = 65536
 LARGEST_BALANCE = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Imported:
     """How many members were imported and how many lines were bad."""
 
@@ -33,12 +34,28 @@ class Imported:
     bad: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class NewMember:
+    """A member as a line of the file describes them; *expires_at* ends their balance."""
+
+    member_id: str
+    plan: str
+    anchor_on: date
+    timezone: str
+    status: Status
+    balance: int
+    cycle_n: int
+    first_boundary_on: date
+    renews_at: datetime
+    expires_at: datetime | None
+
+
+@value
 class Line:
-    """One line of the file, checked: either a *member* with their opening lot, or a *reason* why not."""
+    """One line of the file, checked: a *member*, or a *reason* why not."""
 
     number: int
-    member: Member | None = None
+    member: NewMember | None = None
     reason: str | None = None
 
 
@@ -78,25 +95,11 @@ def import_members(
 
 def _row(line: Line) -> tuple[object, ...]:
     """Return *line* as a row of the staging table."""
-    member = line.member
-    if member is None:
-        return (line.number, *[None] * 11, line.reason)
-    expires_at = member.lots[0].expires_at if member.lots else None
-    return (
-        line.number,
-        member.member_id,
-        member.plan,
-        member.anchor_on,
-        member.timezone,
-        member.status,
-        member.balance,
-        member.cycle_n,
-        member.first_boundary_on,
-        member.renews_at,
-        member.due_at,
-        expires_at,
-        None,
-    )
+    if line.member is None:
+        columns: tuple[object, ...] = (None,) * len(fields(NewMember))
+    else:
+        columns = tuple(getattr(line.member, each.name) for each in fields(NewMember))
+    return (line.number, *columns, line.reason)
 
 
 def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
@@ -143,8 +146,8 @@ def _read_header(raw: bytes) -> list[str]:
     return columns
 
 
-def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: datetime) -> Member:
-    """Return the member one line describes, with the lot of their balance."""
+def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: datetime) -> NewMember:
+    """Return the member one line describes; their balance is of the present cycle."""
     if len(values) != len(columns):
         raise InputError(f"{len(values)} fields where the header names {len(columns)}")
     given = dict(zip(columns, values, strict=True))
@@ -162,29 +165,22 @@ def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: dat
         raise InputError(
             f"anchor_on {anchor_on} is after {as_of.isoformat(timespec='minutes')}, the time of this import"
         )
-    renews_at = cycle.boundary(anchor_on, timezone, n + 1)
-    first_boundary_on = cycle.first_day(anchor_on, n + 1)
-    member = Member(
-        member_id, plan, anchor_on, timezone, status, balance, n, renews_at, None, first_boundary_on=first_boundary_on
+    expires_at = None
+    if balance:
+        rules = plans.first_known(plan, cycle.first_day(anchor_on, n))
+        expires_at = allowance_ends_at(anchor_on, timezone, n, rules)
+    return NewMember(
+        member_id=member_id,
+        plan=plan,
+        anchor_on=anchor_on,
+        timezone=timezone,
+        status=status,
+        balance=balance,
+        cycle_n=n,
+        first_boundary_on=cycle.first_day(anchor_on, n + 1),
+        renews_at=cycle.boundary(anchor_on, timezone, n + 1),
+        expires_at=expires_at,
     )
-    return _open(member, n, plans, as_of)
-
-
-def _open(member: Member, n: int, plans: Plans, as_of: datetime) -> Member:
-    """Return *member*, in their cycle *n*, with the lot that holds the balance and the time they are first due."""
-    rules = plans.first_known(member.plan, cycle.first_day(member.anchor_on, n))
-    lots: tuple[Lot, ...] = ()
-    if member.balance:
-        lots = (
-            Lot(
-                1,
-                Source.ALLOWANCE,
-                member.balance,
-                as_of,
-                allowance_ends_at(member.anchor_on, member.timezone, n, rules),
-            ),
-        )
-    return replace(member, lots=lots, due_at=due_at(member.status, member.renews_at, lots))
 
 
 def _read_member_id(text: str) -> str:

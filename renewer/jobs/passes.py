@@ -1,5 +1,5 @@
 """
-What every pass does with members, whoever found them: plan and post them in batches, count, record.
+What every pass does with members, whoever found them: plan and post them, count, record.
 
 What is posted is decided by a planner and guarded by the member's version.
 """
@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 import psycopg
 import structlog
 
 from renewer import store
 from renewer.errors import RenewerError
-from renewer.rules.ledger import CatchUp, Kind, Member
+from renewer.rules.ledger import CatchUp, Kind, Member, value
 from renewer.rules.posting import Posting
-from renewer.store import Database, Failed
+from renewer.store import Database, Outcome, Unplanned, Unposted
 
 CONFLICTS = 3
 """How often a member that changed meanwhile is planned again before it is locked."""
@@ -27,11 +29,17 @@ RECORD_EVERY_S = 2.0
 FIRST_RETRY = timedelta(minutes=50)
 """A little less than the hour between passes, so that the next pass tries again."""
 LAST_RETRY = timedelta(hours=24)
+SHOWN_FAILURES = 100
+"""How many failures a pass keeps to show; all of them are in table failure."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a pass did, in members, each counted once by the most that happened; *entries* in rows of the ledger."""
+    """
+    What a pass did, in members, each counted once by the most that happened.
+
+    *entries* counts rows of the ledger.
+    """
 
     due: int = 0
     renewed: int = 0
@@ -45,16 +53,35 @@ class Counts:
     def add(self, other: "Counts") -> None:
         """Add the counts of a batch."""
         for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+            total = getattr(self, each.name) + getattr(other, each.name)
+            setattr(self, each.name, total)
+
+    def add_posting(self, posting: Posting) -> None:
+        """Count one posted member by the most that happened to them."""
+        self.entries += len(posting.entries)
+        if posting.posts(Kind.RENEWAL):
+            self.renewed += 1
+        elif posting.posts(Kind.LATE_RENEWAL):
+            self.late += 1
+        elif posting.applied:
+            self.applied += 1
+        elif posting.posts(Kind.EXPIRY):
+            self.expired += 1
+        else:
+            self.skipped += 1
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a pass has to report; a dry run has no *run_id*, a *stopped* one left members for the next."""
+@value
+class PassReport:
+    """
+    What a pass has to report.
+
+    A dry run has no *run_id*; a *stopped* pass left members for the next.
+    """
 
     run_id: int | None
     as_of: datetime
@@ -64,185 +91,257 @@ class Outcome:
     stopped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Options:
-    """How a pass goes about its work; none of it changes what is posted, *catch_up* excepted."""
+    """How a pass works; none of it changes what is posted, *catch_up* excepted."""
 
     catch_up: CatchUp = CatchUp.EACH
-    workers: int = 2
+    threads: int = 2
     batch_size: int = 500
 
 
-SHOWN_FAILURES = 100
-"""How many failures a pass keeps to show; all of them are in table failure."""
+Planner = Callable[[Database, Sequence[Member]], Iterable[Posting | Unplanned]]
+"""Plans what is posted for members; it leaves out who has nothing to post."""
 
 
-Planner = Callable[[Database, Sequence[Member]], Iterable[Posting | Failed]]
-"""Plans what is posted for each of some members; those it leaves out have nothing to post."""
+def back_off(from_at: datetime, attempts: int) -> datetime:
+    """Return when a member is tried again who failed *attempts* times before."""
+    wait = FIRST_RETRY * (1 << min(attempts, 10))
+    return from_at + min(wait, LAST_RETRY)
 
 
-@dataclass(slots=True)
-class Pass:
-    """The state the threads of one pass share."""
-
-    connect: Callable[[], Database]
-    as_of: datetime
-    planner: Planner
-    settings: Options
-    run_id: int | None
-    stop: threading.Event
-    progress: Callable[[int], None]
-    report: Callable[[Posting], None] = lambda _: None
-    counts: Counts = field(default_factory=Counts)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    guard: threading.Lock = field(default_factory=threading.Lock)
-    recorded: float = field(default_factory=time.monotonic)
-
-    def record(self, conn: Database, counts: Counts, failures: Sequence[tuple[str, str]]) -> None:
-        """Add what one batch did and, now and then, write the counts so far into the run."""
-        with self.guard:
-            self.counts.add(counts)
-            self.failures.extend(failures[: SHOWN_FAILURES - len(self.failures)])
-            self.progress(counts.due)
-            now = time.monotonic()
-            if self.run_id is not None and now - self.recorded > RECORD_EVERY_S:
-                self.recorded = now
-                store.record_progress(conn, self.run_id, self.counts.as_dict())
-
-
-def plan_member(member: Member, plan: Callable[[], Posting]) -> Posting | Failed:
-    """Return what *plan* does for *member*; whatever goes wrong there is that member's failure and nobody else's."""
+def plan_member(member: Member, plan: Callable[[], Posting]) -> Posting | Unplanned:
+    """Return what *plan* does for *member*; what goes wrong there is theirs alone."""
     try:
         return plan()
     except RenewerError as error:
-        return Failed(member, type(error).__name__, str(error), error.plan, error.timezone)
+        code = type(error).__name__
+        return Unplanned(member, code, str(error), error.plan, error.timezone)
     except Exception as error:
-        return Failed(
-            member,
-            type(error).__name__,
-            store.one_line(error) or f"{type(error).__name__} while planning: a defect of renewer, please report it",
+        code = type(error).__name__
+        defect = f"{code} while planning: a defect of renewer, please report it"
+        return Unplanned(member, code, store.one_line(error) or defect)
+
+
+def _member_of(item: Posting | Unplanned) -> Member:
+    return item.member if isinstance(item, Unplanned) else item.before
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came of the members a thread took up together."""
+
+    counts: Counts = field(default_factory=Counts)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def fail(self, member_id: str, message: str) -> None:
+        """Count a member who failed."""
+        self.counts.failed += 1
+        self.failures.append((member_id, message))
+
+
+class Pass:
+    """
+    One pass: what its threads share, and what they do with the members they find.
+
+    Without a *run_id* it is a dry run and writes nothing. *progress* is called with
+    each number of members taken up, *report* with each posting. *clock* is the
+    database's at the start: a failure is tried again from then or, earlier, *as_of*.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        as_of: datetime,
+        clock: datetime,
+        run_id: int | None,
+        *,
+        progress: Callable[[int], None] = lambda _: None,
+        report: Callable[[Posting], None] = lambda _: None,
+    ) -> None:
+        self.as_of = as_of
+        self._planner = planner
+        self._retry_from = min(as_of, clock)
+        self._run_id = run_id
+        self._progress = progress
+        self._report = report
+        self._counts = Counts()
+        self._failures: list[tuple[str, str]] = []
+        self._guard = threading.Lock()
+        self._began = time.monotonic()
+        self._recorded = self._began
+
+    def post(self, conn: Database, members: Sequence[Member]) -> None:
+        """
+        Plan and post *members*.
+
+        One that changed meanwhile is read and planned again, in the end under a lock.
+        """
+        batch = Batch()
+        for attempt in range(CONFLICTS):
+            planned = {
+                _member_of(item).member_id: item
+                for item in self._planner(conn, members)
+            }
+            if attempt == 0:
+                batch.counts.due = len(planned)
+            else:
+                # Another process did meanwhile what there was to do.
+                batch.counts.skipped += len(members) - len(planned)
+            changed = self._send(conn, planned, batch)
+            members = store.find_members(conn, changed) if changed else []
+            if not members:
+                break
+        for member in members:
+            self._post_locked(conn, member, batch)
+        self._record(conn, batch)
+
+    def _send(
+        self, conn: Database, planned: dict[str, Posting | Unplanned], batch: Batch
+    ) -> list[str]:
+        """Post what was *planned*, count it, and return who has to be planned again."""
+        changed = []
+        unposted = {each.member_id: each for each in self._write(conn, planned)}
+        for member_id, item in planned.items():
+            refused = unposted.get(member_id)
+            if refused is None:
+                assert isinstance(item, Posting)
+                self._count(item, batch)
+            elif refused.outcome is Outcome.FAILED:
+                batch.fail(member_id, refused.message or "")
+            else:
+                changed.append(member_id)
+        return changed
+
+    def _write(
+        self, conn: Database, planned: dict[str, Posting | Unplanned]
+    ) -> list[Unposted]:
+        """Send what was *planned* bucket by bucket; a dry run says what would fail."""
+        items = planned.values()
+        run_id = self._run_id
+        if run_id is None:
+            return [
+                Unposted(each.member.member_id, Outcome.FAILED, None, each.message)
+                for each in items
+                if isinstance(each, Unplanned)
+            ]
+        unposted = []
+        # A call of the procedure is for one bucket, so that a sharded database can run
+        # it where the bucket lies.
+        by_bucket = sorted(items, key=lambda item: _member_of(item).bucket)
+        for _, each in groupby(by_bucket, lambda item: _member_of(item).bucket):
+            unposted += self._call(conn, list(each), run_id)
+        return unposted
+
+    def _call(
+        self, conn: Database, items: Sequence[Posting | Unplanned], run_id: int
+    ) -> list[Unposted]:
+        """
+        Send *items*, all of one bucket, to the posting procedure.
+
+        A value that SQL cannot read ends the call before anything is written. Then each
+        member is sent alone, so that only the one whose value it is fails.
+        """
+        try:
+            documents = [self._describe(item) for item in items]
+            return store.post_batch(conn, documents, run_id)
+        except psycopg.DataError as error:
+            if len(items) == 1:
+                failed = self._refuse(_member_of(items[0]), error)
+                return store.post_batch(conn, [self._describe(failed)], run_id)
+            alone = [self._call(conn, [item], run_id) for item in items]
+            return [unposted for each in alone for unposted in each]
+
+    def _describe(self, item: Posting | Unplanned) -> dict[str, Any]:
+        """Return what is sent for one member, with the time they are tried again."""
+        retry_at = back_off(self._retry_from, _member_of(item).attempts)
+        if isinstance(item, Unplanned):
+            return store.describe_failure(item, retry_at)
+        return store.describe_posting(item, retry_at)
+
+    def _refuse(self, member: Member, error: psycopg.Error) -> Unplanned:
+        """Return a member's failure from an error of the database."""
+        code = error.sqlstate or type(error).__name__
+        return Unplanned(member, code, store.one_line(error))
+
+    def _post_locked(self, conn: Database, member: Member, batch: Batch) -> None:
+        """Plan and post one much-changed member in a single transaction."""
+        assert self._run_id is not None
+        try:
+            with conn.transaction():
+                store.lock_member(conn, member.member_id, LOCK_TIMEOUT_S)
+                (member,) = store.find_members(conn, [member.member_id])
+                item = next(iter(self._planner(conn, [member])), None)
+                outcome = Outcome.BUSY
+                if isinstance(item, Posting):
+                    document = self._describe(item)
+                    outcome = store.post_locked(conn, document, self._run_id)
+        except psycopg.errors.LockNotAvailable:
+            item, outcome = None, Outcome.BUSY
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            item = self._refuse(member, error)
+        if isinstance(item, Unplanned):
+            refused = store.post_batch(conn, [self._describe(item)], self._run_id)
+            outcome = refused[0].outcome
+        if isinstance(item, Posting) and outcome is Outcome.POSTED:
+            self._count(item, batch)
+        elif isinstance(item, Unplanned) and outcome is Outcome.FAILED:
+            batch.fail(item.member.member_id, item.message)
+        else:
+            # Busy, or another process did what there was to do; who is due stays due.
+            batch.counts.skipped += 1
+
+    def _count(self, posting: Posting, batch: Batch) -> None:
+        self._report(posting)
+        batch.counts.add_posting(posting)
+
+    def _record(self, conn: Database, batch: Batch) -> None:
+        """Add what *batch* did and, now and then, write the counts into the run."""
+        with self._guard:
+            self._counts.add(batch.counts)
+            room = SHOWN_FAILURES - len(self._failures)
+            self._failures.extend(batch.failures[:room])
+            self._progress(batch.counts.due)
+            self._show_life(conn)
+
+    def is_alive(self, conn: Database) -> None:
+        """Say in the run on record, now and then, that the pass is at work."""
+        with self._guard:
+            self._show_life(conn)
+
+    def _show_life(self, conn: Database) -> None:
+        now = time.monotonic()
+        if self._run_id is not None and now - self._recorded > RECORD_EVERY_S:
+            self._recorded = now
+            store.record_progress(conn, self._run_id, self._counts.as_dict())
+
+    def finish(self, conn: Database, *, stopped: bool) -> PassReport:
+        """Record that the pass ends, and return what it has to report."""
+        if self._run_id is not None:
+            # The one synchronous write of a pass: it flushes every asynchronous commit
+            # before it.
+            counts = self._counts.as_dict()
+            store.record_progress(
+                conn, self._run_id, counts, finished=True, stopped=stopped
+            )
+        seconds = round(time.monotonic() - self._began, 3)
+        return PassReport(
+            self._run_id,
+            self.as_of,
+            self._counts,
+            tuple(self._failures),
+            seconds,
+            stopped,
         )
 
 
-def finish(renewal: Pass, conn: Database, began: float, *, stopped: bool) -> Outcome:
-    """Record that a pass ends that *began* by the monotonic clock, and return what it has to report."""
-    if renewal.run_id is not None:
-        # The one synchronous write of a pass: it flushes every asynchronous commit before it.
-        store.record_progress(conn, renewal.run_id, renewal.counts.as_dict(), finished=True, stopped=stopped)
-    seconds = round(time.monotonic() - began, 3)
-    return Outcome(renewal.run_id, renewal.as_of, renewal.counts, tuple(renewal.failures), seconds, stopped)
-
-
-def post(renewal: Pass, conn: Database, members: Sequence[Member]) -> None:
-    """Plan and post *members*; one that changed meanwhile is read and planned again, in the end under a lock."""
-    counts = Counts()
-    failures: list[tuple[str, str]] = []
-    waiting = members
-    for attempt in range(CONFLICTS):
-        planned = {_member_id(item): item for item in renewal.planner(conn, waiting)}
-        if attempt == 0:
-            counts.due = len(planned)
-        else:
-            counts.skipped += len(waiting) - len(planned)  # another process did meanwhile what there was to do
-        again = []
-        for refusal in _send(renewal, conn, planned.values()):
-            del planned[refusal.member_id]
-            if refusal.outcome == "failed":
-                failures.append((refusal.member_id, refusal.message or ""))
-                counts.failed += 1
-            else:
-                again.append(refusal.member_id)
-        for item in planned.values():
-            assert isinstance(item, Posting)
-            _count(renewal, counts, item)
-        waiting = store.find_members(conn, again) if again else []
-        if not waiting:
-            break
-    for member in waiting:
-        _post_locked(renewal, conn, member, counts, failures)
-    renewal.record(conn, counts, failures)
-
-
-def _member_id(item: Posting | Failed) -> str:
-    return item.member.member_id if isinstance(item, Failed) else item.before.member_id
-
-
-def _send(renewal: Pass, conn: Database, planned: Iterable[Posting | Failed]) -> list[store.Refusal]:
-    """Send what was planned to the posting procedure; a dry run only says what would fail."""
-    if renewal.run_id is None:
-        return [
-            store.Refusal(item.member.member_id, "failed", item.code, item.message)
-            for item in planned
-            if isinstance(item, Failed)
-        ]
-    rows = [
-        (item, retry_at(renewal.as_of, _attempts(item)))
-        for item in planned
-        if isinstance(item, Failed) or item.after != item.before
-    ]
-    return store.post_batch(conn, rows, renewal.run_id) if rows else []
-
-
-def _attempts(item: Posting | Failed) -> int:
-    return item.member.attempts if isinstance(item, Failed) else item.before.attempts
-
-
-def retry_at(as_of: datetime, attempts: int) -> datetime:
-    """Return when a member is tried again that fails now and failed *attempts* times before: each wait doubles."""
-    return as_of + min(FIRST_RETRY * (1 << min(attempts, 10)), LAST_RETRY)
-
-
-def _count(renewal: Pass, counts: Counts, posting: Posting) -> None:
-    """Count one posted member by the most that happened to them."""
-    renewal.report(posting)
-    counts.entries += len(posting.entries)
-    if posting.renewals:
-        counts.renewed += 1
-    elif any(entry.kind is Kind.LATE_RENEWAL for entry in posting.entries):
-        counts.late += 1
-    elif posting.applied:
-        counts.applied += 1
-    elif any(entry.kind is Kind.EXPIRY for entry in posting.entries):
-        counts.expired += 1
-    else:
-        counts.skipped += 1
-
-
-def _post_locked(
-    renewal: Pass, conn: Database, member: Member, counts: Counts, failures: list[tuple[str, str]]
-) -> None:
-    """Plan and post one much-changed member in a single transaction; one that is still busy stays due."""
-    assert renewal.run_id is not None
-    try:
-        with conn.transaction():
-            store.lock_member(conn, member.member_id, LOCK_TIMEOUT_S)
-            (fresh,) = store.find_members(conn, [member.member_id])
-            planned = list(renewal.planner(conn, [fresh]))
-            if not planned:
-                counts.skipped += 1
-                return
-            (item,) = planned
-            if isinstance(item, Posting):
-                store.post_locked(conn, item, renewal.run_id)
-                _count(renewal, counts, item)
-                return
-    except psycopg.errors.LockNotAvailable:
-        counts.skipped += 1
-        return
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        item = Failed(member, error.sqlstate or type(error).__name__, store.one_line(error))
-    store.post_batch(conn, [(item, retry_at(renewal.as_of, member.attempts))], renewal.run_id)
-    failures.append((member.member_id, item.message))
-    counts.failed += 1
-
-
-def log_pass(outcome: Outcome, what: str = "renewal") -> None:
+def log_pass(report: PassReport, what: str = "renewal") -> None:
     """Write the one canonical line of a pass; *what* it was is the event's noun."""
-    event = f"{what}.pass_stopped" if outcome.stopped else f"{what}.pass_finished"
+    event = f"{what}.pass_stopped" if report.stopped else f"{what}.pass_finished"
     structlog.get_logger().info(
         event,
-        run_id=outcome.run_id,
-        as_of=outcome.as_of.isoformat(),
-        seconds=outcome.seconds,
-        **outcome.counts.as_dict(),
+        run_id=report.run_id,
+        as_of=report.as_of.isoformat(),
+        seconds=report.seconds,
+        **report.counts.as_dict(),
     )

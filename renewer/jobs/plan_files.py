@@ -9,7 +9,7 @@ from typing import Any
 
 from renewer import store
 from renewer.errors import InputError, PlanError
-from renewer.rules.ledger import Revision
+from renewer.rules.plans import Revision
 
 REQUIRED = {"code", "effective_from", "allowance", "rollover_cap"}
 OPTIONAL = {"lifetime_months"}
@@ -97,11 +97,14 @@ def _refuse_repeats(name: str, revisions: Iterable[Revision]) -> None:
         seen.add(key)
 
 
-def record_plans(conn: store.Database, revisions: Iterable[Revision]) -> list[Revision]:
+def record_plans(
+    conn: store.Database, revisions: Iterable[Revision]
+) -> list[Revision]:
     """
     Put *revisions* on record, all or none, and return those that were new.
 
-    A revision that is on record with the same values is left alone; one with other values is a PlanError.
+    A revision that is on record with the same values is left alone; one with other
+    values is a PlanError. Members who failed for want of a plan are tried again.
     """
     added = []
     with conn.transaction():
@@ -110,7 +113,10 @@ def record_plans(conn: store.Database, revisions: Iterable[Revision]) -> list[Re
                 added.append(revision)
             elif revision not in store.find_plans(conn):
                 raise PlanError(
-                    f"plan {revision.code!r} from {revision.effective_from} is on record with other values and stays "
-                    "as it is: give the new rules a later effective_from"
+                    f"plan {revision.code!r} from {revision.effective_from} is on "
+                    "record with other values and stays as it is: "
+                    "give the new rules a later effective_from",
+                    plan=revision.code,
                 )
+        store.retry_failed(conn, {revision.code for revision in added})
     return added

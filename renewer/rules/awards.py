@@ -5,13 +5,13 @@ Source of the rules: DESIGN, sections 3 and 6.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from renewer.errors import PlanError
 from renewer.rules import cycle
-from renewer.rules.ledger import CycleName, Plans, Reason
+from renewer.rules.ledger import CycleName, Reason, value
+from renewer.rules.plans import Plans
 
 
 class Gap(StrEnum):
@@ -21,13 +21,14 @@ class Gap(StrEnum):
     RULES_CORRECTED = "rules_corrected"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PastCycle:
     """
-    A cycle that has begun: what it should bring by the rules on record now (None: there are none), what it did.
+    A cycle that has begun: what it should bring, and what it brought.
 
-    *reason* says why it is less, or nothing at all; *late* that some of it came by a backfill. One not *posted* has
-    brought nothing yet.
+    *expected* is by the rules on record now, None when there are none. *reason* says
+    why it brought less, or nothing at all. *late* says that some of it came by a
+    backfill. A cycle that is not *posted* has brought nothing yet.
     """
 
     first_day: date
@@ -39,13 +40,14 @@ class PastCycle:
     posted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Award:
     """
-    One boundary on record: the renewal of *cycle* and what was made up for later, *late*, None for never.
+    One boundary on record: the renewal of *cycle*.
 
-    *awarded_at* are the times at which either occurred or its pass acted, *posted_at* is when the last was written,
-    *seq* the renewal's number in the ledger.
+    *late* is what was made up for later, None for never. *awarded_at* are the times at
+    which either occurred or its pass acted. *posted_at* is when the last was written.
+    *seq* is the renewal's number in the ledger.
     """
 
     cycle: CycleName
@@ -64,9 +66,10 @@ class Award:
 
 def expected(award: Award, plans: Plans) -> int:
     """
-    Return what the cycle should bring by the rules on record now; PlanError when there are none.
+    Return what the cycle should bring by the rules on record; PlanError without any.
 
-    A change of plan in mid-cycle brings what was left of the old cycle, not an allowance: it is taken as it is.
+    A change of plan in mid-cycle brings what was left of the old cycle, not an
+    allowance: it is taken as it is.
     """
     if award.reason == Reason.PLAN_CHANGED:
         return award.amount
@@ -77,9 +80,12 @@ def owed(award: Award, plans: Plans, *, suspended: bool = False) -> int:
     """
     Return what a late renewal may bring, once; 0 for nothing.
 
-    What was withheld because the member was *suspended* is owed only when that is said to have been a mistake.
+    What was withheld because the member was *suspended* is owed only when that is said
+    to have been a mistake.
     """
-    if award.late is not None or (award.reason == Reason.SUSPENDED and not suspended):
+    if award.late is not None:
+        return 0
+    if award.reason == Reason.SUSPENDED and not suspended:
         return 0
     return max(expected(award, plans) - award.amount, 0)
 
@@ -92,16 +98,24 @@ def past_cycles(awards: Sequence[Award], plans: Plans) -> Iterator[PastCycle]:
             due = expected(award, plans)
         except PlanError:
             due = None
-        last_day = cycle.last_day(named.anchor_on, named.cycle_n)
-        yield PastCycle(named.first_day, last_day, due, award.awarded, _reason(award, due), late=award.late is not None)
+        yield PastCycle(
+            first_day=named.first_day,
+            last_day=cycle.last_day(named.anchor_on, named.cycle_n),
+            expected=due,
+            awarded=award.awarded,
+            reason=_reason(award, due),
+            late=award.late is not None,
+        )
 
 
 def _reason(award: Award, due: int | None) -> str | None:
-    """Return why a cycle brought less than it should, or nothing; None when there is nothing to say."""
+    """Return why a cycle brought less than it should, or nothing; None for neither."""
     if award.reason == Reason.PLAN_CHANGED:
         return award.reason
     if due == 0 and award.awarded == 0:
         return Gap.NO_ALLOWANCE
     if due is not None and award.awarded >= due:
         return None
-    return award.reason or (None if due is None else Gap.RULES_CORRECTED)
+    if award.reason is None and due is not None:
+        return Gap.RULES_CORRECTED
+    return award.reason

@@ -6,7 +6,6 @@ Source of every rule here: DESIGN, section 2. Days are `date`, instants are `dat
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from dateutil.relativedelta import relativedelta
 
 from renewer.errors import InputError
+from renewer.rules.ledger import value
 
 FIRST_ANCHOR = date(1900, 1, 1)
 LAST_DAY = date(9000, 1, 1)
@@ -26,7 +26,7 @@ SECOND = timedelta(seconds=1)
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cycle:
     """Cycle *n* of an anchor: its two inclusive days and the instant its first day begins."""
 
@@ -127,6 +127,17 @@ def cycles(anchor_on: date, timezone: str, first: int, count: int) -> Iterator[C
 def boundary(anchor_on: date, timezone: str, n: int) -> datetime:
     """Return the instant at which cycle *n* starts, in UTC."""
     return starts_at(first_day(anchor_on, n), timezone)
+
+
+def next_boundary(
+    anchor_on: date, timezone: str, cycle_n: int | None
+) -> datetime | None:
+    """
+    Return the boundary after cycle *cycle_n*, the one the ledger has reached.
+
+    None while a member is enrolled and not awarded: theirs is the enrolment itself.
+    """
+    return None if cycle_n is None else boundary(anchor_on, timezone, cycle_n + 1)
 
 
 def cycle_number(anchor_on: date, timezone: str, at: datetime) -> int:

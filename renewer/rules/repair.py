@@ -1,27 +1,32 @@
 """
 What a backfill posts for one member.
 
-Source of the rules: DESIGN, sections 1 and 6: a late renewal is at most one per member and boundary, ever.
+Source of the rules: DESIGN, sections 1 and 6: a late renewal is at most one per member
+and boundary, ever.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from renewer.rules import cycle
 from renewer.rules.awards import Award, owed
-from renewer.rules.ledger import Kind, Member, Plans, Source, Status
-from renewer.rules.policy import allowance_ends_at, finish, post_due, status_at
-from renewer.rules.posting import Draft, Posting
+from renewer.rules.boundary import allowance_ends_at
+from renewer.rules.draft import Draft
+from renewer.rules.ledger import Kind, Member, Source, Status, value
+from renewer.rules.plans import Plans
+from renewer.rules.policy import post_due
+from renewer.rules.posting import Posting
+from renewer.rules.requests import status_at
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Repair:
     """
-    Which cycles a backfill repairs: those whose first day lies between *start* and *end*, both included.
+    Which cycles a backfill repairs: those that begin from *start* to *end*.
 
-    With *plan* only cycles that plan governs. *reason* is recorded with what is made up for. *named* says that the
-    members were named one by one: then what was withheld while they were suspended is owed, too.
+    With *plan* only cycles that plan governs. *reason* is recorded with what is made up
+    for. *named* says that the members were named one by one: then what was withheld
+    while they were suspended is owed, too.
     """
 
     start: date
@@ -30,39 +35,66 @@ class Repair:
     reason: str | None = None
     named: bool = False
 
+    def concerns(self, plan: str) -> bool:
+        """Whether cycles that *plan* governs are repaired."""
+        return self.plan is None or self.plan == plan
 
-def plan_backfill(member: Member, plans: Plans, awards: Sequence[Award], repair: Repair, as_of: datetime) -> Posting:
+
+def plan_repair(
+    member: Member,
+    plans: Plans,
+    awards: Sequence[Award],
+    repair: Repair,
+    as_of: datetime,
+) -> Posting:
     """
-    Plan what *repair* posts for *member* at *as_of*; *awards* are the renewals of its range on record.
+    Plan what *repair* posts for *member*; *awards* are the renewals of its range.
 
-    Boundaries never posted come from the oldest on, as a pass posts them; then what cycles on record are owed. Nothing
-    is posted for a member who is not active. Errors are those of `plan_posting`.
+    Boundaries never posted come from the oldest on, as a pass posts them; then what
+    cycles on record are owed. Nothing is posted for a member who is not active. Errors
+    are those of `plan_posting`.
     """
     draft = Draft(member)
     if status_at(member, as_of) is not Status.ACTIVE:
-        return finish(draft)
-    if repair.plan in (None, member.plan):
+        return draft.finish()
+    if repair.concerns(member.plan):
         post_due(draft, plans, as_of, through=repair.end)
-        if not any(entry.first_day and entry.first_day >= repair.start for entry in draft.entries):
-            draft = Draft(member)  # what is not posted yet lies before the range: the next pass's work
-    late = [
-        (award, amount)
-        for award in awards
-        if repair.plan in (None, award.cycle.plan) and (amount := owed(award, plans, suspended=repair.named))
-    ]
-    if late:
-        at = max(as_of, draft.last_boundary_at or as_of)
-        lot = _issue_late(draft, plans, at)
-        for award, amount in late:
-            draft.post(Kind.LATE_RENEWAL, amount, at, lot, renews=award.cycle, reason=repair.reason)
-    return finish(draft)
+        days = [entry.first_day for entry in draft.entries if entry.first_day]
+        if not any(day >= repair.start for day in days):
+            # What is not posted yet lies before the range: the next pass's work.
+            draft = Draft(member)
+    _post_late(draft, plans, awards, repair, as_of)
+    return draft.finish()
+
+
+def _post_late(
+    draft: Draft,
+    plans: Plans,
+    awards: Sequence[Award],
+    repair: Repair,
+    as_of: datetime,
+) -> None:
+    """Post what cycles on record are owed, all of it into one lot of today."""
+    at = max(as_of, draft.member.last_boundary_at or as_of)
+    lot = None
+    for award in awards:
+        amount = 0
+        if repair.concerns(award.cycle.plan):
+            amount = owed(award, plans, suspended=repair.named)
+        if amount:
+            lot = lot or _issue_late(draft, plans, at)
+            named, reason = award.cycle, repair.reason
+            draft.post(Kind.LATE_RENEWAL, amount, at, lot, renews=named, reason=reason)
 
 
 def _issue_late(draft: Draft, plans: Plans, at: datetime) -> int:
-    """Issue one allowance lot of the cycle that contains *at* for all that is made up for."""
-    assert draft.cycle_n is not None
-    n = draft.cycle_n if at < draft.renews_at else cycle.cycle_number(draft.anchor_on, draft.timezone, at)
-    rules = plans.first_known(draft.plan, cycle.first_day(draft.anchor_on, n))
-    ends_at = allowance_ends_at(draft.anchor_on, draft.timezone, n, rules)
-    draft.allowance_lot = draft.issue(Source.ALLOWANCE, at, ends_at, draft.renews_at)
-    return draft.allowance_lot
+    """Issue the allowance lot of the cycle that contains *at*."""
+    member = draft.member
+    n = member.cycle_n
+    assert n is not None
+    if at >= member.renews_at:
+        # Boundaries wait that are not this backfill's: the ledger is behind *at*.
+        n = cycle.cycle_number(member.anchor_on, member.timezone, at)
+    rules = plans.first_known(member.plan, cycle.first_day(member.anchor_on, n))
+    ends_at = allowance_ends_at(member.anchor_on, member.timezone, n, rules)
+    return draft.issue(Source.ALLOWANCE, at, ends_at)

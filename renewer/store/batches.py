@@ -1,22 +1,34 @@
-"""What is written for members, one transaction each: postings, failures, moved boundaries."""
+"""
+What is written for members, one transaction each: postings, failures, boundaries.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+A batch goes to SQL as a JSON array of `renewer.planned`, which the schema describes.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
+from enum import StrEnum
 from typing import Any
 
 import orjson
 from psycopg.types.json import Jsonb
 
-from renewer.rules.ledger import Member
+from renewer.rules.ledger import Member, value
 from renewer.rules.posting import Posting
 from renewer.store.connection import LEASE_CLASS, Database, scalar
 from renewer.store.queries import query
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Outcome(StrEnum):
+    """What became of one member of a batch."""
+
+    POSTED = "posted"
+    BUSY = "busy"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+@value
+class Unplanned:
     """A member whose posting could not be planned, and why."""
 
     member: Member
@@ -26,107 +38,138 @@ class Failed:
     timezone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A member the posting procedure did not post: *outcome* is busy, conflict or failed."""
+@value
+class Unposted:
+    """A member the posting procedure did not post; *code* and *message* say why."""
 
     member_id: str
-    outcome: str
+    outcome: Outcome
     code: str | None = None
     message: str | None = None
 
 
-def lease_shard(conn: Database, shard: int) -> bool:
-    """Take the lease of *shard* to the end of the transaction *conn* is in; False when another holds it."""
-    leased: bool = scalar(conn, "batches/lease_shard", {"lease_class": LEASE_CLASS, "shard": shard})
+def lease_bucket(conn: Database, bucket: int) -> bool:
+    """
+    Take the lease of *bucket* to the end of the transaction *conn* is in.
+
+    False when another holds it.
+    """
+    parameters = {"lease_class": LEASE_CLASS, "bucket": bucket}
+    leased: bool = scalar(conn, "batches/lease_bucket", parameters)
     return leased
 
 
-def post_batch(conn: Database, planned: Iterable[tuple[Posting | Failed, datetime]], run_id: int) -> list[Refusal]:
+def post_batch(
+    conn: Database, planned: Sequence[dict[str, Any]], run_id: int
+) -> list[Unposted]:
     """
-    Write what is *planned*, each with its time of retry, and commit member by member.
+    Write documents of one bucket's members and commit member by member.
 
-    Return those that were not posted. Safe to repeat: what was posted is a conflict the second time.
+    Return those that were not posted. Safe to repeat: what was posted is a conflict the
+    second time. DataError when SQL cannot read a value: then nothing was written.
     """
-    postings = [_posting(item, retry_at) for item, retry_at in planned]
-    outcomes: list[dict[str, Any]] = scalar(
-        conn, "batches/post_batch", {"postings": Jsonb(postings, dumps=orjson.dumps), "run_id": run_id}
-    )
-    return [Refusal(**outcome) for outcome in outcomes]
+    parameters = {
+        "key": planned[0]["member_id"],
+        "postings": Jsonb(planned, dumps=orjson.dumps),
+        "run_id": run_id,
+    }
+    outcomes: list[dict[str, Any]] = scalar(conn, "batches/post_batch", parameters)
+    return [
+        Unposted(
+            each["member_id"],
+            Outcome(each["outcome"]),
+            each["code"],
+            each["message"],
+        )
+        for each in outcomes
+    ]
 
 
-def post_locked(conn: Database, posting: Posting, run_id: int | None) -> str:
-    """Write one *posting* inside the caller's transaction and return its outcome."""
-    item = Jsonb(_posting(posting, None), dumps=orjson.dumps)
-    outcome: str = scalar(conn, "batches/post_member", {"posting": item, "run_id": run_id})
-    return outcome
+def post_locked(conn: Database, planned: dict[str, Any], run_id: int) -> Outcome:
+    """Write one document inside the caller's transaction and return its outcome."""
+    posting = Jsonb(planned, dumps=orjson.dumps)
+    parameters = {"posting": posting, "run_id": run_id}
+    return Outcome(scalar(conn, "batches/post_member", parameters))
 
 
-SELDOM = (
-    "plan",
-    "anchor_on",
-    "timezone",
-    "status",
-    "first_boundary_on",
-    "pending_plan",
-    "boundary_timezone",
-    "changed",
-)
-"""What of a member changes seldom: by requests, and by the boundaries at which one takes effect."""
-
-PROFILE = attrgetter(*SELDOM)
-
-
-def _posting(item: Posting | Failed, retry_at: datetime | None) -> dict[str, Any]:
-    """Return *item* as the posting procedure takes it."""
-    if isinstance(item, Failed):
-        return {
-            "member_id": item.member.member_id,
-            "retry_at": retry_at,
-            "error_code": item.code,
-            "error_message": item.message,
-            "error_plan": item.plan,
-            "error_timezone": item.timezone,
-        }
-    before, after = item.before, item.after
+def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
+    """Return *posting* as a `renewer.planned`; *retry_at* is for when SQL refuses it."""
+    before, after = posting.before, posting.after
     return {
         "member_id": before.member_id,
         "version": before.version,
+        "entries": posting.entries,
+        "new_lots": posting.new_lots,
+        "changed_lots": posting.changed_lots,
+        "applied": posting.applied,
+        "plan": after.plan,
+        "pending_plan": after.pending_plan,
+        "anchor_on": after.anchor_on,
+        "timezone": after.timezone,
+        "boundary_timezone": after.boundary_timezone,
+        "status": after.status,
+        "balance": after.balance,
+        "cycle_n": after.cycle_n,
+        "first_boundary_on": after.first_boundary_on,
+        "last_boundary_at": after.last_boundary_at,
+        "cycle_ended_at": after.cycle_ended_at,
+        "renews_at": after.renews_at,
+        "lapses_at": after.lapses_at,
+        "requested_at": after.requested_at,
+        "allowance_lot": after.allowance_lot,
+        "changed": after.changed,
+        "last_seq": after.last_seq,
+        "last_lot": after.last_lot,
         "retry_at": retry_at,
-        "failed_before": before.attempts > 0,
-        "last_lot_before": before.last_lot,
-        "entries": item.entries,
-        "new_lots": item.new_lots,
-        "changed_lots": [{"number": number, "remaining": left} for number, left in item.remainders.items()],
-        "after": {
-            "balance": after.balance,
-            "cycle_n": after.cycle_n,
-            "renews_at": after.renews_at,
-            "due_at": after.due_at,
-            "last_seq": after.last_seq,
-            "last_lot": after.last_lot,
-            "last_boundary_at": after.last_boundary_at,
-            "allowance_lot": after.allowance_lot,
-        },
-        "profile": None if PROFILE(after) == PROFILE(before) else dict(zip(SELDOM, PROFILE(after), strict=True)),
-        "applied": item.applied,
-        "cycles": item.cycles if before.called else (),
+    }
+
+
+def describe_failure(failed: Unplanned, retry_at: datetime) -> dict[str, Any]:
+    """Return why a member could not be planned as a `renewer.planned`."""
+    return {
+        "member_id": failed.member.member_id,
+        "version": failed.member.version,
+        "error_code": failed.code,
+        "error_message": failed.message,
+        "error_plan": failed.plan,
+        "error_timezone": failed.timezone,
+        "retry_at": retry_at,
     }
 
 
 def lock_member(conn: Database, member_id: str, lock_timeout_s: float) -> None:
-    """Lock one member to the end of the transaction *conn* is in; LockNotAvailable after *lock_timeout_s*."""
-    for name, value in (("lock_timeout", f"{int(lock_timeout_s * 1000)}ms"), ("synchronous_commit", "off")):
-        conn.execute(query("batches/set_local"), {"name": name, "value": value})
+    """
+    Lock one member to the end of the transaction *conn* is in.
+
+    LockNotAvailable after *lock_timeout_s*.
+    """
+    timeout = f"{int(lock_timeout_s * 1000)}ms"
+    for name, setting in (("lock_timeout", timeout), ("synchronous_commit", "off")):
+        conn.execute(query("batches/set_local"), {"name": name, "value": setting})
     conn.execute(query("batches/lock_member"), {"member": member_id})
 
 
-def purchase(conn: Database, member_id: str, amount: int, reference: str, at: datetime) -> None:
+def purchase(
+    conn: Database, member_id: str, amount: int, reference: str, at: datetime
+) -> None:
     """Add Connects a member bought, as the marketplace would."""
-    conn.execute(query("batches/purchase"), {"member": member_id, "amount": amount, "reference": reference, "at": at})
+    parameters = {
+        "member": member_id,
+        "amount": amount,
+        "reference": reference,
+        "at": at,
+    }
+    conn.execute(query("batches/purchase"), parameters)
 
 
-def fix_boundary(conn: Database, member_id: str, found: datetime, renews_at: datetime) -> bool:
-    """Move a member's next boundary from where it was *found*; False when the member has changed meanwhile."""
+def fix_boundary(
+    conn: Database, member_id: str, found: datetime, renews_at: datetime
+) -> bool:
+    """
+    Move a member's next boundary from where it was *found*.
+
+    False when the member has changed meanwhile.
+    """
     parameters = {"member": member_id, "found": found, "renews_at": renews_at}
-    return conn.execute(query("batches/fix_boundary"), parameters).fetchone() is not None
+    cursor = conn.execute(query("batches/fix_boundary"), parameters)
+    return cursor.fetchone() is not None

@@ -16,9 +16,9 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, MigrationList
 
-from renewer import store
 from renewer.errors import SchemaError
 from renewer.rules.cycle import timezones
+from renewer.store.connection import Database, connect
 from renewer.store.queries import query, sql_folder
 
 MIGRATE_LOCK = 0x72656E65776572
@@ -26,7 +26,10 @@ MIGRATE_LOCK = 0x72656E65776572
 
 TOO_OLD = "the database's schema is older than this renewer ({missing} is missing): run `renewer migrate`"
 NO_SCHEMA = "the database has no renewer schema yet: run `renewer migrate`"
-TOO_NEW = "the database's schema is newer than this renewer (it has {unknown}): upgrade renewer on this host"
+TOO_NEW = (
+    "the database's schema is not of this renewer ({unknown} is unknown to it): "
+    "upgrade renewer on this host, or name an empty database"
+)
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
@@ -61,14 +64,14 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     With *roles*, and whenever they exist already, renewer's roles get their privileges. Safe to repeat, to interrupt
     and to run twice at once: a second one waits for the first.
     """
-    with store.connect(conninfo) as locked, psycopg.connect(conninfo, autocommit=True) as conn, _locked(locked):
+    with connect(conninfo) as locked, psycopg.connect(conninfo, autocommit=True) as conn, _locked(locked):
         conn.execute(query("migrations/create_schema"))
         conn.execute(query("migrations/set_search_path"))
         backend = _Backend(conn)
         backend.init_database()
         backend.break_lock()  # we hold the advisory lock: a row here is what a killed process left behind
         migrations = read_migrations(str(sql_folder() / "migrations"))
-        _refuse_unknown(store.find_applied_migrations(locked), migrations)
+        _refuse_unknown(find_applied_migrations(locked), migrations)
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         backend.run_post_apply(migrations)
@@ -78,8 +81,17 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     return [migration.id for migration in pending]
 
 
+def find_applied_migrations(conn: Database) -> list[str]:
+    """Return the migrations the schema has seen; none when there is no schema."""
+    try:
+        rows = conn.execute(query("migrations/find_applied_migrations"))
+        return [row["migration_id"] for row in rows]
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return []
+
+
 @contextmanager
-def _locked(conn: store.Database) -> Iterator[None]:
+def _locked(conn: Database) -> Iterator[None]:
     """Hold the migration lock; the end of the session frees it, however it comes."""
     conn.execute(query("migrations/lock_migrations"), {"key": MIGRATE_LOCK})
     try:
@@ -93,9 +105,9 @@ def grant_roles(conn: Connection[Any]) -> None:
     conn.execute(sql.SQL((sql_folder() / "roles.sql").read_text(encoding="utf-8")))
 
 
-def check_schema(conn: store.Database) -> None:
+def check_schema(conn: Database) -> None:
     """Raise SchemaError, saying what to do, unless the schema is exactly this version's."""
-    applied = store.find_applied_migrations(conn)
+    applied = find_applied_migrations(conn)
     if not applied:
         raise SchemaError(NO_SCHEMA)
     shipped = read_migrations(str(sql_folder() / "migrations"))

@@ -1,11 +1,10 @@
 """The record of passes."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from psycopg.rows import DictRow
 
-from renewer.rules.ledger import CatchUp
+from renewer.rules.ledger import CatchUp, value
 from renewer.store.connection import Database, scalar
 from renewer.store.queries import query
 
@@ -24,7 +23,7 @@ def record_progress(
     conn.execute(query("runs/record_progress"), {"run_id": run_id, "finished": finished, "stopped": stopped, **counts})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lag:
     """How many members are due and since when the oldest boundary of theirs waits, None when none does."""
 
@@ -45,8 +44,8 @@ def find_runs(conn: Database, limit: int) -> list[DictRow]:
     return conn.execute(query("runs/find_runs"), {"limit": limit}).fetchall()
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+@value
+class RecordedFailure:
     """
     Why a member's posting failed, how often, and when it is tried again; a parked one waits for a person.
 
@@ -61,14 +60,14 @@ class Failure:
     attempts: int
     first_failed_at: datetime
     last_failed_at: datetime
-    next_try_at: datetime
+    retry_at: datetime
     parked: bool
 
 
-def find_failures(conn: Database, limit: int, member_id: str | None = None) -> list[Failure]:
+def find_failures(conn: Database, limit: int, member_id: str | None = None) -> list[RecordedFailure]:
     """Return up to *limit* failures, of everybody or of one member, the next to be tried first, parked ones last."""
     rows = conn.execute(query("runs/find_failures"), {"limit": limit, "member": member_id})
-    return [Failure(**row) for row in rows]
+    return [RecordedFailure(**row) for row in rows]
 
 
 def count_failures(conn: Database) -> int:
@@ -77,11 +76,11 @@ def count_failures(conn: Database) -> int:
     return failures
 
 
-def set_next_try(conn: Database, member_id: str, due_at: datetime | None, *, parked: bool) -> None:
-    """Let a member who failed be due at *due_at*, or never while *parked*; inside the caller's transaction."""
-    conn.execute(query("runs/set_next_try"), {"member": member_id, "due_at": due_at, "parked": parked})
+def retry_member(conn: Database, member_id: str) -> None:
+    """Let a member who failed be tried again now, parked or not."""
+    conn.execute(query("runs/retry_member"), {"member": member_id})
 
 
-def announce(conn: Database, payload: str) -> None:
-    """Announce *payload*, a member who is due, to the workers that listen."""
-    conn.execute(query("batches/announce"), {"payload": payload})
+def park_member(conn: Database, member_id: str) -> None:
+    """Set a member who failed aside."""
+    conn.execute(query("runs/park_member"), {"member": member_id})

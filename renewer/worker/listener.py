@@ -8,8 +8,8 @@ import psycopg
 import structlog
 
 from renewer.errors import DatabaseUnreachable
+from renewer import store
 from renewer.store import Database, announce, one_line
-from renewer.store.queries import query
 
 WAIT_S = 0.5
 PROOF_S = 5.0
@@ -30,7 +30,7 @@ def listen(connect: Callable[[], Database], renew: Callable[[list[str] | None], 
     while not stop.is_set():
         try:
             with connect() as conn:
-                conn.execute(query("batches/listen"))
+                store.listen(conn)
                 heard = _prove_hearing(conn, connect)
                 if heard is None:
                     log.warning("listener.deaf", way_out="set RENEWER_LISTEN_URL to an address that is no pooler's")

@@ -12,7 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 from renewer.errors import DatabaseUnreachable, RenewerError
 from renewer.jobs.passes import Options, log_pass
 from renewer.jobs.renewal import renew_due
-from renewer.store import Database, find_members, one_line
+from renewer.store import Database, find_due_among, one_line
 from renewer.worker.listener import listen
 
 RETRY = timedelta(minutes=1)
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 def serve(
     connect: Callable[[], Database],
     listen_connect: Callable[[], Database],
-    settings: Options,
+    options: Options,
     prepare_pass: Callable[[Database], datetime],
     stop: threading.Event,
 ) -> None:
@@ -40,10 +40,13 @@ def serve(
         try:
             with connect() as conn:
                 as_of = prepare_pass(conn)
-                members = None if announced is None else _due_among(conn, announced, as_of)
+                # Anybody may announce anything: only those who are due count.
+                members = None
+                if announced is not None:
+                    members = find_due_among(conn, announced, as_of, heed_retry=True)
             if members != []:
                 log_pass(
-                    renew_due(connect, as_of=as_of, settings=settings, trigger="schedule", members=members, stop=stop)
+                    renew_due(connect, as_of=as_of, options=options, trigger="schedule", members=members, stop=stop)
                 )
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             retry_at = datetime.now(UTC) + RETRY
@@ -68,14 +71,8 @@ def serve(
     scheduler.start()
     listener = threading.Thread(target=listen, args=(listen_connect, renew, stop), name="listener")
     listener.start()
-    log.info("worker.started", catch_up=settings.catch_up.value, workers=settings.workers)
+    log.info("worker.started", catch_up=options.catch_up.value, threads=options.threads)
     stop.wait()
     scheduler.shutdown(wait=True)
     listener.join()
     log.info("worker.stopped")
-
-
-def _due_among(conn: Database, announced: list[str], as_of: datetime) -> list[str]:
-    """Return those of the *announced* members who are due: anybody may announce anything."""
-    found = find_members(conn, announced)
-    return [member.member_id for member in found if member.due_at is not None and member.due_at <= as_of]

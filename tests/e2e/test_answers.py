@@ -7,7 +7,8 @@ import pytest
 
 from renewer import store
 from renewer.jobs import plan_files as plans
-from renewer.rules.ledger import CatchUp, Revision
+from renewer.rules.ledger import CatchUp
+from renewer.rules.plans import Revision
 from tests.support import EPOCH, ROOT, bring_in, command, documents, load_plans, renew, utc
 
 APRIL_19 = (

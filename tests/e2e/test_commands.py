@@ -215,9 +215,9 @@ def test_a_changed_revision_is_refused_whole(database: str, conn: store.Database
 
 def test_a_setting_that_is_wrong_is_named(database: str) -> None:
     """The variable and its value."""
-    done = command(database, "run", env={"RENEWER_WORKERS": "many"})
+    done = command(database, "run", env={"RENEWER_THREADS": "many"})
     assert done.returncode == 2
-    assert complaint(done).startswith("renewer: RENEWER_WORKERS='many' cannot be used: ")
+    assert complaint(done).startswith("renewer: RENEWER_THREADS='many' cannot be used: ")
 
 
 def test_logs_are_json_lines_where_there_is_no_terminal(database: str) -> None:

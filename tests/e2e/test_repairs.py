@@ -15,7 +15,8 @@ import pytest
 
 from renewer import store
 from renewer.jobs import plan_files as plans
-from renewer.rules.ledger import CatchUp, Revision
+from renewer.rules.ledger import CatchUp
+from renewer.rules.plans import Revision
 from tests.support import EPOCH, bring_in, command, documents, load_plans, renew, statement, utc, violations
 
 RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10:00")

@@ -19,7 +19,7 @@ LINES = [
     for i in range(MEMBERS)
 ]
 AS_OF = "2016-05-01T00:00"
-BATCH = {"RENEWER_BATCH_SIZE": "10", "RENEWER_WORKERS": "2"}
+BATCH = {"RENEWER_BATCH_SIZE": "10", "RENEWER_THREADS": "2"}
 
 
 @pytest.fixture
@@ -114,13 +114,13 @@ from renewer.jobs import passes
 from renewer.jobs import plan_files as plans
 from renewer.jobs import renewal
 from renewer import store
-from renewer.rules.ledger import Plans
+from renewer.rules.plans import Plans
 from tests.support import utc
 
 folder, phase = Path(sys.argv[1]), sys.argv[2]
 with embedded.running(folder) as conninfo:
     connect = partial(store.connect, conninfo)
-    settings = passes.Options(batch_size=10)
+    options = passes.Options(batch_size=10)
     if phase == "kill":
         migrations.migrate(conninfo)
         with connect() as conn:
@@ -133,11 +133,11 @@ with embedded.running(folder) as conninfo:
         kill = lambda n: posted.append(n) or (sum(posted) > 200 and os.kill(postmaster, signal.SIGKILL))
         posted = []
         try:
-            renewal.renew_due(connect, as_of=utc("2016-05-01T00:00"), settings=settings, progress=kill)
+            renewal.renew_due(connect, as_of=utc("2016-05-01T00:00"), options=options, progress=kill)
         except Exception as error:
             print(type(error).__name__)
         os._exit(1)
-    renewal.renew_due(connect, as_of=utc("2016-05-01T00:00"), settings=settings)
+    renewal.renew_due(connect, as_of=utc("2016-05-01T00:00"), options=options)
     with connect() as conn:
         from tests.support import ledger, violations
         assert violations(conn) == []

@@ -9,7 +9,8 @@ from renewer import store
 from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.sentence import sentence
 from renewer.errors import InputError
-from renewer.rules.ledger import CatchUp, Revision
+from renewer.rules.ledger import CatchUp
+from renewer.rules.plans import Revision
 from tests.support import EPOCH, bring_in, load_plans, renew, repair, utc
 
 LINE = "ana,basic,2016-04-19,,{},2"

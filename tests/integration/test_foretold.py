@@ -13,7 +13,8 @@ from renewer import store
 from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.sentence import sentence
 from renewer.jobs import plan_files as plans
-from renewer.rules.ledger import CatchUp, Kind, Revision
+from renewer.rules.ledger import CatchUp, Kind
+from renewer.rules.plans import Revision
 from renewer.rules.posting import Boundary
 from tests.support import EPOCH, bring_in, renew, utc, violations
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from renewer import store
-from renewer.rules.ledger import Revision
+from renewer.rules.plans import Revision
 from tests.support import bring_in, load_plans, renew, statement, utc, violations
 
 EPOCH = "2016-05-01T00:00"
@@ -370,13 +370,15 @@ def test_an_unknown_member_is_refused(market: Marketplace) -> None:
 
 
 def test_a_member_who_failed_waits_for_their_next_try(market: Marketplace) -> None:
-    """A request does not make them due before it."""
+    """What moves Connects does not make them due before it; a request that waits may mend what is wrong, and does."""
     market.conn.execute("UPDATE renewer.member SET plan = 'gold'")
     market.run("2016-05-19T00:00")
-    retry_at = market.member()["due_at"]
-    market.call("set_timezone", member_id="m", timezone="Asia/Tokyo", reference="z")
+    assert market.member()["due_at"] == market.member()["retry_at"] == utc("2016-05-19T00:50")
+    market.conn.execute("UPDATE renewer.member SET retry_at = '2099-01-01Z'")
     market.call("purchase", member_id="m", amount=1, reference="p", expires_at=utc("2016-05-19T00:10"), at=MAY[2])
-    assert market.member()["due_at"] == retry_at
+    assert market.member()["due_at"] == utc("2099-01-01")
+    market.call("set_timezone", member_id="m", timezone="Asia/Tokyo", reference="z")
+    assert market.member()["due_at"] == market.member()["retry_at"] < datetime.now(UTC)
 
 
 def test_closed_is_final_whatever_was_recorded_before(market: Marketplace) -> None:

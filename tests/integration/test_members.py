@@ -7,7 +7,7 @@ import pytest
 
 from renewer import store
 from renewer.jobs.importing import Imported, import_members
-from renewer.rules.ledger import Plans
+from renewer.rules.plans import Plans
 from tests.support import HEADER, bring_in, load_plans, statement, utc, violations
 
 MIXED = [

@@ -1,6 +1,8 @@
 """The schema: created, upgraded, guarded."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,7 +11,7 @@ from renewer import store
 from renewer.errors import SchemaError
 from renewer.store import migrations
 from renewer.store.queries import sql_folder
-from tests.support import MIGRATIONS, utc, violations
+from tests.support import MIGRATIONS
 
 
 def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> None:
@@ -55,41 +57,37 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
         migrations.check_schema(conn)
 
 
-def test_a_schema_that_is_too_old_is_refused(conn: store.Database) -> None:
-    """The error names the migration that is missing."""
-    migrations.check_schema(conn)
-    conn.execute("DELETE FROM renewer._yoyo_migration WHERE migration_id = '0002_request'")
-    with pytest.raises(
-        SchemaError, match=r"older than this renewer \(0002_request is missing\): run `renewer migrate`"
-    ):
+@pytest.fixture
+def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The files of a release with one migration more; return its name."""
+    shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
+    migration = tmp_path / "sql" / "migrations" / "0002_next.sql"
+    migration.write_text("-- depends: 0001_schema\nALTER TABLE renewer.run ADD COLUMN next text;\n")
+    monkeypatch.setattr(migrations, "sql_folder", lambda: tmp_path / "sql")
+    return migration.stem
+
+
+def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
+    database: str, conn: store.Database, next_release: str
+) -> None:
+    """The error names the migration that is missing, and `migrate` applies that one alone."""
+    with pytest.raises(SchemaError, match=r"older than this renewer \(0002_next is missing\): run `renewer migrate`"):
         migrations.check_schema(conn)
+    assert migrations.migrate(database) == [next_release]
+    migrations.check_schema(conn)
 
 
-def test_a_ledger_of_the_schema_before_is_carried_over(empty_database: str) -> None:
-    """Members, lots and entries of the previous schema go on as if it had always been this one."""
+def test_a_schema_of_a_checkout_before_the_first_release_is_refused(empty_database: str) -> None:
+    """In one line, and nothing of it is changed."""
     with store.connect(empty_database) as conn:
         conn.execute("CREATE SCHEMA renewer")
-        conn.execute((sql_folder() / "migrations" / "0001_ledger.sql").read_text())
-        conn.execute(
-            """
-            INSERT INTO renewer.member (member_id, plan, anchor_on, balance, cycle_n, first_boundary_on, renews_at,
-                                        due_at, last_seq, last_lot)
-            VALUES ('m', 'basic', '2016-04-19', 60, 1, '2016-05-19', '2016-06-19Z', '2016-06-19Z', 3, 2);
-            INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at)
-            VALUES ('m', 1, 'allowance', 0, '2016-05-01Z'), ('m', 2, 'allowance', 60, '2016-05-19Z');
-            INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
-                                              cycle_n, plan, occurred_at)
-            VALUES ('m', 1, 'opening', 2, 2, 1, NULL, NULL, NULL, NULL, '2016-05-01Z'),
-                   ('m', 2, 'expiry', -2, 0, 1, NULL, NULL, NULL, NULL, '2016-05-19Z'),
-                   ('m', 3, 'renewal', 60, 60, 2, '2016-05-19', '2016-04-19', 1, 'basic', '2016-05-19Z');
-            """
-        )
-        conn.execute((sql_folder() / "migrations" / "0002_request.sql").read_text())
-        row = conn.execute("SELECT last_boundary_at, allowance_lot FROM renewer.member").fetchone()
-        assert row == {"last_boundary_at": utc("2016-05-19T00:00"), "allowance_lot": 2}
-        ends = conn.execute("SELECT cycle_ends_at FROM renewer.lot ORDER BY number").fetchall()
-        assert [row["cycle_ends_at"] for row in ends] == [utc("2016-05-19T00:00"), utc("2016-06-19T00:00")]
-        assert violations(conn) == []
+        conn.execute("CREATE TABLE renewer._yoyo_migration (migration_hash text, migration_id text)")
+        conn.execute("INSERT INTO renewer._yoyo_migration VALUES ('x', '0001_ledger')")
+        with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
+            migrations.check_schema(conn)
+        with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
+            migrations.migrate(empty_database)
+        assert conn.execute("SELECT to_regclass('renewer.member') AS found").fetchone() == {"found": None}
 
 
 def test_a_schema_that_is_too_new_is_refused(database: str, conn: store.Database) -> None:
@@ -111,7 +109,7 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
         conn.execute(f"GRANT CREATE ON DATABASE {conn.info.dbname} TO {owner}")
         conn.execute(f"SET ROLE {owner}")
         conn.execute("CREATE SCHEMA renewer")
-        text = (migrations.sql_folder() / "migrations" / "0001_ledger.sql").read_text()
+        text = (migrations.sql_folder() / "migrations" / "0001_schema.sql").read_text()
         conn.execute(text)
         add = "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
         conn.execute(add + "VALUES ('m', 1, 'bonus', 5, 5, 1, now())")
@@ -129,9 +127,11 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
     [
         ("amount = 0", "ledger_entry_amount_not_zero"),
         ("kind = 'expiry'", "ledger_entry_amount_signed"),
-        ("kind = 'gift'", "ledger_entry_amount_signed"),
+        ("kind = 'gift'", "entry_kind_known"),
         ("lot = NULL", "ledger_entry_lot_named"),
-        ("balance_after = -1", "ledger_entry_balance_not_negative"),
+        ("balance_after = -1", "connects_not_negative"),
+        ("occurred_at = 'infinity'", "instant_in_calendar"),
+        ("first_day = '2016-05-19'", "ledger_entry_cycle_named"),
         ("kind = 'renewal'", "ledger_entry_cycle_named"),
     ],
 )

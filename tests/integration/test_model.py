@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from renewer import store
-from renewer.rules.ledger import Revision
+from renewer.rules.plans import Revision
 from tests.integration.model import Model, Refused
 from tests.support import EPOCH, renew, repair, utc, violations
 
@@ -79,7 +79,7 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
 
         @rule()
         def a_pass_runs(self) -> None:
-            renew(database, self.now.isoformat()[:19], members=[self.name], workers=1)
+            renew(database, self.now.isoformat()[:19], members=[self.name], threads=1)
             self.model.run(self.now)
 
         @rule()
@@ -144,11 +144,11 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
             assert (member["balance"], member["status"], member["plan"]) == (model.balance, model.status, model.plan)
             assert (member["renews_at"], member["timezone"]) == (model.renews, model.zone)
             lots = conn.execute(
-                "SELECT source, remaining, issued_at, expires_at, cycle_ends_at FROM renewer.lot "
+                "SELECT source, remaining, issued_at, expires_at FROM renewer.lot "
                 "WHERE member_id = %s ORDER BY number",
                 [self.name],
             )
-            expected = [(lot.source, lot.left, lot.issued, lot.ends, lot.cycle_ends) for lot in model.lots]
+            expected = [(lot.source, lot.left, lot.issued, lot.ends) for lot in model.lots]
             assert [tuple(row.values()) for row in lots] == expected
             entries = conn.execute(
                 "SELECT kind, amount, occurred_at FROM renewer.ledger_entry WHERE member_id = %s ORDER BY seq",

@@ -53,7 +53,7 @@ def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(database: str
     hours = [utc("2016-03-01T00:00") + timedelta(hours=hour) for hour in range(61 * 24 + 1)]
     renewed = 0
     for as_of in hours:
-        renewed += renew(database, as_of.isoformat()[:19], workers=1).counts.renewed
+        renewed += renew(database, as_of.isoformat()[:19], threads=1).counts.renewed
     assert renewed > 150
     walked = ledger(crowd)
     assert violations(crowd) == []
@@ -78,12 +78,12 @@ def test_two_passes_at_once_share_the_work(database: str, crowd: store.Database)
     assert ledger(crowd) == together
 
 
-def test_a_shard_that_another_process_holds_is_waited_for(database: str, crowd: store.Database) -> None:
+def test_a_bucket_that_another_process_holds_is_waited_for(database: str, crowd: store.Database) -> None:
     """While its lease is taken nobody else posts there; when its holder leaves, the pass goes on."""
     with store.connect(database) as other, ThreadPoolExecutor(1) as pool:
         with other.transaction():
-            for shard in store.find_due_shards(crowd, utc("2016-09-01T00:00")):
-                assert store.lease_shard(other, shard)
+            for bucket in store.find_due_buckets(crowd, utc("2016-09-01T00:00")):
+                assert store.lease_bucket(other, bucket)
             pending = pool.submit(renew, database, "2016-09-01T00:00")
             with pytest.raises(TimeoutError):
                 pending.result(timeout=0.3)
@@ -101,8 +101,8 @@ def test_a_member_who_fails_delays_nobody_and_is_tried_again(database: str, conn
     assert outcome.failures == (("bad", "unknown plan 'gold': load it with `renewer plans load`"),)
     assert renew(database, "2016-05-19T00:30").counts == passes.Counts()
     assert renew(database, "2016-05-19T01:00").counts.failed == 1
-    row = conn.execute("SELECT code, attempts, next_try_at FROM renewer.failure WHERE member_id = 'bad'").fetchone()
-    assert row == {"code": "PlanError", "attempts": 2, "next_try_at": utc("2016-05-19T02:40")}
+    row = conn.execute("SELECT code, attempts, retry_at FROM renewer.failure JOIN renewer.member USING (member_id)").fetchone()
+    assert row == {"code": "PlanError", "attempts": 2, "retry_at": utc("2016-05-19T02:40")}
     conn.execute("UPDATE renewer.member SET plan = 'basic' WHERE member_id = 'bad'")
     assert renew(database, "2016-05-19T03:00").counts.renewed == 1
     assert conn.execute("SELECT 1 FROM renewer.failure").fetchone() is None
@@ -216,7 +216,7 @@ def test_catch_up_latest_posts_the_earlier_ones_as_zero(database: str, conn: sto
 def test_a_stopped_pass_finishes_its_batch_and_says_so(database: str, crowd: store.Database) -> None:
     """What is left is due, and the next pass posts it."""
     stop = threading.Event()
-    first = renew(database, "2016-09-01T00:00", stop=stop, workers=1, batch_size=1, progress=lambda _: stop.set())
+    first = renew(database, "2016-09-01T00:00", stop=stop, threads=1, batch_size=1, progress=lambda _: stop.set())
     assert first.stopped
     assert first.counts.renewed == 1
     assert crowd.execute("SELECT stopped, renewed FROM renewer.run").fetchall() == [{"stopped": True, "renewed": 1}]
@@ -238,7 +238,7 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
     """Neither the members who are not due nor the lots that are used up are scanned."""
     crowd.execute("SET enable_seqscan = off")
     parameters = {
-        "shard": 1,
+        "bucket": 1,
         "as_of": utc("2016-04-01T00:00"),
         "after_due_at": utc("2000-01-01T00:00"),
         "after_member_id": "",
@@ -254,9 +254,9 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
 def test_each_retry_waits_longer_up_to_a_day(attempts: int) -> None:
     """The first comes with the next hourly pass."""
     as_of = utc("2016-05-19T00:00")
-    waits = [passes.retry_at(as_of, tries) - as_of for tries in (attempts, attempts + 1)]
+    waits = [passes.back_off(as_of, tries) - as_of for tries in (attempts, attempts + 1)]
     assert waits[0] <= waits[1] <= timedelta(days=1)
-    assert passes.retry_at(as_of, 0) - as_of < timedelta(hours=1)
+    assert passes.back_off(as_of, 0) - as_of < timedelta(hours=1)
 
 
 def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -> None:
@@ -264,7 +264,7 @@ def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -
     store.add_plan(conn, BASIC)
     bring_in(conn, ["m,basic,2016-04-19,Asia/Tokyo"], "2016-05-01")
     boundary = utc("2016-05-18T15:00")
-    settings = passes.Options()
+    options = passes.Options()
     for as_of, renewed in ((boundary - timedelta(seconds=1), 0), (boundary, 1)):
-        outcome = renewal.renew_due(partial(store.connect, database), as_of=as_of, settings=settings)
+        outcome = renewal.renew_due(partial(store.connect, database), as_of=as_of, options=options)
         assert outcome.counts.renewed == renewed

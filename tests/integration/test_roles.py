@@ -49,7 +49,7 @@ def test_others_cannot_post(conn: store.Database, role: str) -> None:
     """Neither by the procedure nor by hand."""
     conn.execute(f"SET ROLE {role}")
     for attempt in (
-        "CALL renewer.post_batch('[]', 1, NULL)",
+        "CALL renewer.post_batch('a', '[]', 1, NULL)",
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
         "VALUES ('a', 2, 'bonus', 5, 7, 1, now())",
         "UPDATE renewer.member SET balance = 1000",
@@ -82,7 +82,7 @@ def test_the_application_can_call_the_functions_and_nothing_else(conn: store.Dat
                 conn.execute(attempt)
     for inner in (
         "post_movement('a', 'bonus', 5, 1, 'x', now())",
-        "issue_lot('a', 'bonus', now(), NULL, NULL)",
+        "issue_lot('a', 'bonus', now(), NULL)",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute(f"SELECT renewer.{inner}")

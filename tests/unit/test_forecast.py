@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewer.rules.forecast import foresee
-from renewer.rules.ledger import CatchUp, Change, Kind, Lot, Member, Plans, Request, Source, Status
+from renewer.rules.ledger import CatchUp, Change, Kind, Lot, Member, Request, Source, Status
+from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Boundary
 from tests.support import PLANS, PLUS, member, utc
@@ -106,7 +107,7 @@ def test_the_job_posts_what_was_foreseen(unused: list[tuple[Source, int]], plan:
     while len(posted) < count:
         posting = plan_posting(held, PLANS, at)
         posted += [entry for entry in posting.entries if entry.kind is Kind.RENEWAL]
-        held = posting.settled()
+        held = posting.after
         at = held.renews_at
     assert [(each.first_day, each.allowance, each.balance_after, each.awards_at) for each in foreseen] == [
         (entry.first_day, entry.amount, entry.balance_after, entry.occurred_at) for entry in posted[:count]

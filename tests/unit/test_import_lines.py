@@ -6,7 +6,6 @@ import pytest
 
 from renewer.errors import InputError
 from renewer.jobs.importing import LONGEST_LINE, Line, read_lines
-from renewer.rules.ledger import Source
 from tests.support import HEADER, PLANS, utc
 
 AS_OF = utc("2016-05-01T12:00")
@@ -94,15 +93,13 @@ def test_columns_may_come_in_any_order_and_optional_ones_not_at_all() -> None:
     assert line.number == 3
     assert line.member is not None
     assert (line.member.member_id, line.member.plan, line.member.timezone) == ("m, 1", "plus", "UTC")
-    assert (line.member.status, line.member.balance, line.member.lots) == ("active", 0, ())
+    assert (line.member.status, line.member.balance, line.member.expires_at) == ("active", 0, None)
 
 
 def test_a_balance_is_an_allowance_lot_of_the_current_cycle() -> None:
     """It ends when the allowance of that cycle would have: twelve cycles after the cycle began."""
     (line,) = read("m,lifetime,2015-01-31,,,7")
     assert line.member is not None
-    (lot,) = line.member.lots
-    assert (lot.source, lot.remaining, lot.issued_at) == (Source.ALLOWANCE, 7, AS_OF)
-    assert lot.expires_at == utc("2017-04-30T00:00")
+    assert (line.member.balance, line.member.expires_at) == (7, utc("2017-04-30T00:00"))
     assert line.member.cycle_n == 15
-    assert line.member.renews_at == line.member.due_at == utc("2016-05-31T00:00")
+    assert line.member.renews_at == utc("2016-05-31T00:00")

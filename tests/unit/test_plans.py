@@ -6,7 +6,7 @@ import pytest
 
 from renewer.errors import InputError
 from renewer.jobs import plan_files as plans
-from renewer.rules.ledger import Revision
+from renewer.rules.plans import Revision
 from tests.support import EPOCH
 
 PRESETS = {

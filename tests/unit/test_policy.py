@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from renewer.errors import PlanError
 from renewer.rules import cycle
-from renewer.rules.ledger import CatchUp, Kind, Lot, Plans, Revision, Source, Status
+from renewer.rules.ledger import CatchUp, Kind, Lot, Source, Status
+from renewer.rules.plans import Plans, Revision
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Posting
 from tests.support import BASIC, EPOCH, PLANS, PLUS, member, utc
@@ -56,7 +57,7 @@ def test_the_cap_counts_before_the_new_allowance() -> None:
         ("renewal", 70, 210),
     ]
     assert posting.entries[0].lot == 1
-    assert posting.remainders == {1: 70, 2: 0}
+    assert [(lot.number, lot.remaining) for lot in posting.changed_lots] == [(1, 70), (2, 0)]
 
 
 def test_nothing_happens_before_the_boundary() -> None:
@@ -71,7 +72,7 @@ def test_bought_connects_outlive_every_cycle() -> None:
     """Purchased and bonus lots are neither expired nor rolled over by a boundary."""
     posting = at_boundary("basic", [(ALLOWANCE, 5), (PURCHASE, 20), (BONUS, 3)])
     assert posted(posting) == [("expiry", -5, 23), ("renewal", 60, 83)]
-    assert posting.remainders == {1: 0}
+    assert [(lot.number, lot.remaining) for lot in posting.changed_lots] == [(1, 0)]
 
 
 def test_a_lot_issued_at_the_boundary_is_not_touched_by_it() -> None:
@@ -98,8 +99,8 @@ def test_a_bought_lot_lapses_at_its_own_time() -> None:
     held = replace(held, lots=(replace(held.lots[0], expires_at=ends_at),))
     posting = plan_posting(held, PLANS, utc("2016-05-07T14:00"))
     assert [(e.kind, e.amount, e.occurred_at) for e in posting.entries] == [(Kind.EXPIRY, -20, ends_at)]
-    assert plan_posting(held, PLANS, utc("2016-05-07T13:00")).after.due_at == ends_at
-    assert posting.after.due_at == utc(BOUNDARY)
+    assert plan_posting(held, PLANS, utc("2016-05-07T13:00")).after.lapses_at == ends_at
+    assert posting.after.lapses_at is None
 
 
 def test_an_allowance_lives_as_long_as_its_plan_says() -> None:
@@ -121,10 +122,9 @@ def test_suspended_members_move_on_and_get_nothing() -> None:
 
 @pytest.mark.parametrize("status", [Status.UNDER_REVIEW, Status.CLOSED])
 def test_nothing_is_posted_while_all_waits(status: Status) -> None:
-    """Under review and closed, neither boundaries nor lapses are posted and nothing is due."""
+    """Under review and closed, neither boundaries nor lapses are posted and nobody is asked to."""
     posting = at_boundary("basic", [(ALLOWANCE, 2)], status=status)
     assert posting.entries == ()
-    assert posting.after.due_at is None
 
 
 def test_every_missed_boundary_is_posted_with_its_own_date() -> None:
@@ -196,9 +196,9 @@ def test_the_hours_of_passes_do_not_matter(
         posting = plan_posting(walked, plans, start + timedelta(hours=step))
         entries += posting.entries
         check_posting(posting, rules)
-        walked = posting.settled()
+        walked = posting.after
     assert tuple(entries) == whole.entries
-    assert walked == whole.settled()
+    assert walked == whole.after
 
 
 def check_posting(posting: Posting, rules: Revision) -> None:
@@ -206,14 +206,15 @@ def check_posting(posting: Posting, rules: Revision) -> None:
     after, entries = posting.after, posting.entries
     assert [entry.seq for entry in entries] == list(range(posting.before.last_seq + 1, after.last_seq + 1))
     assert after.balance == posting.before.balance + sum(entry.amount for entry in entries)
-    settled = posting.settled()
+    settled = posting.after
     assert after.balance == sum(lot.remaining for lot in settled.lots)
     assert all(lot.remaining > 0 for lot in settled.lots)
     assert sum(entry.amount for entry in entries if entry.kind is Kind.ROLLOVER) == 0
-    assert posting.renewals == after.cycle_n - posting.before.cycle_n
+    renewals = sum(entry.kind is Kind.RENEWAL for entry in entries)
+    assert renewals == len(posting.boundaries) == after.cycle_n - posting.before.cycle_n
     assert [entry.occurred_at for entry in entries] == sorted(entry.occurred_at for entry in entries)
     assert after.renews_at == cycle.boundary(after.anchor_on, after.timezone, after.cycle_n + 1)
-    for lot in bound(settled.lots) if posting.renewals and rules.rollover_cap is not None else ():
+    for lot in bound(settled.lots) if renewals and rules.rollover_cap is not None else ():
         assert lot.remaining <= rules.rollover_cap or lot.source is ALLOWANCE
 
 

@@ -5,9 +5,10 @@ from datetime import date, datetime
 import pytest
 
 from renewer.rules.awards import Award, past_cycles
-from renewer.rules.ledger import CycleName, Plans, Reason, Revision, Source
+from renewer.rules.ledger import CycleName, Lot, Reason, Source
+from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Posting
-from renewer.rules.repair import Repair, plan_backfill
+from renewer.rules.repair import Repair, plan_repair
 from tests.support import EPOCH, PLANS, member, utc
 
 APRIL_19 = date(2016, 4, 19)
@@ -30,7 +31,7 @@ def repaired(*awards: Award, as_of: str = NOW, **more: object) -> Posting:
     """Return what a backfill plans for a Basic member with 5 unused, in the cycle of 19 May."""
     held = member("basic", "2016-04-19", "2016-05-25", unused=[(Source.ALLOWANCE, 5)], allowance_lot=1)
     repair = Repair(*YEAR, **more)  # type: ignore[arg-type]
-    return plan_backfill(held, PLANS, awards, repair, utc(as_of))
+    return plan_repair(held, PLANS, awards, repair, utc(as_of))
 
 
 def test_what_is_owed_goes_into_one_lot_that_ends_with_the_cycle() -> None:
@@ -38,13 +39,7 @@ def test_what_is_owed_goes_into_one_lot_that_ends_with_the_cycle() -> None:
     posting = repaired(award("2016-04-19"), award("2016-05-19", 50, reason=None))
     assert posted(posting) == [("late_renewal", 60, utc(NOW)), ("late_renewal", 10, utc(NOW))]
     (lot,) = posting.new_lots
-    assert (lot.source, lot.remaining, lot.issued_at, lot.expires_at, lot.cycle_ends_at) == (
-        Source.ALLOWANCE,
-        70,
-        utc(NOW),
-        None,
-        utc("2016-06-19"),
-    )
+    assert lot == Lot(lot.number, Source.ALLOWANCE, 70, utc(NOW), None)
     assert posting.after.allowance_lot == lot.number
 
 
@@ -53,7 +48,7 @@ def test_a_lifetime_counts_from_the_cycle_of_today(as_of: str, ends_on: str) -> 
     """Of one who is behind as well: not from the cycle the ledger has reached."""
     held = member("lifetime", "2016-04-19", "2016-05-25")
     repair = Repair(date(2016, 4, 19), date(2016, 5, 19))
-    posting = plan_backfill(held, PLANS, [award("2016-05-19", plan="lifetime")], repair, utc(as_of))
+    posting = plan_repair(held, PLANS, [award("2016-05-19", plan="lifetime")], repair, utc(as_of))
     assert [lot.expires_at for lot in posting.new_lots] == [utc(ends_on)]
 
 

@@ -1,6 +1,6 @@
--- Write planned postings, one transaction per member.
+-- Write planned postings of one bucket, one transaction per member.
 --
--- Parameters: postings jsonb, run_id bigint
+-- Parameters: key, a member of the batch; postings jsonb, an array of renewer.planned; run_id bigint
 -- Returns:    outcomes: a JSON array of the members that were not posted
 -- Locks:      as renewer.post_batch
-CALL renewer.post_batch(%(postings)s::jsonb, %(run_id)s::bigint, NULL);
+CALL renewer.post_batch(%(key)s::text, %(postings)s::jsonb, %(run_id)s::bigint, NULL);

@@ -4,7 +4,7 @@
 -- Returns:    one row, due
 -- Locks:      none
 -- Index:      member_due_idx, or member_pkey for named members
-SELECT count(*) AS due
+SELECT pg_catalog.count(*) AS due
 FROM renewer.member AS m
 WHERE m.due_at <= %(as_of)s::timestamptz
   AND (%(members)s::text[] IS NULL OR m.member_id = ANY (%(members)s::text[]));

@@ -3,9 +3,9 @@
 -- Parameters: start, end date; as_of timestamptz; after, the last member looked at before; limit integer
 -- Returns:    one row: looked, how many; last, their last member_id; members, text[] of those who may be concerned
 -- Locks:      none
--- Index:      member_pkey; ledger_entry_boundary_key; failure_pkey
+-- Index:      member_pkey; ledger_entry_boundary_key
 WITH looked AS (
-    SELECT m.member_id, m.renews_at, m.status
+    SELECT m.member_id, m.renews_at, m.status, m.parked
     FROM renewer.member AS m
     WHERE m.member_id > %(after)s::text
     ORDER BY m.member_id
@@ -13,7 +13,7 @@ WITH looked AS (
 SELECT count(*) AS looked, max(k.member_id) AS last,
        array_agg(k.member_id ORDER BY k.member_id) FILTER (WHERE
            k.status <> 'closed'
-           AND NOT EXISTS (SELECT FROM renewer.failure AS f WHERE f.member_id = k.member_id AND f.parked)
+           AND NOT k.parked
            AND (k.renews_at <= %(as_of)s::timestamptz
                 OR EXISTS (
                     SELECT FROM renewer.ledger_entry AS e

@@ -10,7 +10,6 @@ CREATE TEMPORARY TABLE import_line (
     cycle_n           integer,
     first_boundary_on date,
     renews_at         timestamptz,
-    due_at            timestamptz,
     expires_at        timestamptz,
     reason            text
 ) ON COMMIT DROP;

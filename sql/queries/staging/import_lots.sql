@@ -2,7 +2,7 @@
 --
 -- Parameters: as_of timestamptz
 -- Locks:      the new rows
-INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at, expires_at, cycle_ends_at)
-SELECT l.member_id, 1, 'allowance', l.balance, %(as_of)s::timestamptz, l.expires_at, l.renews_at
+INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at, expires_at)
+SELECT l.member_id, 1, 'allowance', l.balance, %(as_of)s::timestamptz, l.expires_at
 FROM pg_temp.import_line AS l
 WHERE l.reason IS NULL AND l.balance > 0;

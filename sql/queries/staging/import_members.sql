@@ -2,9 +2,9 @@
 --
 -- Locks: the new rows
 INSERT INTO renewer.member (member_id, plan, anchor_on, timezone, status, balance, cycle_n, first_boundary_on,
-                            renews_at, due_at, last_seq, last_lot, allowance_lot)
+                            renews_at, lapses_at, last_seq, last_lot, allowance_lot)
 SELECT l.member_id, l.plan, l.anchor_on, l.timezone, l.status, l.balance, l.cycle_n, l.first_boundary_on,
-       l.renews_at, l.due_at, (l.balance > 0)::integer, (l.balance > 0)::integer,
+       l.renews_at, l.expires_at, (l.balance > 0)::integer, (l.balance > 0)::integer,
        CASE WHEN l.balance > 0 THEN 1 END
 FROM pg_temp.import_line AS l
 WHERE l.reason IS NULL;

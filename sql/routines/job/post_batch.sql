@@ -1,45 +1,43 @@
 -- Write planned postings, one transaction per member: each commits, or fails, by itself.
 --
--- Parameters: postings, an array of objects: member_id, version, retry_at and failed_before, with either
---             entries, new_lots, changed_lots and after, or, when planning failed, error_code and error_message
--- Returns:    outcomes, an array of member_id, outcome (busy, conflict, failed), code and message; posted members are not named
+-- Parameters: key, a member of the batch, whose members are all of one bucket (a sharded database finds the node by it);
+--             postings, an array of renewer.planned as JSON: one with an error_code could not be planned, and its failure
+--             is recorded instead; run, the pass that posts
+-- Returns:    outcomes, an array of member_id, outcome (busy, conflict, failed), code and message; posted members are not
+--             named
 -- Locks:      one member's row at a time, skipped when another transaction holds it
 -- Commits:    after every member, so it cannot be called inside a transaction. Each commit is asynchronous: a crash may
 --             lose the last ones, whole members that are then still due. The caller ends with a synchronous write.
-CREATE OR REPLACE PROCEDURE renewer.post_batch(postings jsonb, run bigint, INOUT outcomes jsonb)
+-- Errors:     a value that JSON has and SQL cannot read ends the call before anything is written
+CREATE OR REPLACE PROCEDURE renewer.post_batch(
+    key text, postings jsonb, run bigint, INOUT outcomes jsonb)
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    item    record;
+    planned renewer.planned;
     outcome text;
-    failure text;
-    code    text;
 BEGIN
     outcomes := '[]';
-    FOR item IN SELECT p.value AS posting FROM jsonb_array_elements(postings) AS p LOOP
-        PERFORM set_config('synchronous_commit', 'off', true);
-        code := item.posting ->> 'error_code';
-        failure := item.posting ->> 'error_message';
-        IF code IS NULL THEN
+    FOR planned IN SELECT p.* FROM pg_catalog.jsonb_populate_recordset(NULL::renewer.planned, postings) AS p LOOP
+        PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
+        IF planned.error_code IS NULL THEN
             BEGIN
-                outcome := renewer.post_member(item.posting, run);
+                outcome := renewer.post_member(planned, run);
             EXCEPTION WHEN OTHERS THEN
-                IF left(SQLSTATE, 2) IN ('25', '40', '53', '57', '58') OR SQLSTATE = '42501' THEN
+                IF pg_catalog.left(SQLSTATE, 2) IN ('25', '40', '53', '57', '58') OR SQLSTATE = '42501' THEN
                     RAISE;  -- the server's trouble (disk, read-only, privileges), not this member's
                 END IF;
-                code := SQLSTATE;
-                failure := SQLERRM;
+                planned.error_code := SQLSTATE;
+                planned.error_message := SQLERRM;
             END;
         END IF;
-        IF code IS NOT NULL THEN
-            outcome := 'failed';
-            PERFORM renewer.record_failure(
-                item.posting ->> 'member_id', code, failure, item.posting ->> 'error_plan',
-                item.posting ->> 'error_timezone', (item.posting ->> 'retry_at')::timestamptz, run);
+        IF planned.error_code IS NOT NULL THEN
+            outcome := renewer.record_failure(planned, run);
         END IF;
         IF outcome <> 'posted' THEN
-            outcomes := outcomes || jsonb_build_object(
-                'member_id', item.posting ->> 'member_id', 'outcome', outcome, 'code', code, 'message', failure);
+            outcomes := outcomes || pg_catalog.jsonb_build_object(
+                'member_id', planned.member_id, 'outcome', outcome, 'code', planned.error_code,
+                'message', planned.error_message);
         END IF;
         COMMIT;
     END LOOP;

@@ -1,26 +1,34 @@
--- Record why a member could not be renewed and when it is tried again.
+-- Record why a member could not be posted and when it is tried again.
 --
--- Parameters: id, the member; error_code and error_message, for a person; retry_at; run
--- Returns:    nothing; a member whose row another transaction holds is left due, and the next pass sees it again
+-- Parameters: planned, with the error and retry_at; run, the pass that tried
+-- Returns:    failed, busy (another transaction holds the row: still due, the next pass sees it) or conflict (the member
+--             changed since it was planned: what failed may be mended by now)
 -- Locks:      the member's row, to the end of the caller's transaction
-CREATE OR REPLACE FUNCTION renewer.record_failure(
-    id text, error_code text, error_message text, error_plan text, error_timezone text, retry_at timestamptz, run bigint)
-RETURNS void
+CREATE OR REPLACE FUNCTION renewer.record_failure(planned renewer.planned, run bigint)
+RETURNS text
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    current bigint;
 BEGIN
-    PERFORM FROM renewer.member AS m WHERE m.member_id = id FOR UPDATE SKIP LOCKED;
+    SELECT m.version INTO current
+    FROM renewer.member AS m WHERE m.member_id = planned.member_id FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
-        RETURN;
+        RETURN 'busy';
+    END IF;
+    IF current <> planned.version THEN
+        RETURN 'conflict';
     END IF;
 
-    INSERT INTO renewer.failure AS f (member_id, code, message, plan, timezone, next_try_at, run_id)
-    VALUES (id, error_code, error_message, error_plan, error_timezone, retry_at, run)
+    INSERT INTO renewer.failure AS f (member_id, code, message, plan, timezone, run_id)
+    VALUES (planned.member_id, planned.error_code, planned.error_message, planned.error_plan, planned.error_timezone, run)
     ON CONFLICT ON CONSTRAINT failure_pkey DO UPDATE
-    SET code = excluded.code, message = excluded.message, plan = excluded.plan,
-        timezone = excluded.timezone, next_try_at = excluded.next_try_at,
-        run_id = excluded.run_id, attempts = f.attempts + 1, last_failed_at = now();
+    SET code = excluded.code, message = excluded.message, plan = excluded.plan, timezone = excluded.timezone,
+        run_id = excluded.run_id, attempts = f.attempts + 1, last_failed_at = excluded.last_failed_at;
 
-    UPDATE renewer.member AS m SET due_at = retry_at WHERE m.member_id = id AND m.due_at IS NOT NULL;
+    UPDATE renewer.member AS m
+    SET retry_at = planned.retry_at, version = m.version + 1
+    WHERE m.member_id = planned.member_id;
+    RETURN 'failed';
 END
 $$;

@@ -1,54 +1,73 @@
 -- Refuse what no call may name: RN006, with the way out.
-CREATE OR REPLACE FUNCTION renewer.check_plan(named text)
+
+-- A plan that is not on record.
+CREATE OR REPLACE FUNCTION renewer.check_plan(plan text)
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM renewer.plan AS p WHERE p.code = named) OR named IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'unknown plan %s: load it with renewer plans load',
-            coalesce(quote_literal(named), 'null'));
+    IF NOT EXISTS (SELECT FROM renewer.plan AS p WHERE p.code = check_plan.plan) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'unknown plan %s: load it with renewer plans load', pg_catalog.quote_nullable(check_plan.plan));
     END IF;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION renewer.check_timezone(named text)
+-- A zone renewer does not know.
+CREATE OR REPLACE FUNCTION renewer.check_timezone(timezone text)
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM renewer.timezone AS z WHERE z.name = named) OR named IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+    IF NOT EXISTS (SELECT FROM renewer.timezone AS z WHERE z.name = check_timezone.timezone) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
             'unknown time zone %s: use an IANA name such as Europe/Berlin or UTC',
-            coalesce(quote_literal(named), 'null'));
+            pg_catalog.quote_nullable(check_timezone.timezone));
     END IF;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION renewer.check_amount(given integer)
+-- An amount that is none, or more than any ledger holds.
+CREATE OR REPLACE FUNCTION renewer.check_amount(amount integer)
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF given IS NULL OR given <= 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'amount %s is not positive: give 1 or more',
-            coalesce(given::text, 'null'));
+    IF check_amount.amount IS NULL OR check_amount.amount <= 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'amount %s is not positive: give 1 or more', coalesce(check_amount.amount::text, 'null'));
     END IF;
-    IF given > 1000000000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'amount %s is more than a ledger of whole Connects holds: give 1000000000 or less', given);
+    IF check_amount.amount > 1000000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'amount %s is more than a ledger of whole Connects holds: give 1000000000 or less', check_amount.amount);
     END IF;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION renewer.refuse_anchor(given date)
+-- A name (what it is of, for the message) that is empty or too long.
+CREATE OR REPLACE FUNCTION renewer.check_name(what text, name text, longest integer)
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-        'anchor_on %s is after at, or no day of our time: give the local day the membership started',
-        coalesce(given::text, 'null'));
+    IF check_name.name IS NULL OR pg_catalog.length(check_name.name) NOT BETWEEN 1 AND check_name.longest THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            '%s must have 1 to %s characters', check_name.what, check_name.longest);
+    END IF;
+END
+$$;
+
+-- A time that has not come, or none of ours.
+CREATE OR REPLACE FUNCTION renewer.check_time(at timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF check_time.at IS NULL
+        OR check_time.at NOT BETWEEN '1900-01-01 00:00:00+00' AND pg_catalog.clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
+            coalesce(check_time.at::text, 'null'));
+    END IF;
 END
 $$;

@@ -10,51 +10,54 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    details jsonb := jsonb_build_object('plan', enroll.plan, 'anchor_on', enroll.anchor_on, 'timezone', enroll.timezone,
-                                        'status', enroll.status);
+    content jsonb := pg_catalog.jsonb_build_object(
+        'plan', enroll.plan, 'anchor_on', enroll.anchor_on, 'timezone', enroll.timezone, 'status', enroll.status);
     known   renewer.request;
     added   boolean;
 BEGIN
-    IF enroll.member_id IS NULL OR length(enroll.member_id) NOT BETWEEN 1 AND 64 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = 'member_id must have 1 to 64 characters';
-    END IF;
+    PERFORM renewer.check_name('member_id', enroll.member_id, 64);
     IF enroll.status IS NULL OR enroll.status NOT IN ('active', 'under_review', 'suspended') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
             'status %s is none to enrol with: use active, under_review or suspended',
-            coalesce(quote_literal(enroll.status), 'null'));
+            pg_catalog.quote_nullable(enroll.status));
     END IF;
-    PERFORM renewer.check_plan(enroll.plan), renewer.check_timezone(enroll.timezone);
-    IF enroll.at IS NULL OR enroll.at NOT BETWEEN '1900-01-01' AND clock_timestamp() THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
-            coalesce(enroll.at::text, 'null'));
-    END IF;
+    PERFORM renewer.check_plan(enroll.plan), renewer.check_timezone(enroll.timezone), renewer.check_time(enroll.at);
     IF enroll.anchor_on IS NULL OR enroll.anchor_on NOT BETWEEN '1900-01-01' AND '8999-01-01' THEN
         PERFORM renewer.refuse_anchor(enroll.anchor_on);
     END IF;
 
-    INSERT INTO renewer.member AS m (member_id, plan, anchor_on, timezone, status, renews_at, cycle_n, first_boundary_on)
-    VALUES (enroll.member_id, enroll.plan, enroll.anchor_on, enroll.timezone, enroll.status, enroll.at, NULL, NULL)
+    INSERT INTO renewer.member AS m (member_id, plan, anchor_on, timezone, status, renews_at)
+    VALUES (enroll.member_id, enroll.plan, enroll.anchor_on, enroll.timezone, enroll.status, enroll.at)
     ON CONFLICT ON CONSTRAINT member_pkey DO NOTHING
     RETURNING true INTO added;
 
-    known := renewer.receive_request(enroll.member_id, enroll.reference, 'enroll', details, enroll.at);
+    known := renewer.receive_request(enroll.member_id, enroll.reference, 'enroll', content, enroll.at);
     IF known.member_id IS NOT NULL THEN
         RETURN QUERY SELECT known.balance, known.first_seq, known.last_seq, true;
         RETURN;
     END IF;
     IF added IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
-            'member %L exists already: they are enrolled or imported once',
-            enroll.member_id);
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'member %L exists already: they are enrolled or imported once', enroll.member_id);
     END IF;
+    -- After the look-up: a call that is repeated with another time is answered.
     IF enroll.anchor_on > (enroll.at AT TIME ZONE enroll.timezone)::date THEN
         PERFORM renewer.refuse_anchor(enroll.anchor_on);
     END IF;
-    UPDATE renewer.member AS m SET due_at = enroll.at
-    WHERE m.member_id = enroll.member_id AND enroll.status <> 'under_review';
     RETURN QUERY SELECT k.* FROM renewer.keep_request(
-        enroll.member_id, enroll.reference, 'enroll', details, enroll.at, true) AS k;
-    PERFORM pg_notify('renewer_due', enroll.member_id);
+        enroll.member_id, enroll.reference, 'enroll', content, enroll.at, true) AS k;
+    PERFORM pg_catalog.pg_notify('renewer_due', enroll.member_id);
+END
+$$;
+
+-- Refuse an anchor: RN006, with the way out.
+CREATE OR REPLACE FUNCTION renewer.refuse_anchor(anchor_on date)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+        'anchor_on %s is after at, or no day of our time: give the local day the membership started',
+        coalesce(refuse_anchor.anchor_on::text, 'null'));
 END
 $$;

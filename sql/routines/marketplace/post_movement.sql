@@ -1,23 +1,27 @@
 -- Move Connects into or out of one lot: the lot, the balance and one entry.
 --
--- Parameters: id, the member; what, the entry's kind; moved, the amount with its sign; from_lot; ref; happened_at
+-- Parameters: member_id; kind, the entry's; amount, with its sign; lot; reference and at, of the call
 -- Returns:    the entry's seq
 -- Locks:      the member's row, held since receive_request
 CREATE OR REPLACE FUNCTION renewer.post_movement(
-    id text, what text, moved integer, from_lot integer, ref text, happened_at timestamptz)
+    member_id text, kind text, amount integer, lot integer, reference text, at timestamptz)
 RETURNS bigint
 LANGUAGE plpgsql
 AS $$
+#variable_conflict use_column
 DECLARE
-    m renewer.member;
+    posted  bigint;
+    held    integer;
 BEGIN
-    UPDATE renewer.lot AS l SET remaining = l.remaining + moved WHERE l.member_id = id AND l.number = from_lot;
-    UPDATE renewer.member AS held
-    SET balance = held.balance + moved, last_seq = held.last_seq + 1
-    WHERE held.member_id = id
-    RETURNING held.* INTO m;
+    UPDATE renewer.lot AS l SET remaining = l.remaining + post_movement.amount
+    WHERE l.member_id = post_movement.member_id AND l.number = post_movement.lot;
+    UPDATE renewer.member AS m
+    SET balance = m.balance + post_movement.amount, last_seq = m.last_seq + 1
+    WHERE m.member_id = post_movement.member_id
+    RETURNING m.last_seq, m.balance INTO posted, held;
     INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, reference, occurred_at)
-    VALUES (id, m.last_seq, what, moved, m.balance, from_lot, ref, happened_at);
-    RETURN m.last_seq;
+    VALUES (post_movement.member_id, posted, post_movement.kind, post_movement.amount, held,
+            post_movement.lot, post_movement.reference, post_movement.at);
+    RETURN posted;
 END
 $$;

@@ -10,7 +10,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    details  jsonb := jsonb_build_object('spend_reference', refund.spend_reference, 'amount', refund.amount);
+    content  jsonb := pg_catalog.jsonb_build_object('spend_reference', refund.spend_reference, 'amount', refund.amount);
     known    renewer.request;
     m        renewer.member;
     judged   timestamptz;
@@ -21,13 +21,14 @@ DECLARE
     part     integer;
     used     record;
     into_lot integer;
+    ends_at  timestamptz;
     first    bigint;
     last     bigint;
 BEGIN
     IF refund.amount IS NOT NULL THEN
         PERFORM renewer.check_amount(refund.amount);
     END IF;
-    known := renewer.receive_request(refund.member_id, refund.reference, 'refund', details, refund.at);
+    known := renewer.receive_request(refund.member_id, refund.reference, 'refund', content, refund.at);
     IF known.member_id IS NOT NULL THEN
         RETURN QUERY SELECT known.balance, known.first_seq, known.last_seq, true;
         RETURN;
@@ -39,26 +40,28 @@ BEGIN
     FROM renewer.request AS r
     WHERE r.member_id = refund.member_id AND r.reference = refund.spend_reference AND r.kind = 'spend';
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = format(
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
             'member %L has no spend with reference %s: give the reference of the spend',
-            refund.member_id, coalesce(quote_literal(refund.spend_reference), 'null'));
+            refund.member_id, pg_catalog.quote_nullable(refund.spend_reference));
     END IF;
     spent := (spending.content ->> 'amount')::bigint;
-    SELECT coalesce(sum(e.amount), 0) INTO returned
+    SELECT coalesce(pg_catalog.sum(e.amount), 0) INTO returned
     FROM renewer.request AS r
     JOIN renewer.ledger_entry AS e
         ON e.member_id = r.member_id AND e.seq BETWEEN r.first_seq AND r.last_seq
     WHERE r.member_id = refund.member_id AND r.kind = 'refund' AND r.content ->> 'spend_reference' = refund.spend_reference;
     open := coalesce(refund.amount, spent - returned);
     IF open > spent - returned OR open = 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN004', MESSAGE = format(
+        RAISE EXCEPTION USING ERRCODE = 'RN004', MESSAGE = pg_catalog.format(
             'more than was spent: %s of the %s Connects of %L can still be returned',
             spent - returned, spent, refund.spend_reference);
     END IF;
 
     -- What was returned before came off the same list from the same end.
     FOR used IN
-        SELECT e.lot, -e.amount AS spent, l.expires_at, l.cycle_ends_at
+        SELECT e.lot, -e.amount AS spent, l.expires_at, l.expires_at <= judged AS lapsed,
+               l.source IN ('allowance', 'refund')
+                   AND (l.issued_at < m.cycle_ended_at OR m.renews_at <= judged) AS over
         FROM renewer.ledger_entry AS e
         JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
         WHERE e.member_id = refund.member_id AND e.seq BETWEEN spending.first_seq AND spending.last_seq
@@ -69,24 +72,23 @@ BEGIN
         returned := returned - least(returned, used.spent);
         CONTINUE WHEN part = 0;
         open := open - part;
-        into_lot := used.lot;
-        IF used.expires_at <= judged OR used.cycle_ends_at <= judged THEN
+        IF used.lapsed OR used.over THEN
             into_lot := renewer.issue_lot(
                 refund.member_id, 'refund', refund.at,
                 -- One that has lapsed already would take the Connects with it: then they end with their cycle alone.
                 (SELECT l.expires_at FROM renewer.lot AS l
-                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged),
-                m.renews_at);
+                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged));
+        ELSE
+            into_lot := used.lot;
+            ends_at := least(ends_at, used.expires_at);
         END IF;
         last := renewer.post_movement(refund.member_id, 'refund', part, into_lot, refund.reference, refund.at);
         first := coalesce(first, last);
     END LOOP;
-    UPDATE renewer.member AS h
-    SET due_at = least(h.due_at, (SELECT min(l.expires_at) FROM renewer.lot AS l
-                                  WHERE l.member_id = h.member_id AND l.remaining > 0))
-    WHERE h.member_id = refund.member_id AND h.due_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM renewer.failure AS f WHERE f.member_id = h.member_id);
+    -- A lot that was used up ends again.
+    UPDATE renewer.member AS h SET lapses_at = least(h.lapses_at, ends_at)
+    WHERE h.member_id = refund.member_id AND ends_at IS NOT NULL;
     RETURN QUERY SELECT k.* FROM renewer.keep_request(
-        refund.member_id, refund.reference, 'refund', details, refund.at, true, first, last) AS k;
+        refund.member_id, refund.reference, 'refund', content, refund.at, true, first, last) AS k;
 END
 $$;

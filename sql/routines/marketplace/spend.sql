@@ -11,43 +11,43 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    details jsonb := jsonb_build_object('amount', spend.amount);
+    content jsonb := pg_catalog.jsonb_build_object('amount', spend.amount);
     known   renewer.request;
     m       renewer.member;
     judged  timestamptz;
-    held    record;
+    lot     record;
     part    integer;
     open    integer := spend.amount;
     first   bigint;
     last    bigint;
 BEGIN
     PERFORM renewer.check_amount(spend.amount);
-    known := renewer.receive_request(spend.member_id, spend.reference, 'spend', details, spend.at);
+    known := renewer.receive_request(spend.member_id, spend.reference, 'spend', content, spend.at);
     IF known.member_id IS NOT NULL THEN
         RETURN QUERY SELECT known.balance, known.first_seq, known.last_seq, true;
         RETURN;
     END IF;
     SELECT h.* INTO m FROM renewer.member AS h WHERE h.member_id = spend.member_id;
     judged := greatest(spend.at, m.last_boundary_at);
-    FOR held IN
+    FOR lot IN
         SELECT l.number, l.remaining
         FROM renewer.lot AS l
         WHERE l.member_id = spend.member_id AND l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > judged)
-        ORDER BY least(l.expires_at, CASE WHEN l.source IN ('allowance', 'rollover', 'refund') THEN m.renews_at END) NULLS LAST,
-                 l.number
+        ORDER BY least(l.expires_at, CASE WHEN l.source IN ('allowance', 'rollover', 'refund') THEN m.renews_at END)
+                 NULLS LAST, l.number
     LOOP
         EXIT WHEN open = 0;
-        part := least(open, held.remaining);
+        part := least(open, lot.remaining);
         open := open - part;
-        last := renewer.post_movement(spend.member_id, 'spend', -part, held.number, spend.reference, spend.at);
+        last := renewer.post_movement(spend.member_id, 'spend', -part, lot.number, spend.reference, spend.at);
         first := coalesce(first, last);
     END LOOP;
     IF open > 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN002', MESSAGE = format(
+        RAISE EXCEPTION USING ERRCODE = 'RN002', MESSAGE = pg_catalog.format(
             'not enough Connects: member %L has %s to spend, %s were asked for',
             spend.member_id, spend.amount - open, spend.amount);
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.keep_request(
-        spend.member_id, spend.reference, 'spend', details, spend.at, true, first, last) AS k;
+        spend.member_id, spend.reference, 'spend', content, spend.at, true, first, last) AS k;
 END
 $$;

@@ -1,0 +1,190 @@
+"""
+What a boundary and the end of a lot do: where both are decided.
+
+Source of every rule here: DESIGN, section 3.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+
+from renewer.rules import cycle
+from renewer.rules.draft import Draft
+from renewer.rules.ledger import (
+    CycleName,
+    Kind,
+    Lot,
+    Member,
+    Reason,
+    Source,
+    Status,
+)
+from renewer.rules.plans import Plans, Revision
+from renewer.rules.posting import Boundary
+
+
+def next_cycle(member: Member) -> int:
+    """
+    Return the number of the cycle the next boundary begins.
+
+    For a member who enrolled and was not awarded yet it is the cycle that contains the
+    enrolment.
+    """
+    if member.cycle_n is None:
+        return cycle.cycle_number(member.anchor_on, member.timezone, member.renews_at)
+    return member.cycle_n + 1
+
+
+def post_lapse(draft: Draft, at: datetime, number: int) -> None:
+    """Expire what is left in a lot whose own end is *at*."""
+    amount = -draft.remaining(number)
+    draft.post(Kind.EXPIRY, amount, at, number, reason=Reason.LAPSED)
+
+
+def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
+    """
+    Move the member to the next cycle: expire or carry what is left, then award.
+
+    With a *horizon*, only the last boundary up to it is awarded. PlanError when no
+    rules govern the cycle that begins.
+    """
+    member, at = draft.member, draft.member.renews_at
+    n = next_cycle(member)
+    first_day = cycle.first_day(member.anchor_on, n)
+    plan = member.pending_plan or member.plan
+    rules = plans.in_force(plan, first_day)
+    lost: dict[int, int] = {}
+    first_boundary_on = member.first_boundary_on
+    if member.cycle_n is None:
+        # An enrolment has no cycle to end: its first boundary is its own time.
+        first_boundary_on = first_day
+    else:
+        lost = _end_cycle(draft, rules, at)
+    draft.change(
+        plan=plan,
+        pending_plan=None,
+        cycle_n=n,
+        first_boundary_on=first_boundary_on,
+        last_boundary_at=at,
+        cycle_ended_at=at,
+        renews_at=cycle.boundary(member.anchor_on, member.timezone, n + 1),
+        boundary_timezone=None,
+        changed=None,
+    )
+    skipped = horizon is not None and draft.member.renews_at <= horizon
+    if skipped and member.status is not Status.SUSPENDED:
+        award(draft, rules, 0, at, first_day, Reason.CAUGHT_UP, lost)
+    else:
+        award(draft, rules, rules.allowance, at, first_day, None, lost)
+
+
+def _end_cycle(draft: Draft, rules: Revision, at: datetime) -> dict[int, int]:
+    """
+    Expire what the plan does not carry and move the rest into rollover lots.
+
+    Return what expired, by lot. What was issued at the boundary or later belongs to the
+    cycle that begins; what rolled over before stays where it is.
+    """
+    ending = [lot for lot in draft.open_lots() if _ends_at(lot, at)]
+    held = [(lot.number, draft.remaining(lot.number)) for lot in ending]
+    lost = dict(find_excess(held, rules.rollover_cap))
+    for number, amount in lost.items():
+        draft.post(Kind.EXPIRY, -amount, at, number, reason=Reason.NOT_CARRIED)
+    for lot in ending:
+        carried = draft.remaining(lot.number)
+        if carried and lot.source is not Source.ROLLOVER:
+            rolled = draft.issue(Source.ROLLOVER, at, lot.expires_at)
+            draft.post(Kind.ROLLOVER, -carried, at, lot.number)
+            draft.post(Kind.ROLLOVER, carried, at, rolled)
+    return lost
+
+
+def _ends_at(lot: Lot, at: datetime) -> bool:
+    """Whether a boundary at *at* ends the cycle of *lot*."""
+    return lot.cycle_bound and lot.issued_at < at
+
+
+def find_excess(
+    lots: Sequence[tuple[int, int]], cap: int | None
+) -> Iterator[tuple[int, int]]:
+    """
+    Yield what *lots* (number and remainder) hold above *cap*, oldest lot first.
+
+    No cap, no excess. Only cycle-bound lots belong here: bought Connects never end with
+    a cycle.
+    """
+    if cap is None:
+        return
+    excess = max(sum(remaining for _, remaining in lots) - cap, 0)
+    for number, remaining in lots:
+        lost = min(remaining, excess)
+        excess -= lost
+        if lost:
+            yield number, lost
+
+
+def award(
+    draft: Draft,
+    rules: Revision,
+    amount: int,
+    at: datetime,
+    first_day: date,
+    reason: Reason | None,
+    lost: dict[int, int],
+) -> None:
+    """
+    Post the renewal of the cycle reached, which begins at *at* on *first_day*.
+
+    The Connects go into a lot of their own; a renewal of 0 has no lot. *lost* is what
+    the boundary did not carry.
+    """
+    member = draft.member
+    assert member.cycle_n is not None
+    if member.status is Status.SUSPENDED:
+        amount, reason = 0, Reason.SUSPENDED
+    carried = _find_carried(draft, at)
+    lot = issue_allowance(draft, rules, at) if amount else None
+    named = CycleName(first_day, member.anchor_on, member.cycle_n, member.plan)
+    draft.post(Kind.RENEWAL, amount, at, lot, renews=named, reason=reason)
+    draft.boundaries.append(
+        Boundary(
+            n=member.cycle_n,
+            first_day=first_day,
+            last_day=cycle.last_day(member.anchor_on, member.cycle_n),
+            awards_at=at,
+            plan=member.plan,
+            allowance=amount,
+            reason=reason,
+            carried=carried,
+            lost=lost,
+            expiring=draft.expired(),
+            balance_after=draft.balance,
+        )
+    )
+
+
+def _find_carried(draft: Draft, at: datetime) -> int:
+    """Return what is unused of the cycles before *at* and stays."""
+    carried = 0
+    for lot in draft.open_lots():
+        if lot.source is Source.ROLLOVER or _ends_at(lot, at):
+            carried += draft.remaining(lot.number)
+    return carried
+
+
+def issue_allowance(draft: Draft, rules: Revision, at: datetime) -> int:
+    """Issue the allowance lot of the cycle reached and return its number."""
+    member = draft.member
+    assert member.cycle_n is not None
+    ends_at = allowance_ends_at(
+        member.anchor_on, member.timezone, member.cycle_n, rules
+    )
+    return draft.issue(Source.ALLOWANCE, at, ends_at)
+
+
+def allowance_ends_at(
+    anchor_on: date, timezone: str, n: int, rules: Revision
+) -> datetime | None:
+    """Return when an allowance of cycle *n* lapses; None without a lifetime."""
+    if rules.lifetime_months is None:
+        return None
+    return cycle.boundary(anchor_on, timezone, n + rules.lifetime_months)

@@ -1,0 +1,72 @@
+"""The rules of plans: which revision governs which day."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+
+from renewer.errors import PlanError
+from renewer.rules.ledger import value
+
+
+@value
+class Revision:
+    """
+    A plan's rules from *effective_from* on.
+
+    A *rollover_cap* of None has no limit, 0 carries nothing. Without *lifetime_months*
+    an allowance never lapses by itself.
+    """
+
+    code: str
+    effective_from: date
+    allowance: int
+    rollover_cap: int | None
+    lifetime_months: int | None = None
+
+
+class Plans:
+    """All revisions of all plans."""
+
+    def __init__(self, revisions: Iterable[Revision]) -> None:
+        self._revisions: dict[str, list[Revision]] = defaultdict(list)
+        for revision in sorted(revisions, key=lambda each: each.effective_from):
+            self._revisions[revision.code].append(revision)
+
+    def __contains__(self, code: str) -> bool:
+        return code in self._revisions
+
+    def codes(self) -> list[str]:
+        """Return the plans' codes in alphabetical order."""
+        return sorted(self._revisions)
+
+    def in_force(self, code: str, day: date) -> Revision:
+        """Return the revision that governs *day*; PlanError when there is none."""
+        found = None
+        for revision in self._revisions.get(code, ()):
+            if revision.effective_from > day:
+                break
+            found = revision
+        if found is not None:
+            return found
+        if code not in self._revisions:
+            raise PlanError(
+                f"unknown plan {code!r}: load it with `renewer plans load`", plan=code
+            )
+        first = self._revisions[code][0].effective_from
+        raise PlanError(
+            f"plan {code!r} has no rules for {day}, only from {first} on: "
+            "load an earlier revision",
+            plan=code,
+        )
+
+    def after(self, code: str, day: date) -> list[Revision]:
+        """Return the revisions that come into force after *day*, earliest first."""
+        revisions = self._revisions.get(code, ())
+        return [revision for revision in revisions if revision.effective_from > day]
+
+    def first_known(self, code: str, day: date) -> Revision:
+        """Return the revision that governs *day* or, before the first, the first."""
+        revisions = self._revisions.get(code)
+        if revisions and day < revisions[0].effective_from:
+            return revisions[0]
+        return self.in_force(code, day)

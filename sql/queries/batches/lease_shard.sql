@@ -1,6 +1,0 @@
--- Lease a shard for one batch: who holds it is the only one to look for due members there.
---
--- Parameters: lease_class integer, shard integer
--- Returns:    leased: whether nobody else holds it
--- Locks:      an advisory lock, to the end of the transaction
-SELECT pg_try_advisory_xact_lock(%(lease_class)s::integer, %(shard)s::integer) AS leased;

@@ -1,0 +1,22 @@
+-- Change a member's plan, now or with the next cycle.
+--
+-- Errors: RN001, RN003, RN005, RN006 unknown plan, unknown effective
+-- Locks:  the member's row, to the end of the transaction
+CREATE OR REPLACE FUNCTION renewer.change_plan(
+    member_id text, plan text, effective text, reference text, at timestamptz DEFAULT now())
+RETURNS TABLE (balance integer, first_seq bigint, last_seq bigint, repeated boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM renewer.check_plan(change_plan.plan);
+    IF change_plan.effective IS NULL OR change_plan.effective NOT IN ('now', 'next_cycle') THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'effective %s is unknown: use now or next_cycle', pg_catalog.quote_nullable(change_plan.effective));
+    END IF;
+    RETURN QUERY SELECT k.* FROM renewer.record_change(
+        'change_plan', change_plan.member_id,
+        pg_catalog.jsonb_build_object('plan', change_plan.plan, 'effective', change_plan.effective),
+        change_plan.reference, change_plan.at) AS k;
+END
+$$;
