@@ -48,6 +48,8 @@ class Model:
     waiting: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
     day: tuple[int, int, int, int] | None = None
     renewed: list[tuple[str, int, str]] = field(default_factory=list)
+    lapses: datetime | None = None
+    requested: datetime | None = None
 
     def __post_init__(self) -> None:
         self.renews = self.enrolled
@@ -55,6 +57,41 @@ class Model:
     @property
     def balance(self) -> int:
         return sum(lot.left for lot in self.lots)
+
+    # When a pass has something to do: facts that a writer lowers, and a posting sets anew
+
+    @property
+    def due(self) -> datetime | None:
+        if self.status == "closed":
+            return None
+        if self.status == "under_review":
+            return self.requested
+        return min(at for at in (self.renews, self.lapses, self.requested) if at is not None)
+
+    def lower_lapse(self, ends: datetime | None) -> None:
+        if ends is not None and (self.lapses is None or ends < self.lapses):
+            self.lapses = ends
+
+    def lower_request(self, at: datetime, function: str) -> None:
+        if self.status == "under_review" and function != "set_status":
+            return
+        at = at if self.n is not None else max(at, self.renews)
+        if self.requested is None or at < self.requested:
+            self.requested = at
+
+    def settle(self) -> None:
+        self.lapses = self.requested = None
+        for lot in self.lots:
+            if lot.left:
+                self.lower_lapse(lot.ends)
+        for at, function, _ in self.waiting:
+            self.lower_request(at, function)
+
+    def is_passed(self, now: datetime) -> None:
+        """Live through a pass over all members who are due."""
+        if self.due is not None and self.due <= now:
+            self.run(now)
+            self.settle()
 
     def post(self, kind: str, amount: int, at: datetime, lot: Held | None) -> None:
         if lot is not None:
@@ -110,15 +147,18 @@ class Model:
                 ends = newest[0] if newest and newest[0] and newest[0] > self.judged(at) else None
                 lot = self.issue("refund", at, ends, self.renews)  # noqa: PLW2901
             self.post("refund", part, at, lot)
+            self.lower_lapse(lot.ends)
 
     def add(self, kind: str, amount: int, ends: datetime | None, at: datetime) -> None:
         self.refuse_closed()
         self.post(kind, amount, at, self.issue(kind, at, ends, None))
+        self.lower_lapse(ends)
 
     def ask(self, function: str, at: datetime, **arguments: Any) -> None:
         self.refuse_closed()
         self.waiting.append((at, function, arguments))
         self.waiting.sort(key=lambda request: request[0])
+        self.lower_request(at, function)
 
     # What a pass does
 
@@ -201,6 +241,8 @@ class Model:
             for number, amount in owing:
                 after.post("late_renewal", amount, at, lot)
                 after.renewed[number] = ("", amount, "late")
+        if after is not self or owing:
+            after.settle()
         return after
 
     def allowance(self, lifetime: int | None, at: datetime) -> Held:

@@ -154,6 +154,19 @@ def test_a_refund_dated_before_the_boundary_is_judged_by_the_ledger(market: Mark
     assert market.lots()[-1] == ("refund", 5)
 
 
+def test_a_refund_makes_a_used_up_lot_lapse_again(market: Marketplace) -> None:
+    """Its end had been forgotten by a pass that found nothing in it."""
+    ends_at = utc("2016-06-10T00:00")
+    market.call("purchase", member_id="m", amount=5, reference="p", expires_at=ends_at, at=MAY[2])
+    market.call("spend", member_id="m", amount=45, reference="job", at=MAY[3])
+    market.run("2016-05-19T00:00")
+    assert market.member()["lapses_at"] is None
+    market.call("refund", member_id="m", spend_reference="job", reference="r", amount=5, at=MAY[20])
+    assert market.member()["lapses_at"] == market.member()["due_at"] == ends_at
+    market.run("2016-06-10T00:00")
+    assert market.entries()[-1] == ("expiry", -5, 60)
+
+
 def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(database: str, conn: store.Database) -> None:
     """What rolled over belongs to no cycle any more."""
     load_plans(conn)
