@@ -5,7 +5,8 @@ At most three short sentences and 40 words, fit to be sent alone. It has one fun
 for each status code, which returns the sentences.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from renewer.answers.explanation import Code, Explanation, Problem
 from renewer.answers.wording import (
@@ -22,6 +23,9 @@ from renewer.rules.posting import Boundary
 
 TOO_LITTLE = frozenset({Reason.SUSPENDED, Reason.CAUGHT_UP, Gap.RULES_CORRECTED})
 """Why a cycle brought less than a member expects; a plan of 0 is as agreed."""
+
+PUNCTUAL = timedelta(hours=1)
+"""A job that runs each hour is not late before."""
 
 
 def headline(facts: Explanation) -> str:
@@ -96,7 +100,7 @@ def headline_of_suspended(facts: Explanation) -> Iterator[str]:
         award = _award(facts, active)
         yield f"You get {award} only if your account is active again by then."
     else:
-        yield _next_of(facts, active)
+        yield _nothing(facts, active)
 
 
 def headline_of_waiting(facts: Explanation) -> Iterator[str]:
@@ -126,13 +130,16 @@ def headline_of_renewed(facts: Explanation) -> Iterator[str]:
     elif award.late:
         missing = f"{award.late} missing {facts.word.name(award.late)}"
         yield f"You got {missing} for your cycle of {on}."
-    elif award.awarded == 0:
+    elif last.reason in TOO_LITTLE:
         yield _too_little(facts, last)
+    elif award.awarded == 0:
+        yield "Nothing is wrong."
+        yield f"Your new billing cycle began on {on}."
     else:
         yield f"Your new billing cycle began on {on} and you got {brought}."
     if award.awarded:
-        yield _balance_now(facts)
-    yield _next(facts)
+        yield f"You now have {facts.member.balance}."
+    yield _next(facts, is_short=award.awarded > 0)
 
 
 def headline_of_last_day(facts: Explanation) -> Iterator[str]:
@@ -200,25 +207,35 @@ def _unknown(facts: Explanation) -> str:
     return f"We cannot say yet what you get next, {_because_of(facts.problem)}."
 
 
-def _next(facts: Explanation, soon: str = "") -> str:
-    """Return what comes next and when; *soon* stands before the day."""
+def _next(facts: Explanation, soon: str = "", *, is_short: bool = False) -> str:
+    """
+    Return what comes next and when.
+
+    *soon* stands before the day. In short, the credits have been named before.
+    """
+    if facts.ahead is None:
+        return _unknown(facts)
+    if facts.ahead.allowance == 0:
+        return _nothing(facts, facts.ahead)
+    return f"You get {_award(facts, facts.ahead, soon, is_short=is_short)}."
+
+
+def _nothing(facts: Explanation, boundary: Boundary) -> str:
+    """Return that a boundary to come brings nothing, and why."""
+    at, why = moment(boundary.awards_at, facts.timezone), because(boundary.reason)
     return (
-        _unknown(facts) if facts.ahead is None else _next_of(facts, facts.ahead, soon)
+        f"Your next cycle begins on {at} without {facts.word.plural}, because "
+        f"{why.ahead}."
     )
 
 
-def _next_of(facts: Explanation, boundary: Boundary, soon: str = "") -> str:
-    """Return what a boundary to come brings and when."""
-    if boundary.allowance:
-        return f"You get {_award(facts, boundary, soon)}."
-    at = moment(boundary.awards_at, facts.timezone)
-    why = because(boundary.reason).ahead
-    return f"Your next cycle begins on {at} without {facts.word.plural}, because {why}."
-
-
-def _award(facts: Explanation, boundary: Boundary, soon: str = "") -> str:
+def _award(
+    facts: Explanation, boundary: Boundary, soon: str = "", *, is_short: bool = False
+) -> str:
     """Return the number and the date of an award to come."""
     award = facts.word.counted(boundary.allowance)
+    if is_short:
+        award = str(boundary.allowance)
     return f"your next {award}{soon} on {moment(boundary.awards_at, facts.timezone)}"
 
 
@@ -247,18 +264,29 @@ def _late(facts: Explanation) -> Iterator[str]:
         yield f"You get no {facts.word.plural} for {on}, because {why}."
         yield _next(facts)
         return
-    if facts.member.status is Status.UNDER_REVIEW and facts.calls.status_since:
-        ended = day(facts.local(facts.calls.status_since).date())
-        yield f"Your review ended on {ended}."
-    elif len(boundaries) > 1:
-        cycles = plural(len(boundaries), "cycle")
-        yield f"Our system is late: your {facts.word.plural} for {cycles} wait."
-    else:
-        yield f"Your {facts.word.plural} of {on} are not here yet."
-    lost = any(each.reason == Reason.CAUGHT_UP for each in boundaries)
-    nothing_lost = "" if lost else " and lose nothing"
-    yield f"You get {facts.word.counted(due)} soon{nothing_lost}."
-    yield f"You then have {facts.settled.balance}."
+    yield _cause(facts, boundaries)
+    # What the first boundary lets expire was the member's to use in time.
+    others_expire = any(each.expiring for each in boundaries[1:])
+    are_missed = any(each.reason == Reason.CAUGHT_UP for each in boundaries)
+    soon = f"You get {facts.word.counted(due)} soon"
+    then = f"You then have {facts.settled.balance}"
+    yield f"{soon}." if others_expire or are_missed else f"{soon} and lose nothing."
+    rest = ", because others expire with their cycles"
+    yield f"{then}{rest}." if others_expire else f"{then}."
+
+
+def _cause(facts: Explanation, boundaries: Sequence[Boundary]) -> str:
+    """Return why *boundaries*, which came, are not posted yet."""
+    at, since = boundaries[0].awards_at, facts.calls.status_since
+    on = day(facts.local(at).date())
+    if facts.member.status is Status.UNDER_REVIEW and since is not None:
+        return f"Your review ended on {day(facts.local(since).date())}."
+    if facts.as_of - at <= PUNCTUAL:
+        return f"Nothing is wrong: your new billing cycle began on {on}."
+    if len(boundaries) == 1:
+        return f"Our system is late with your {facts.word.plural} of {on}."
+    cycles = plural(len(boundaries), "cycle")
+    return f"Our system is late with your {facts.word.plural} for {cycles} since {on}."
 
 
 def _is_changing(facts: Explanation) -> bool:

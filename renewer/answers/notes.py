@@ -91,17 +91,22 @@ def note_of_expiry_dates(facts: Explanation) -> Note | None:
     sums = _expiries(facts)
     if not sums:
         return None
-    word, zone, total = facts.word, facts.timezone, sum(sums.values())
-    dates = list(sums.items())
-    if len(dates) <= NAMED:
-        parts = [f"{left} on {moment(at, zone)}" for at, left in dates]
-        text = f"Of your {word.counted(facts.member.balance)}, {_expire(total)} "
-        text += f"as follows: {listed(parts)}."
+    total, dates = sum(sums.values()), list(sums.items())
+    if len(dates) == 1:
+        (at, _), have = dates[0], facts.word.counted(facts.member.balance)
+        text = f"{_expire(total, f'of your {have}')} on {moment(at, facts.timezone)}."
+    elif len(dates) == NAMED:
+        (first, at_first), (last, at_last) = dates
+        text = (
+            f"Of your {facts.word.counted(facts.member.balance)}, {_expire(at_first)} "
+            f"on {moment(first, facts.timezone)} and {at_last} on "
+            f"{moment(last, facts.timezone)}."
+        )
     else:
         (first, at_first), (last, at_last) = dates[0], dates[-1]
         text = (
-            f"{total} of your {word.plural} expire on {len(dates)} dates, the first "
-            f"{at_first} on {_day(facts, first)} and the last {at_last} on "
+            f"{total} of your {facts.word.plural} expire on {len(dates)} dates, the "
+            f"first {at_first} on {_day(facts, first)} and the last {at_last} on "
             f"{_day(facts, last)}."
         )
     rows = [{"at": facts.local(at), "amount": left} for at, left in dates]
@@ -123,6 +128,9 @@ def note_of_plan_change(facts: Explanation) -> Note | None:
     if rules is not None:
         text += f" and then get {facts.word.counted(rules.allowance)} a month"
         values["allowance"] = rules.allowance
+    if rules is not None and facts.plan is not None and facts.plan.code == present:
+        text += f" instead of {facts.plan.allowance}"
+        values["allowance_before"] = facts.plan.allowance
     return Note("plan_change", f"{text}.", values)
 
 
@@ -184,7 +192,7 @@ def note_of_held_back(facts: Explanation) -> Note | None:
     cycles = plural(len(held), "cycle")
     text = (
         f"The review holds back your {facts.word.plural} for {cycles} since "
-        f"{day(since.date())}, and you lose none of them."
+        f"{day(since.date())}."
     )
     return Note("held_back", text, {"cycles": len(held), "since": since})
 
@@ -309,15 +317,17 @@ def note_of_returned(facts: Explanation) -> Note | None:
     amount = sum(row["amount"] for row in back)
     lots = {row["lot"]: row["remaining"] for row in back}
     lost = sum(boundary.lost.get(number, 0) for number in lots)
-    end = moment(boundary.awards_at, facts.timezone)
-    fate = f"expire on {end} if you do not use them"
+    fate = "expire, if unused,"
     if lost == 0:
-        fate = f"stay with you when the next one begins on {end}"
+        fate = "stay"
     elif lost < sum(lots.values()):
-        fate = f"stay with you only in part when the next one begins on {end}"
+        fate = "stay in part"
     last = facts.local(back[-1]["occurred_at"])
     which = f"The {facts.word.counted(amount)} returned by {day(last.date())}"
-    text = f"{which} {_belong(amount)} to your current cycle and {fate}."
+    text = (
+        f"{which} belong to your current cycle and {fate} when the next one begins on "
+        f"{moment(boundary.awards_at, facts.timezone)}."
+    )
     at = facts.local(boundary.awards_at)
     values = {"amount": amount, "returned_by": last, "at": at, "lost": lost}
     return Note("returned", text, values)
@@ -430,7 +440,7 @@ def note_of_past(facts: Explanation) -> Note | None:
         return None
     full, since = len(posted) - len(odd), posted[0].first_day
     text = (
-        f"You got all your monthly {facts.word.plural} for {full} of "
+        f"You got all your monthly {facts.word.plural} for {full or 'none'} of "
         f"{plural(len(posted), 'cycle')} since {day(since)}."
     )
     values = {"in_full": full, "cycles": len(posted), "since": since}
@@ -604,14 +614,10 @@ def _has_ended(facts: Explanation, lot: Lot) -> bool:
     return lot.expires_at is not None and lot.expires_at <= facts.as_of
 
 
-def _expire(number: int) -> str:
-    """Return that so many expire."""
-    return f"{number} expires" if number == 1 else f"{number} expire"
-
-
-def _belong(number: int) -> str:
-    """Return the verb that goes with a number of Connects."""
-    return "belongs" if number == 1 else "belong"
+def _expire(number: int, of_what: str = "") -> str:
+    """Return that so many expire, and *of_what*."""
+    verb = "expires" if number == 1 else "expire"
+    return " ".join(part for part in (str(number), of_what, verb) if part)
 
 
 def _bonuses(facts: Explanation) -> Iterator[tuple[int, list[DictRow]]]:
@@ -663,7 +669,7 @@ def _note_of_rule(
     change = facts.rule_change
     if change is None or change.reaches_on <= facts.today or facts.pending_plan:
         return None
-    text = f"From your cycle of {day(change.reaches_on)} on {what} under new rules."
+    text = f"New rules wait for a new cycle: from {day(change.reaches_on)} {what}."
     values = {"on": change.reaches_on, "before": before, "after": after}
     return Note(code, text, values)
 
