@@ -281,6 +281,8 @@ def _cause(facts: Explanation, boundaries: Sequence[Boundary]) -> str:
     on = day(facts.local(at).date())
     if facts.member.status is Status.UNDER_REVIEW and since is not None:
         return f"Your review ended on {day(facts.local(since).date())}."
+    if facts.as_of - at <= PUNCTUAL and facts.member.cycle_n is None:
+        return f"Nothing is wrong: your membership began on {on}."
     if facts.as_of - at <= PUNCTUAL:
         return f"Nothing is wrong: your new billing cycle began on {on}."
     if len(boundaries) == 1:

@@ -439,8 +439,9 @@ def note_of_past(facts: Explanation) -> Note | None:
     if not odd or len(posted) == 1:
         return None
     full, since = len(posted) - len(odd), posted[0].first_day
+    how_many = str(full) if full else "none"
     text = (
-        f"You got all your monthly {facts.word.plural} for {full or 'none'} of "
+        f"You got all your monthly {facts.word.plural} for {how_many} of "
         f"{plural(len(posted), 'cycle')} since {day(since)}."
     )
     values = {"in_full": full, "cycles": len(posted), "since": since}
@@ -457,9 +458,10 @@ def notes_of_gaps(facts: Explanation) -> Iterator[Note]:
         got = facts.word.counted(awarded)
         if expected:
             got = f"{awarded} of {facts.word.counted(expected)}"
-        each_of_them = " each" if len(first_days) > 1 else ""
+        if expected and len(first_days) > 1:
+            got += " each"
         text = (
-            f"You got {got}{each_of_them} for {_cycles(first_days)}, because "
+            f"You got {got} for {_cycles(first_days)}, because "
             f"{because(reason).before}."
         )
         values = {

@@ -123,7 +123,7 @@ def moment(at: datetime, timezone: str) -> str:
 
 def plural(number: int, noun: str) -> str:
     """Return a number and what it counts."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def age(waited: timedelta) -> str:
