@@ -90,14 +90,16 @@ def headline_of_review(facts: Explanation) -> Iterator[str]:
 def headline_of_suspended(facts: Explanation) -> Iterator[str]:
     """Say that nothing comes while suspended, and what would otherwise."""
     yield f"{_status(facts, 'Your account', 'suspended')}."
-    if _due(facts):
-        due = facts.word.counted(_due(facts))
-        yield f"You soon get {due} from before and then have {facts.settled.balance}."
+    due = _due(facts)
+    if due:
+        # What was due before the suspension began is awarded all the same.
+        balance = facts.settled.balance
+        yield f"You soon get {facts.word.counted(due)} and then have {balance}."
     active = facts.outlook.ahead_if_active
     if active is None:
         yield _unknown(facts)
     elif active.allowance:
-        award = _award(facts, active)
+        award = _award(facts, active, is_short=due > 0)
         yield f"You get {award} only if your account is active again by then."
     else:
         yield _nothing(facts, active)
@@ -261,7 +263,7 @@ def _late(facts: Explanation) -> Iterator[str]:
     on = day(facts.local(first.awards_at).date())
     if due == 0:
         why = because(first.reason).before
-        yield f"You get no {facts.word.plural} for {on}, because {why}."
+        yield f"You get no {facts.word.plural} for your cycle of {on}, because {why}."
         yield _next(facts)
         return
     yield _cause(facts, boundaries)

@@ -93,8 +93,11 @@ def note_of_expiry_dates(facts: Explanation) -> Note | None:
         return None
     total, dates = sum(sums.values()), list(sums.items())
     if len(dates) == 1:
-        (at, _), have = dates[0], facts.word.counted(facts.member.balance)
-        text = f"{_expire(total, f'of your {have}')} on {moment(at, facts.timezone)}."
+        have, on = facts.member.balance, moment(dates[0][0], facts.timezone)
+        which = _expire(total, f"of your {facts.word.counted(have)}")
+        if total == have:
+            which = f"All your {_expire(total, facts.word.name(total))}"
+        text = f"{which} on {on}."
     elif len(dates) == NAMED:
         (first, at_first), (last, at_last) = dates
         text = (
@@ -238,8 +241,8 @@ def note_of_reckoning(facts: Explanation) -> Note | None:
     if not expire or have + get - expire != then:
         return None
     text = (
-        f"You have {facts.word.counted(have)}, {get} more come, {_expire(expire)} "
-        f"because their cycle is over, and you then have {then}."
+        f"You have {facts.word.counted(have)}, {get} more come, {_expire(expire)}, and "
+        f"you then have {then}."
     )
     values = {"balance": have, "awarded": get, "expired": expire, "then": then}
     return Note("balance_then", text, values)

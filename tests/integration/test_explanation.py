@@ -358,8 +358,7 @@ def test_under_review_all_that_waits_is_told(conn: store.Database) -> None:
         "The review holds back your Connects for 3 cycles since 19 May 2016."
     )
     assert texts["balance_then"] == (
-        "You have 2 Connects, 180 more come, 122 expire because their cycle is over, "
-        "and you then have 60."
+        "You have 2 Connects, 180 more come, 122 expire, and you then have 60."
     )
     assert [(past.first_day, past.reason) for past in facts.cycles] == [
         (date(2016, month, 19), "under_review") for month in (5, 6, 7)
@@ -426,8 +425,8 @@ def test_what_was_due_before_a_suspension_is_awarded(
         conn,
         "2016-05-20T12:00",
         "Your account has been suspended since 20 May 2016. You soon get 60 Connects "
-        "from before and then have 60. You get your next 60 Connects on 19 June 2016 "
-        "only if your account is active again by then.",
+        "and then have 60. You get your next 60 on 19 June 2016 only if your account is "
+        "active again by then.",
     )
 
 
@@ -445,8 +444,8 @@ def test_what_was_due_while_suspended_is_0_and_says_why(
         database,
         conn,
         "2016-05-20T12:00",
-        "You get no Connects for 19 May 2016, because your account was suspended then. "
-        "You get your next 60 Connects on 19 June 2016.",
+        "You get no Connects for your cycle of 19 May 2016, because your account was "
+        "suspended then. You get your next 60 Connects on 19 June 2016.",
     )
 
 

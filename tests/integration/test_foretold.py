@@ -4,7 +4,6 @@ import random
 import re
 from contextlib import suppress
 from datetime import date, timedelta
-from itertools import product
 from typing import Any
 
 import psycopg
@@ -209,44 +208,47 @@ def test_what_is_told_is_what_is_posted(
 ZONE = "America/Argentina/ComodRivadavia"
 LONG = "p" * 64
 CALLS = [
-    ("grant_bonus", [1_000_000_000]),
-    ("purchase", [1_000_000]),
-    ("spend", [3]),
-    ("refund", ["r2"]),
-    ("change_plan", ["q" * 64, "next_cycle"]),
-    ("set_timezone", ["Pacific/Kiritimati"]),
+    ("grant_bonus", [1_000_000_000, "r0", utc("2016-11-25T12:34")]),
+    ("purchase", [1_000_000, "r1", utc("2016-11-25T12:34")]),
+    ("spend", [3, "r2"]),
+    ("refund", ["r2", "r3"]),
+    ("change_plan", ["q" * 64, "next_cycle", "r4"]),
+    ("set_timezone", ["Pacific/Kiritimati", "r5"]),
 ]
 
 
-@pytest.mark.parametrize(
-    ("status", "as_of", "due"),
-    list(product(STATUSES, ["2016-05-29T03:30", "2016-05-31", "2016-09-30"], [0, 3])),
-)
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("since", ["2016-05-28T05:00", "2016-06-02T05:00"])
+@pytest.mark.parametrize("as_of", ["2016-05-31", "2016-06-03", "2016-09-30"])
+@pytest.mark.parametrize("applied", [0, 3])
 def test_the_longest_names_and_numbers_fit(
-    database: str, conn: store.Database, status: str, as_of: str, due: int
+    database: str,
+    conn: store.Database,
+    status: str,
+    since: str,
+    as_of: str,
+    applied: int,
 ) -> None:
-    """Whatever the status, and however many calls wait, before and after a pass."""
-    limits = 2_000_000, 1_000_000
+    """Whatever happens before or after a boundary, and whatever of it still waits."""
     plans.record_plans(
         conn,
         [
-            Revision(LONG, EPOCH, *limits, 1),
+            Revision(LONG, EPOCH, 2_000_000, 1_000_000, 1),
             Revision(LONG, date(2016, 6, 1), 1_999_999, 999_999, 12),
             Revision("q" * 64, EPOCH, 1_000_001, 0, 12),
         ],
     )
     bring_in(conn, [f"m,{LONG},2015-12-31,{ZONE},,1900000"], "2016-05-05T13:00")
-    for number, (name, arguments) in enumerate(CALLS):
-        text = ", ".join(["%s"] * (len(arguments) + 3))
-        at, ends = utc(f"2016-05-{20 + number}T13:00"), utc("2016-11-25T12:34")
-        named = [f"r{number}"] + ([ends] if number < 2 else [])
-        text = ", ".join(["%s"] * (1 + len(arguments) + len(named))) + ", at => %s"
-        conn.execute(f"SELECT renewer.{name}({text})", ["m", *arguments, *named, at])
-        if number < due:
-            renew(database, "2016-05-26")
-    conn.execute(
-        "SELECT renewer.set_status('m', %s, 's', %s)", [status, utc("2016-05-28")]
-    )
+    begun = utc(since)
+    calls = [*CALLS, ("set_status", [status, "r6"])]
+    for number, (name, arguments) in enumerate(calls):
+        at = begun - timedelta(days=len(CALLS) - number)
+        places = ", ".join(["%s"] * (len(arguments) + 1))
+        statement = f"SELECT renewer.{name}({places}, at => %s)"
+        conn.execute(statement, ["m", *arguments, at])
+        if number < applied:
+            renew(database, at.strftime("%Y-%m-%dT%H:%M"))
+    # Before the call, the status is another: then it is told as it is at that time.
     explain(conn, "m", as_of)
     renew(database, as_of)
     explain(conn, "m", as_of)
