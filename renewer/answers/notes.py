@@ -576,8 +576,10 @@ AFTER_CLOSING = frozenset(
 
 def _sure_boundary(facts: Explanation) -> Boundary | None:
     """Return the next boundary when nothing that waits comes before it."""
-    if _own(facts.waiting) or facts.held_back:
+    if facts.waiting or facts.held_back:
         return None
+    if facts.released.balance > facts.member.balance:
+        return None  # a credit that waits would count as theirs: they cannot use it
     return facts.ahead
 
 

@@ -425,8 +425,8 @@ def test_what_was_due_before_a_suspension_is_awarded(
         conn,
         "2016-05-20T12:00",
         "Your account has been suspended since 20 May 2016. You soon get 60 Connects "
-        "and then have 60. You get your next 60 on 19 June 2016 only if your account is "
-        "active again by then.",
+        "and then have 60. You get your next 60 on 19 June 2016 only if your account "
+        "is active again by then.",
     )
 
 
