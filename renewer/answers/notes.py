@@ -44,11 +44,11 @@ def notes(facts: Explanation) -> list[Note]:
     for tell in ORDER:
         if facts.code is Code.CLOSED and tell not in AFTER_CLOSING:
             continue
-        told = tell(facts)
-        if isinstance(told, Note):
-            found.append(told)
-        elif told is not None:
-            found += told
+        one_or_more = tell(facts)
+        if isinstance(one_or_more, Note):
+            found.append(one_or_more)
+        elif one_or_more is not None:
+            found += one_or_more
     return found
 
 

@@ -77,9 +77,9 @@ def _print_explanation(facts: Explanation) -> None:
     out = console()
     out.print(headline(facts), soft_wrap=True)
     out.print()
-    told = notes(facts)
-    if told:
-        print_list([each.text for each in told])
+    texts = [each.text for each in notes(facts)]
+    if texts:
+        print_list(texts)
         out.print()
     _print_facts(facts)
     _print_lots(facts)

@@ -248,7 +248,6 @@ def test_the_longest_names_and_numbers_fit(
         conn.execute(statement, ["m", *arguments, at])
         if number < applied:
             renew(database, at.strftime("%Y-%m-%dT%H:%M"))
-    # Before the call, the status is another: then it is told as it is at that time.
     explain(conn, "m", as_of)
     renew(database, as_of)
     explain(conn, "m", as_of)
