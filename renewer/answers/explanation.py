@@ -1,30 +1,29 @@
 """
-Why a member's Connects renewed, or did not yet: the facts, read in one snapshot and put beside the job's own plans.
+The facts about one member: why their Connects renewed, or did not yet.
 
-`sentence` puts them into words.
+They are read in one snapshot and put beside what the job's own planner would do.
+`headline` and `notes` put them into words, `documents` into JSON.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import islice
-from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.errors import InputError, PlanError
+from renewer.answers.wording import CONNECTS, Word, local, usable_timezone
+from renewer.errors import InputError, PlanError, RenewerError
 from renewer.rules import cycle
 from renewer.rules.awards import Award, PastCycle, past_cycles
 from renewer.rules.boundary import next_cycle
 from renewer.rules.cycle import Cycle
-from renewer.rules.forecast import beyond, forecast
-from renewer.rules.ledger import CatchUp, Change, Member, Reason, Status
+from renewer.rules.forecast import Forecast, beyond, forecast
+from renewer.rules.ledger import CatchUp, Member, Reason, Status, value
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
-from renewer.rules.requests import status_at
 
 RECENTLY = timedelta(days=1)
 REMEMBERED = timedelta(days=31)
@@ -46,76 +45,171 @@ class Code(StrEnum):
     NOT_DUE = "not_due"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RuleChange:
-    """Rules of the member's plan that come into force on *effective_from* and reach them with a cycle's first day."""
+    """New rules of a plan, in force for the member from the cycle of *reaches_on*."""
 
     reaches_on: date
     before: Revision
     after: Revision
 
 
-@dataclass(frozen=True, slots=True)
+@value
+class Problem:
+    """
+    Why a member cannot be renewed.
+
+    *plan* or *timezone* is what could not be resolved, when that is why.
+    """
+
+    code: str
+    message: str
+    plan: str | None
+    timezone: str | None
+
+
+@value
+class Outlook:
+    """
+    What the job's planner says about a member.
+
+    *now* is what a pass would do at once, *ahead* the first boundary after that.
+    *ahead_if_active* is the same boundary for a suspended member who is active again
+    by then. When planning fails, *problem* says why, and what could not be planned is
+    missing: *now* is then the member as on record.
+    """
+
+    now: Forecast
+    ahead: Boundary | None
+    ahead_if_active: Boundary | None
+    problem: Problem | None
+
+
+@value
 class Explanation:
     """
     The facts about one member at *as_of*.
 
-    *cycle* is the one the ledger has reached (of who enrolled and was not awarded yet, the one that holds their
-    enrolment), *plan* the revision that governs it. *posts* are the boundaries a pass would post now, changes of plan
-    included, *held_back* what waits for the end of a review, *settled* the member after that pass, *ahead* the first
-    boundary after *as_of*, *moves* the one at which *pending_plan* begins. None of these when planning fails: then
-    *problem* says why. *awards* are the boundaries on record, *cycles* what each cycle brought, *boundary* what the
-    last one carried, *movements* what of bonuses, refunds and adjustments is worth a mention, *calls* what the
-    marketplace asked for before.
+    *timezone* is the member's, or UTC when our system does not know theirs. *cycle* is
+    the one the ledger has reached, *plan* the rules that govern it. Before the first
+    award, *cycle* is the one that contains the enrolment. *pending_rules* are the rules
+    of the plan that comes next. *awards* are the boundaries on record, *cycles* what
+    each cycle brought. *last_boundary* is what the last one carried and lost.
+    *movements* are the bonuses, refunds and adjustments worth a mention. *calls* are
+    what the marketplace asked for before. *word* is what it calls its credits.
     """
 
     as_of: datetime
     code: Code
     member: Member
-    status: Status
     timezone: str
     cycle: Cycle
     plan: Revision | None
-    pending_plan: str | None
+    outlook: Outlook
     pending_rules: Revision | None
-    waiting: Sequence[Boundary]
-    held_back: Sequence[Boundary]
-    ahead: Boundary | None
-    moves: Boundary | None
-    settled: Member
-    problem: str | None
     awards: Sequence[Award]
     cycles: Sequence[PastCycle]
-    boundary: DictRow | None
+    last_boundary: DictRow | None
     movements: Sequence[DictRow]
     rule_change: RuleChange | None
     failure: store.RecordedFailure | None
     calls: store.Calls
+    word: Word
+
+    @property
+    def waiting(self) -> Sequence[Boundary]:
+        """Return the boundaries and changes of plan a pass would post now."""
+        return self.outlook.now.waiting
+
+    @property
+    def held_back(self) -> Sequence[Boundary]:
+        """Return the boundaries that wait for the end of a review."""
+        return self.outlook.now.held_back
+
+    @property
+    def settled(self) -> Member:
+        """Return the member after the next pass."""
+        return self.outlook.now.settled
+
+    @property
+    def released(self) -> Member:
+        """Return the settled member, as if a review had ended now."""
+        return self.outlook.now.released
+
+    @property
+    def ahead(self) -> Boundary | None:
+        """Return the first boundary after those that wait; None when it is unknown."""
+        return self.outlook.ahead
+
+    @property
+    def status(self) -> Status:
+        """Return the status in force, whether or not the call for it was applied."""
+        return self.settled.status
+
+    @property
+    def pending_plan(self) -> str | None:
+        """Return the plan of the next cycle, when it is another."""
+        # A request for it waits while a review goes on: it is pending all the same.
+        return self.released.pending_plan
+
+    @property
+    def problem(self) -> Problem | None:
+        """Return what keeps the member from being renewed; a recorded failure first."""
+        if self.failure is None:
+            return self.outlook.problem
+        row = self.failure
+        return Problem(row.code, row.message, row.plan, row.timezone)
 
     @property
     def upcoming(self) -> Boundary | None:
-        """Return the next boundary not posted, due or not; a change of plan that waits is none."""
-        waiting = [each for each in (*self.waiting, *self.held_back) if each.reason != Reason.PLAN_CHANGED]
-        return waiting[0] if waiting else self.ahead
+        """Return the next boundary not posted, due or not; a change of plan is none."""
+        for each in (*self.waiting, *self.held_back):
+            if each.reason != Reason.PLAN_CHANGED:
+                return each
+        return self.ahead
 
     @property
     def awards_at(self) -> datetime | None:
-        """Return when the next boundary not posted comes or came; None when none will be posted."""
-        if self.upcoming is not None:
-            return self.upcoming.awards_at
-        return None if self.status is Status.CLOSED else self.member.renews_at
+        """Return when the next boundary comes or came; None when nobody can say."""
+        if self.status in (Status.CLOSED, Status.UNDER_REVIEW):
+            return None
+        return (
+            self.member.renews_at if self.upcoming is None else self.upcoming.awards_at
+        )
 
     @property
     def last_award(self) -> Award | None:
         """Return the last boundary on record; None before the first."""
         return self.awards[-1] if self.awards else None
 
+    @property
+    def last_cycle(self) -> PastCycle | None:
+        """Return what the last boundary on record brought; None before the first."""
+        on_record = [each for each in self.cycles if each.posted]
+        return on_record[-1] if on_record else None
 
-def find_explanation(conn: store.Database, member_id: str, as_of: datetime, catch_up: CatchUp) -> Explanation | None:
+    @property
+    def today(self) -> date:
+        """Return the member's day."""
+        return self.local(self.as_of).date()
+
+    def local(self, at: datetime) -> datetime:
+        """Return an instant with the member's offset."""
+        return local(at, self.timezone)
+
+
+def find_explanation(
+    conn: store.Database,
+    member_id: str,
+    as_of: datetime,
+    catch_up: CatchUp,
+    word: Word = CONNECTS,
+) -> Explanation | None:
     """
-    Return the facts about a member at *as_of*, as a pass with *catch_up* would act on them; None for a stranger.
+    Return the facts about a member at *as_of*; None when nobody has that id.
 
-    InputError when *as_of* is before the cycle the ledger has reached: the past is in the statement.
+    A pass with *catch_up* would act on them. InputError when *as_of* is before the
+    cycle the ledger has reached: the past is in the statement.
     """
     with store.snapshot(conn):
         found = store.find_members(conn, [member_id])
@@ -123,51 +217,71 @@ def find_explanation(conn: store.Database, member_id: str, as_of: datetime, catc
             return None
         plans = Plans(store.find_plans(conn))
         awards = store.find_awards(conn, [member_id])[member_id]
-        boundary = store.find_last_boundary(conn, member_id)
-        movements = store.find_movements(conn, member_id, awards[-1].seq if awards else 0, as_of - REMEMBERED)
+        last_seq = awards[-1].seq if awards else 0
+        movements = store.find_movements(conn, member_id, last_seq, as_of - REMEMBERED)
+        last_boundary = store.find_last_boundary(conn, member_id)
         failures = store.find_failures(conn, 1, member_id)
         calls = store.find_calls(conn, member_id, as_of)
-    member = replace(found[0], requests=tuple(each for each in found[0].requests if each.at <= as_of))
+    member = _known_at(found[0], as_of)
     reached = _reached(member)
     _check_as_of(member, reached, as_of)
-    status = status_at(member, as_of)
     failure = failures[0] if failures else None
-    code = _code(member, status, failure, awards, reached, as_of)
-    pending = pending_plan(member)
-    planned = _plan_ahead(member, plans, as_of, catch_up, pending)
+    outlook = _look_ahead(member, plans, as_of, catch_up)
+    code = _code(member, outlook.now.settled.status, failure, awards, reached, as_of)
+    if code is Code.FAILED:
+        # What a failing member gets is not known before somebody has mended it.
+        outlook = replace(outlook, ahead=None, ahead_if_active=None)
+    waiting = _waiting(member, code, plans, as_of, outlook)
     return Explanation(
         as_of=as_of,
         code=code,
         member=member,
-        status=status,
-        timezone=member.timezone if member.timezone in cycle.timezones() else "UTC",
+        timezone=usable_timezone(member.timezone),
         cycle=reached,
         plan=_governing(member.plan, plans, reached.first_day),
-        pending_plan=pending,
-        pending_rules=_governing(pending, plans, reached.last_day) if pending else None,
-        **planned,
+        outlook=outlook,
+        pending_rules=_pending_rules(outlook, plans),
         awards=awards,
-        cycles=[*past_cycles(awards, plans), *_waiting(member, code, plans, as_of, planned)],
-        boundary=boundary,
+        cycles=[*past_cycles(awards, plans), *waiting],
+        last_boundary=last_boundary,
         movements=[row for row in movements if row["occurred_at"] <= as_of],
-        rule_change=_rule_change(member, plans, reached),
+        rule_change=_rule_change(outlook.now.released, plans, reached),
         failure=failure,
         calls=calls,
+        word=word,
     )
+
+
+def _known_at(member: Member, as_of: datetime) -> Member:
+    """Return *member* with the requests that had been made at *as_of*."""
+    made = tuple(request for request in member.requests if request.at <= as_of)
+    return replace(member, requests=made)
 
 
 def _reached(member: Member) -> Cycle:
     """Return the cycle the ledger has reached, or that an enrolment lies in."""
-    n = next_cycle(member) if member.cycle_n is None else member.cycle_n
-    return cycle.cycle(member.anchor_on, _boundary_zone(member).key, n)
+    zone = _boundary_zone(member).key
+    if member.cycle_n is not None:
+        return cycle.cycle(member.anchor_on, zone, member.cycle_n)
+    n = cycle.cycle_number(member.anchor_on, zone, member.renews_at)
+    return cycle.cycle(member.anchor_on, zone, n)
+
+
+def _boundary_zone(member: Member) -> ZoneInfo:
+    """Return the zone the next boundary was computed in; UTC for an unknown one."""
+    return cycle.zone(usable_timezone(member.boundary_timezone or member.timezone))
 
 
 def _check_as_of(member: Member, reached: Cycle, as_of: datetime) -> None:
-    begun = member.last_boundary_at or (member.renews_at if member.cycle_n is None else reached.starts_at)
+    """Refuse an *as_of* before the present cycle began."""
+    begun = member.last_boundary_at or reached.starts_at
+    if member.cycle_n is None:
+        begun = member.last_boundary_at or member.renews_at
     if as_of < begun:
         raise InputError(
-            f"--as-of {as_of.isoformat()} is before {begun.isoformat()}, when the present cycle of "
-            f"{member.member_id!r} began: `renewer history` has the past"
+            f"--as-of {as_of.isoformat()} is before {begun.isoformat()}, when the "
+            f"present cycle of {member.member_id!r} began: `renewer history` has the "
+            "past"
         )
 
 
@@ -184,104 +298,112 @@ def _code(
         return Code.CLOSED
     if failure is not None:
         return Code.FAILED
-    if status is Status.UNDER_REVIEW:
-        return Code.UNDER_REVIEW
-    if status is Status.SUSPENDED:
-        return Code.SUSPENDED
+    if status in (Status.UNDER_REVIEW, Status.SUSPENDED):
+        return Code(status.value)
     if member.renews_at <= as_of:
         return Code.WAITING_FOR_PASS
-    if awards and any(timedelta(0) <= as_of - at <= RECENTLY for at in awards[-1].awarded_at):
+    if awards and _is_recent(awards[-1], as_of):
         return Code.RENEWED
-    return Code.LAST_DAY if as_of.astimezone(_boundary_zone(member)).date() == reached.last_day else Code.NOT_DUE
+    today = as_of.astimezone(_boundary_zone(member)).date()
+    return Code.LAST_DAY if today == reached.last_day else Code.NOT_DUE
 
 
-def _boundary_zone(member: Member) -> ZoneInfo:
-    """Return the zone the next boundary was computed in; UTC for an unknown one."""
-    name = member.boundary_timezone or member.timezone
-    return cycle.zone(name if name in cycle.timezones() else "UTC")
+def _is_recent(award: Award, as_of: datetime) -> bool:
+    """Whether *award* occurred, or was written by a pass, within the last day."""
+    return any(timedelta(0) <= as_of - at <= RECENTLY for at in award.awarded_at)
 
 
-class Planned(TypedDict):
-    """What of an explanation the job's planner says."""
-
-    waiting: Sequence[Boundary]
-    held_back: Sequence[Boundary]
-    ahead: Boundary | None
-    moves: Boundary | None
-    settled: Member
-    problem: str | None
-
-
-def _plan_ahead(member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp, pending: str | None) -> Planned:
-    """Ask the job's planner what it would post now, what comes next, and the boundary that *moves* to *pending*."""
+def _look_ahead(
+    member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp
+) -> Outlook:
+    """Ask the job's planner what it would post now and what comes next."""
+    now = Forecast((), member, (), member)
+    ahead = if_active = problem = None
     try:
         now = forecast(member, plans, as_of, catch_up)
-        coming = list(islice(beyond(now.released, plans), 1))
-        ahead = coming[0] if coming else None
-        moves = next((each for each in (*now.waiting, *now.held_back, *coming) if each.plan == pending), None)
-        return Planned(
-            waiting=now.waiting, held_back=now.held_back, ahead=ahead, moves=moves, settled=now.settled, problem=None
-        )
-    except Exception as error:  # whatever fails a member in a pass must not keep them from an answer
-        return Planned(
-            waiting=(), held_back=(), ahead=None, moves=None, settled=member, problem=str(error) or repr(error)
-        )
+        ahead = next(beyond(now.released, plans), None)
+        if now.settled.status is Status.SUSPENDED:
+            active = replace(now.settled, status=Status.ACTIVE)
+            if_active = next(beyond(active, plans), None)
+    except Exception as error:
+        # Whatever fails a member in a pass must not keep them from an answer.
+        problem = _problem(error)
+    return Outlook(now, ahead, if_active, problem)
 
 
-def _governing(code: str, plans: Plans, day: date) -> Revision | None:
-    """Return the rules of plan *code* for *day*, or its first; None for an unknown plan."""
+def _problem(error: Exception) -> Problem:
+    """Return what is wrong, with the fields of our own errors."""
+    code, message = type(error).__name__, str(error) or repr(error)
+    if isinstance(error, RenewerError):
+        return Problem(code, message, error.plan, error.timezone)
+    return Problem(code, message, None, None)
+
+
+def _governing(code: str, plans: Plans, on: date) -> Revision | None:
+    """Return the rules of plan *code* for a day, or its first; None if unknown."""
     try:
-        return plans.first_known(code, day)
+        return plans.first_known(code, on)
     except PlanError:
         return None
 
 
-def pending_plan(member: Member) -> str | None:
-    """Return the plan of the next cycle when it is another, whether or not the request for it was applied yet."""
-    plan, pending = member.plan, member.pending_plan
-    for request in member.requests:
-        if request.change is Change.PLAN:
-            wanted = request.content["plan"]
-            if request.content["effective"] == "now":
-                plan, pending = wanted, None
-            else:
-                pending = None if wanted == plan else wanted
-    return pending
+def _pending_rules(outlook: Outlook, plans: Plans) -> Revision | None:
+    """Return the rules of the plan that begins with the next cycle."""
+    pending = outlook.now.released.pending_plan
+    if pending is None or outlook.ahead is None:
+        return None
+    return _governing(pending, plans, outlook.ahead.first_day)
 
 
-def _waiting(member: Member, code: Code, plans: Plans, as_of: datetime, planned: Planned) -> Iterator[PastCycle]:
+def _waiting(
+    member: Member, code: Code, plans: Plans, as_of: datetime, outlook: Outlook
+) -> Iterator[PastCycle]:
     """Yield the cycles that have begun and whose boundary is not posted."""
-    for foreseen, why in (
-        *((each, Code.WAITING_FOR_PASS) for each in planned["waiting"]),
-        *((each, Code.UNDER_REVIEW) for each in planned["held_back"]),
-    ):
-        governing = _governing(foreseen.plan, plans, foreseen.first_day)
-        due = None if governing is None else governing.allowance
-        if foreseen.reason == Reason.PLAN_CHANGED:
-            due = foreseen.allowance
-        reason = Code.FAILED if code is Code.FAILED else foreseen.reason or why
-        yield PastCycle(foreseen.first_day, foreseen.last_day, due, 0, str(reason), posted=False)
-    if planned["problem"] and member.renews_at <= as_of and code is not Code.CLOSED:
-        n = next_cycle(member)
-        first_day, last_day = cycle.first_day(member.anchor_on, n), cycle.last_day(member.anchor_on, n)
-        reason = code if code in (Code.FAILED, Code.UNDER_REVIEW) else Code.WAITING_FOR_PASS
-        yield PastCycle(first_day, last_day, None, 0, str(reason), posted=False)
+    failed = code is Code.FAILED
+    for each in outlook.now.waiting:
+        why = Code.FAILED if failed else each.reason or Code.WAITING_FOR_PASS
+        yield _unposted(each, plans, str(why))
+    for each in outlook.now.held_back:
+        why = Code.FAILED if failed else each.reason or Code.UNDER_REVIEW
+        yield _unposted(each, plans, str(why))
+    unplanned = outlook.problem is not None and outlook.now.settled is member
+    if unplanned and member.renews_at <= as_of and code is not Code.CLOSED:
+        n = next_cycle(replace(member, timezone=usable_timezone(member.timezone)))
+        first_day = cycle.first_day(member.anchor_on, n)
+        last_day = cycle.last_day(member.anchor_on, n)
+        is_own = code in (Code.FAILED, Code.UNDER_REVIEW)
+        why = code if is_own else Code.WAITING_FOR_PASS
+        yield PastCycle(first_day, last_day, None, 0, str(why), posted=False)
+
+
+def _unposted(boundary: Boundary, plans: Plans, reason: str) -> PastCycle:
+    """Return the cycle a boundary will begin, and what it should bring."""
+    governing = _governing(boundary.plan, plans, boundary.first_day)
+    expected = None if governing is None else governing.allowance
+    if boundary.reason == Reason.PLAN_CHANGED:
+        expected = boundary.allowance  # what was left of the old cycle, no allowance
+    first_day, last_day = boundary.first_day, boundary.last_day
+    return PastCycle(first_day, last_day, expected, 0, reason, posted=False)
 
 
 def _rule_change(member: Member, plans: Plans, reached: Cycle) -> RuleChange | None:
-    """Return the next rules of the member's plan that differ from those of the present cycle."""
-    before = _governing(member.plan, plans, reached.first_day)
+    """Return the next rules of the member's plan that differ from the present ones."""
+    present = reached.n if member.cycle_n is None else member.cycle_n
+    begun = cycle.first_day(member.anchor_on, present)
+    before = _governing(member.plan, plans, begun)
     if before is None:
         return None
-    for revision in plans.after(member.plan, reached.first_day):
+    for revision in plans.after(member.plan, begun):
         if revision.effective_from >= cycle.LAST_DAY - YEAR:
             break
         noon = datetime.combine(revision.effective_from, time(12), UTC)
-        n = max(cycle.cycle_number(member.anchor_on, "UTC", noon), reached.n + 1)
-        n += cycle.first_day(member.anchor_on, n) < revision.effective_from
-        after = plans.in_force(member.plan, cycle.first_day(member.anchor_on, n))
+        n = max(cycle.cycle_number(member.anchor_on, "UTC", noon), present + 1)
+        if cycle.first_day(member.anchor_on, n) < revision.effective_from:
+            n += 1
+        reaches_on = cycle.first_day(member.anchor_on, n)
+        after = plans.in_force(member.plan, reaches_on)
         if rules(after) != rules(before):
-            return RuleChange(cycle.first_day(member.anchor_on, n), before, after)
+            return RuleChange(reaches_on, before, after)
     return None
 
 

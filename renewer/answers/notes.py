@@ -1,289 +1,693 @@
-"""What is special about a member's Connects: the clauses after the first."""
+"""
+The notes: what is special about a member, one sentence about one thing each.
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+Each function returns a note, or nothing when there is nothing to say. The order of
+ORDER is that of the notes: first what a member can act on before the next boundary.
+What is normal is no note.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from psycopg.rows import DictRow
 
 from renewer.answers.explanation import Code, Explanation
-from renewer.answers.phrases import at_local, instant_of_day, last_zero, local_day, moved, when
-from renewer.answers.wording import before, clipped, connects, day, listed, ordinal, plural
+from renewer.answers.wording import (
+    Note,
+    age,
+    because,
+    day,
+    days,
+    instant,
+    listed,
+    moment,
+    ordinal,
+    plan_name,
+    plural,
+    shown,
+)
 from renewer.rules.awards import Gap, PastCycle
-from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Source
-from renewer.rules.plans import Revision
+from renewer.rules.cycle import starts_at
+from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Source, Status
 from renewer.rules.posting import Boundary
 
-NAMED = 3
-"""How many days or bonuses are named one by one before the rest is summed up."""
+DAY = timedelta(days=1)
+NAMED = 2
+"""How many days a sentence names; more of them are counted."""
 
 
-def special(told: Explanation) -> Iterator[str]:
-    """Yield what else is worth telling, the more urgent first."""
-    if told.code is not Code.CLOSED:
-        yield from _anchor(told)
-    yield from _last_zero(told)
-    if told.code is not Code.CLOSED:
-        yield from _credit(told)
-        yield from _change_today(told)
-        yield from _boundary(told)
-        yield from _rules(told)
-        yield from _cut_before(told)
-        yield from _own_ends(told)
-        yield from _returned(told)
-        yield from _bonuses(told)
-    yield from _past(told)
+def notes(facts: Explanation) -> list[Note]:
+    """Return the notes of an explanation, the most urgent first."""
+    found: list[Note] = []
+    for tell in ORDER:
+        if facts.code is Code.CLOSED and tell not in AFTER_CLOSING:
+            continue
+        one_or_more = tell(facts)
+        if isinstance(one_or_more, Note):
+            found.append(one_or_more)
+        elif one_or_more is not None:
+            found += one_or_more
+    return found
 
 
-def _anchor(told: Explanation) -> Iterator[str]:
-    anchor = told.settled.anchor_on
-    if anchor.day == 1:
-        return
-    changed = told.calls.changed_plan or told.settled.anchor_on != told.member.anchor_on
-    started = "your plan was changed" if changed else "your membership started"
-    short = ", or on the last day of a shorter month" if anchor.day > 28 else ""
-    yield (
-        f"your cycles start on the {ordinal(anchor.day)} of each month{short}, not on the 1st, because {started} "
-        f"on {day(anchor)}"
+def note_of_unused_expire(facts: Explanation) -> Note | None:
+    """Tell until when unused Connects can be used, of which the plan keeps none."""
+    ahead = _sure_boundary(facts)
+    if ahead is None or ahead.carried or not ahead.lost:
+        return None
+    lost, plan = sum(ahead.lost.values()), plan_name(ahead.plan)
+    unused = facts.word.name(lost)
+    text = (
+        f"Use your {lost} unused monthly {unused} by {_last_moment(facts, ahead)}, "
+        f"because plan {plan} keeps none for the next cycle."
     )
+    at = facts.local(ahead.awards_at)
+    return Note("unused_expire", text, {"lost": lost, "at": at, "plan": ahead.plan})
 
 
-def _last_zero(told: Explanation) -> Iterator[str]:
-    award = told.last_award
-    if award is not None and not award.awarded and told.code is not Code.RENEWED:
-        yield f"the award of {day(award.cycle.first_day)} was 0, because {last_zero(told)}"
-
-
-def _credit(told: Explanation) -> Iterator[str]:
-    """Yield what changes of plan brought in the present cycle, and why it is no full allowance."""
-    award = told.last_award
-    if award is not None and award.reason == Reason.PLAN_CHANGED and award.amount:
-        yield (
-            f"the {award.amount} of {day(award.cycle.first_day)} are the credit for your change to plan "
-            f"{award.cycle.plan}: its allowance less what your plan before gave you for the days its cycle still had"
-        )
-    adjusted = [row for row in told.movements if row["kind"] == "adjustment"]
-    if adjusted:
-        total = sum(row["amount"] for row in adjusted)
-        yield f"{total} more were credited on {local_day(told, adjusted[-1]['occurred_at'])} for a change of plan"
-
-
-def _change_today(told: Explanation) -> Iterator[str]:
-    """Yield a change of plan that waits to be applied and begins no cycle: today's has begun already."""
-    plan = told.settled.plan
-    if plan != told.member.plan and not told.waiting and not told.problem:
-        text = f"your change to plan {plan} is recorded and applied by the next run of our renewal job"
-        if told.settled.balance != told.member.balance:
-            text += f": your balance of {told.member.balance} then becomes {told.settled.balance}"
-        yield text
-
-
-def _boundary(told: Explanation) -> Iterator[str]:
-    """Yield what the next boundary does to what is unused, and the one that moves to a pending plan."""
-    if told.pending_plan:
-        yield _move(told, told.pending_plan, told.moves)
-    if told.ahead is None or (told.waiting and told.moves is not told.ahead) or told.held_back:
-        return  # what waits is told already
-    ahead = told.ahead
-    lost, carried, on = sum(ahead.lost.values()), ahead.carried, when(told, ahead)
-    if lost and carried:
-        yield (
-            f"of your {lost + carried} unused Connects {carried}, the most plan {ahead.plan} carries over, "
-            f"roll over on {on} and {lost} expire"
-        )
-    elif lost:
-        until = "until then" if moved(told) else f"up to and including {day(before(ahead.first_day))}"
-        yield (
-            f"the {lost} you have unused expire on {on} because plan {ahead.plan} carries nothing over; "
-            f"you can use them {until}"
-        )
-    elif carried:
-        yield f"your {carried} unused Connects roll over on {on}"
-    if ahead.balance_after != told.member.balance or lost:
-        yield f"if you use none before, your balance then becomes {ahead.balance_after}"
-
-
-def _move(told: Explanation, plan: str, moves: Boundary | None) -> str:
-    text = f"you move from plan {told.member.plan} to plan {plan}"
-    if moves is None:
-        return f"{text} with your next cycle"
-    text += f" on {when(told, moves)}"
-    rules = told.pending_rules
-    if told.plan and rules and told.plan.allowance != rules.allowance:
-        text += f", which brings {rules.allowance} instead of {told.plan.allowance} a month"
-    return text
-
-
-def _rules(told: Explanation) -> Iterator[str]:
-    change = told.rule_change
-    if change is None or told.pending_plan:
-        return
-    before, after = change.before, change.after
-    parts = []
-    if after.allowance != before.allowance:
-        parts.append(f"{connects(after.allowance)} a month instead of {before.allowance}")
-    if after.rollover_cap != before.rollover_cap:
-        parts.append(f"{_rollover(after)} instead of {_rollover(before)}")
-    if after.lifetime_months != before.lifetime_months:
-        parts.append(f"{_lifetime(after)} instead of {_lifetime(before)}")
-    yield (
-        f"the new rules of plan {after.code} of {day(after.effective_from)} ({listed(parts)}) reach you with "
-        f"your cycle that starts on {day(change.reaches_on)}, for rules never change in the middle of a cycle"
+def note_of_cap(facts: Explanation) -> Note | None:
+    """Tell what of the unused Connects the plan's cap lets expire at the boundary."""
+    ahead = _sure_boundary(facts)
+    if ahead is None or not ahead.carried or not ahead.lost:
+        return None
+    kept, lost = ahead.carried, sum(ahead.lost.values())
+    # The cap counts before the new allowance comes: of 100 unused under 60, 60 stay.
+    text = (
+        f"Of your {kept + lost} unused monthly {facts.word.plural} you keep {kept}, "
+        f"the most that plan {plan_name(ahead.plan)} allows, and {lost} expire on "
+        f"{moment(ahead.awards_at, facts.timezone)}."
     )
+    at = facts.local(ahead.awards_at)
+    values = {"kept": kept, "lost": lost, "at": at, "plan": ahead.plan}
+    return Note("cap", text, values)
 
 
-def _rollover(rules: Revision) -> str:
-    if rules.rollover_cap is None:
-        return "rollover without limit"
-    return f"rollover of up to {rules.rollover_cap}" if rules.rollover_cap else "no rollover"
-
-
-def _lifetime(rules: Revision) -> str:
-    return f"a lifetime of {plural(rules.lifetime_months, 'month')}" if rules.lifetime_months else "no lifetime"
-
-
-def _cut_before(told: Explanation) -> Iterator[str]:
-    """Yield what was not carried into the present cycle."""
-    boundary = told.boundary
-    if boundary is None or not boundary["lost"]:
-        return
-    on, plan, lost, carried = (boundary[name] for name in ("first_day", "plan", "lost", "carried"))
-    if carried:
-        yield (
-            f"when your cycle began on {day(on)}, {carried} of your {carried + lost} unused Connects rolled over, the "
-            f"most plan {plan} carried over, and {lost} expired"
+def note_of_expiry_dates(facts: Explanation) -> Note | None:
+    """Tell when Connects expire, when some of them have a date of their own."""
+    if not any(lot.expires_at for lot in facts.member.lots):
+        return None
+    sums = _expiries(facts)
+    if not sums:
+        return None
+    total, dates = sum(sums.values()), list(sums.items())
+    if len(dates) == 1:
+        have, on = facts.member.balance, moment(dates[0][0], facts.timezone)
+        which = _expire(total, f"of your {facts.word.counted(have)}")
+        if total == have:
+            which = f"All your {_expire(total, facts.word.name(total))}"
+        text = f"{which} on {on}."
+    elif len(dates) == NAMED:
+        (first, at_first), (last, at_last) = dates
+        text = (
+            f"Of your {facts.word.counted(facts.member.balance)}, {_expire(at_first)} "
+            f"on {moment(first, facts.timezone)} and {at_last} on "
+            f"{moment(last, facts.timezone)}."
         )
     else:
-        yield (
-            f"when your cycle began on {day(on)}, your {lost} unused Connects expired, because plan {plan} carried "
-            "nothing over"
+        (first, at_first), (last, at_last) = dates[0], dates[-1]
+        text = (
+            f"{total} of your {facts.word.plural} expire on {len(dates)} dates, the "
+            f"first {at_first} on {_day(facts, first)} and the last {at_last} on "
+            f"{_day(facts, last)}."
         )
+    rows = [{"at": facts.local(at), "amount": left} for at, left in dates]
+    return Note("expiry_dates", text, {"total": total, "dates": rows})
 
 
-def _own_ends(told: Explanation) -> Iterator[str]:
-    """Yield when what has an end of its own ends, lot by lot, and what never does."""
-    dated, never = [], 0
-    for lot, left in kept_lots(told):
-        if lot.expires_at is not None:
-            dated.append((lot.expires_at, left))
-        elif lot.source not in CYCLE_BOUND:
-            never += left
-    parts = _ends(told, sorted(dated))
-    if never:
-        parts.append(f"{never} that you bought or were given never expire")
-    if parts:
-        yield f"of the {connects(told.member.balance)} you have, {listed(parts)}"
+def note_of_plan_change(facts: Explanation) -> Note | None:
+    """Tell of the plan that begins with the next cycle."""
+    plan, ahead, rules = facts.pending_plan, facts.ahead, facts.pending_rules
+    if plan is None:
+        return None
+    present = facts.released.plan
+    on = "with your next cycle"
+    values: dict[str, Any] = {"plan_before": present, "plan": plan}
+    if ahead is not None:
+        on = f"on {moment(ahead.awards_at, facts.timezone)}"
+        values["at"] = facts.local(ahead.awards_at)
+    text = f"You change from {plan_name(present)} to {plan_name(plan)} {on}"
+    if rules is not None:
+        text += f" and then get {facts.word.counted(rules.allowance)} a month"
+        values["allowance"] = rules.allowance
+    if rules is not None and facts.plan is not None and facts.plan.code == present:
+        text += f" instead of {facts.plan.allowance}"
+        values["allowance_before"] = facts.plan.allowance
+    return Note("plan_change", f"{text}.", values)
 
 
-def _ends(told: Explanation, dated: Sequence[tuple[datetime, int]]) -> list[str]:
-    """Return how many expire when; the hour is said once where all end with a day."""
-    summed = {at: sum(left for _, left in same) for at, same in groupby(dated, key=lambda each: each[0])}
-    hours = {instant_of_day(told, at) for at in summed}
-    if len(summed) == 1 or len(hours) > 1:
-        return [f"{left} expire{'d' * (at <= told.as_of)} on {at_local(told, at)}" for at, left in summed.items()]
-    parts = [f"{left} expire{'d' * (at <= told.as_of)} on {local_day(told, at)}" for at, left in summed.items()]
-    return [*parts[:-1], f"{parts[-1]}, each {hours.pop()}"] if parts else []
+def notes_of_equal_bonuses(facts: Explanation) -> Iterator[Note]:
+    """Advise that a person looks at bonuses of one amount: one may be a mistake."""
+    for amount, same in _bonuses(facts):
+        if len(same) == 1:
+            continue
+        first, last = same[0]["occurred_at"], same[-1]["occurred_at"]
+        times = "twice" if len(same) == 2 else f"{len(same)} times"
+        text = (
+            f"You got a bonus of {facts.word.counted(amount)} {times}, on "
+            f"{_day(facts, first)} and {_day(facts, last)}: please ask a person of our "
+            "team to check this."
+        )
+        if len(same) > NAMED:
+            text = (
+                f"You got a bonus of {facts.word.counted(amount)} {times} from "
+                f"{_day(facts, first)} to {_day(facts, last)}: please ask a person of "
+                "our team to check this."
+            )
+        yield Note("equal_bonuses", text, _values_of_bonuses(facts, same))
 
 
-def kept_lots(told: Explanation) -> Iterator[tuple[Lot, int]]:
-    """Yield the member's lots and what of each the next boundary leaves."""
-    lost = told.upcoming.lost if told.upcoming else {}
-    for lot in told.member.lots:
-        left = lot.remaining - lost.get(lot.number, 0)
-        if left:
-            yield lot, left
-
-
-def _returned(told: Explanation) -> Iterator[str]:
-    """Yield which cycle Connects belong to that came back in this one, and when they end."""
-    back = [row for row in told.movements if row["kind"] == "refund" and row["source"] in ENDING]
-    if not back:
-        return
-    ends = list(dict.fromkeys(_end(told, row) for row in back))
-    yield (
-        f"the {connects(sum(row['amount'] for row in back))} returned by {local_day(told, back[-1]['occurred_at'])} "
-        f"belong to the current cycle and, as far as they are unused, {listed(ends)}"
+def note_of_unknown_timezone(facts: Explanation) -> Note | None:
+    """Tell that times are in UTC because our system does not know the member's zone."""
+    zone = facts.member.timezone
+    if facts.timezone == zone:
+        return None
+    text = (
+        f"Our system does not know your time zone {shown(zone)}, so all times here are "
+        "in UTC."
     )
+    return Note("unknown_timezone", text, {"timezone": zone})
+
+
+def note_of_late(facts: Explanation) -> Note | None:
+    """Tell since when a renewal has been due, when it has not come."""
+    at, member = facts.member.renews_at, facts.member
+    has_come = _own(facts.waiting) or facts.problem is not None
+    if at > facts.as_of or not has_come:
+        return None
+    if member.status is Status.UNDER_REVIEW:
+        return None  # it was the review that held it back
+    waited = facts.as_of - at
+    text = f"Your renewal has been due since {instant(at, facts.timezone)}"
+    if waited >= timedelta(hours=1):
+        text += f", which is {age(waited)} ago"
+    minutes = int(waited.total_seconds()) // 60
+    return Note("late", f"{text}.", {"since": facts.local(at), "minutes": minutes})
+
+
+def note_of_held_back(facts: Explanation) -> Note | None:
+    """Tell for how many cycles a review holds Connects back, and since when."""
+    held = _own(facts.held_back)
+    if not held:
+        return None
+    since = facts.local(held[0].awards_at)
+    cycles = plural(len(held), "cycle")
+    text = (
+        f"The review holds back your {facts.word.plural} for {cycles} since "
+        f"{day(since.date())}."
+    )
+    return Note("held_back", text, {"cycles": len(held), "since": since})
+
+
+def notes_of_zero(facts: Explanation) -> Iterator[Note]:
+    """Tell for which cycles that have come a member gets nothing, and why."""
+    zeros = [each for each in (*facts.waiting, *facts.held_back) if each.allowance == 0]
+    zeros.sort(key=lambda each: each.reason or "")
+    for reason, same in groupby(zeros, key=lambda each: each.reason):
+        first_days = [each.first_day for each in same]
+        text = (
+            f"You get no {facts.word.plural} for {_cycles(first_days)}, because "
+            f"{because(reason).before}."
+        )
+        values = {"first_days": first_days, "reason": reason or "no_allowance"}
+        yield Note("nothing_due", text, values)
+
+
+def note_of_plan_change_waiting(facts: Explanation) -> Note | None:
+    """Tell of a change of plan that has come and is not complete yet."""
+    before, after = facts.member.plan, facts.released.plan
+    if before == after:
+        return None
+    changed = [
+        each for each in (*facts.waiting, *facts.held_back) if each.plan == after
+    ]
+    text = f"Your change from {plan_name(before)} to {plan_name(after)}"
+    values: dict[str, Any] = {"plan_before": before, "plan": after}
+    if changed:
+        values |= {"on": changed[0].first_day}
+        text += f" on {day(changed[0].first_day)}"
+    text += " is not complete yet."
+    return Note("plan_change_waiting", text, values)
+
+
+def note_of_reckoning(facts: Explanation) -> Note | None:
+    """Tell what the balance becomes with all that has come, when some of it expires."""
+    coming = (*facts.waiting, *facts.held_back)
+    have, then = facts.member.balance, facts.released.balance
+    get = sum(each.allowance for each in coming)
+    expire = sum(each.expiring for each in coming)
+    # A credit for a change of plan is no boundary: then the sum would not be right.
+    if not expire or have + get - expire != then:
+        return None
+    text = (
+        f"You have {facts.word.counted(have)}, {get} more come, {_expire(expire)}, and "
+        f"you then have {then}."
+    )
+    values = {"balance": have, "awarded": get, "expired": expire, "then": then}
+    return Note("balance_then", text, values)
+
+
+def note_of_expired(facts: Explanation) -> Note | None:
+    """Tell what of the balance has expired already and cannot be used any more."""
+    ended = [lot for lot in facts.member.lots if _has_ended(facts, lot)]
+    left = sum(lot.remaining for lot in ended)
+    if not left:
+        return None
+    text = (
+        f"{left} of your {facts.word.counted(facts.member.balance)} have expired, and "
+        "you cannot use them any more."
+    )
+    return Note("expired", text, {"amount": left})
+
+
+def note_of_unused_stay(facts: Explanation) -> Note | None:
+    """Tell that all unused Connects stay when the next cycle begins."""
+    ahead = _sure_boundary(facts)
+    if ahead is None or not ahead.carried or ahead.lost:
+        return None
+    kept = facts.word.name(ahead.carried)
+    text = (
+        f"Your {ahead.carried} unused monthly {kept} stay with you when the next cycle "
+        f"begins on {moment(ahead.awards_at, facts.timezone)}."
+    )
+    at = facts.local(ahead.awards_at)
+    return Note("unused_stay", text, {"kept": ahead.carried, "at": at})
+
+
+def note_of_balance_after(facts: Explanation) -> Note | None:
+    """Tell the balance after the next boundary, and what it is made of."""
+    ahead = _sure_boundary(facts)
+    if ahead is None:
+        return None
+    new, kept, then = ahead.allowance, ahead.carried, ahead.balance_after
+    other = then - new - kept
+    if then == new and not ahead.expiring:
+        return None  # there is nothing but the award
+    named = ((kept, "kept"), (other, "bought or bonus"), (new, "new"))
+    parts = [f"{amount} {what}" for amount, what in named if amount]
+    text = (
+        f"If you use none before, you have {facts.word.counted(then)} on "
+        f"{moment(ahead.awards_at, facts.timezone)}"
+    )
+    if len(parts) > 1:
+        text += f": {listed(parts)}"
+    values = {"kept": kept, "other": other, "new": new, "then": then}
+    return Note("balance_after", f"{text}.", values)
+
+
+def note_of_never_expire(facts: Explanation) -> Note | None:
+    """Tell what never expires: it is bought or a bonus, without an end of its own."""
+    never = sum(
+        lot.remaining
+        for lot in facts.member.lots
+        if lot.source not in CYCLE_BOUND and lot.expires_at is None
+    )
+    if not never:
+        return None
+    verb = "expires" if never == 1 else "expire"
+    text = f"Your {never} bought or bonus {facts.word.name(never)} never {verb}."
+    return Note("never_expire", text, {"amount": never})
+
+
+def note_of_returned(facts: Explanation) -> Note | None:
+    """Tell which cycle Connects belong to that came back in this one, and their end."""
+    back = [row for row in facts.movements if row["kind"] == "refund"]
+    back = [row for row in back if row["source"] in ENDING]
+    boundary = facts.upcoming
+    if not back or boundary is None:
+        return None
+    amount = sum(row["amount"] for row in back)
+    lots = {row["lot"]: row["remaining"] for row in back}
+    lost = sum(boundary.lost.get(number, 0) for number in lots)
+    fate = "expire, if unused,"
+    if lost == 0:
+        fate = "stay"
+    elif lost < sum(lots.values()):
+        fate = "stay in part"
+    last = facts.local(back[-1]["occurred_at"])
+    which = f"The {facts.word.counted(amount)} returned by {day(last.date())}"
+    text = (
+        f"{which} belong to your current cycle and {fate} when the next one begins on "
+        f"{moment(boundary.awards_at, facts.timezone)}."
+    )
+    at = facts.local(boundary.awards_at)
+    values = {"amount": amount, "returned_by": last, "at": at, "lost": lost}
+    return Note("returned", text, values)
 
 
 ENDING = CYCLE_BOUND - {Source.ROLLOVER}
 
 
-def _end(told: Explanation, row: DictRow) -> str:
-    """Return what becomes of a lot into which Connects were returned."""
-    boundary = told.upcoming
-    if boundary is None:
-        return "stay"
-    on, lost = when(told, boundary), boundary.lost.get(row["lot"], 0)
-    if lost >= row["remaining"]:
-        return f"expire when the next one begins, on {on}"
-    if row["expires_at"] and row["expires_at"] <= boundary.awards_at:
-        return f"expire on {at_local(told, row['expires_at'])}"
-    return f"roll over{' in part' if lost else ''} when the next one begins, on {on}"
+def note_of_new_allowance(facts: Explanation) -> Note | None:
+    """Tell from when on new rules bring more or less a month."""
+    change = facts.rule_change
+    if change is None or change.before.allowance == change.after.allowance:
+        return None
+    before, after = change.before.allowance, change.after.allowance
+    what = f"you get {facts.word.counted(after)} a month instead of {before}"
+    return _note_of_rule("new_allowance", facts, what, before, after)
 
 
-def _bonuses(told: Explanation) -> Iterator[str]:
-    bonuses = [row for row in told.movements if row["kind"] == "bonus"]
-    if not bonuses:
-        return
-    named = [
-        f"{row['amount']} on {local_day(told, row['occurred_at'])} ({clipped(row['reference'])})" for row in bonuses
-    ]
-    if len(named) == 1:
-        yield f"a bonus of {named[0]} was credited, once"
-        return
-    named = named if len(named) <= NAMED + 1 else [*named[:NAMED], f"{len(named) - NAMED} more"]
-    yield (
-        f"bonuses of {listed(named)} are separate credits, each with a reference of its own, and one reference is "
-        "never credited twice"
+def note_of_new_cap(facts: Explanation) -> Note | None:
+    """Tell from when on new rules keep more or fewer unused Connects."""
+    change = facts.rule_change
+    if change is None or change.before.rollover_cap == change.after.rollover_cap:
+        return None
+    before, after = change.before.rollover_cap, change.after.rollover_cap
+    what = f"you keep {_kept(after)} unused {facts.word.plural} instead of "
+    what += _kept(before)
+    return _note_of_rule("new_cap", facts, what, before, after)
+
+
+def note_of_new_lifetime(facts: Explanation) -> Note | None:
+    """Tell from when on new rules let an allowance live longer or shorter."""
+    change = facts.rule_change
+    if change is None or change.before.lifetime_months == change.after.lifetime_months:
+        return None
+    before, after = change.before.lifetime_months, change.after.lifetime_months
+    what = f"new monthly {facts.word.plural} have {_lifetime(after)} instead of "
+    what += _lifetime(before)
+    return _note_of_rule("new_lifetime", facts, what, before, after)
+
+
+def note_of_credit(facts: Explanation) -> Note | None:
+    """Tell why a change of plan brought less than the plan's allowance."""
+    award, plan = facts.last_award, facts.plan
+    if award is None or plan is None or award.reason != Reason.PLAN_CHANGED:
+        return None
+    if award.amount >= plan.allowance or award.cycle.plan != plan.code:
+        return None
+    text = (
+        f"Your change to {plan_name(plan.code)} brought {award.amount} of "
+        f"{facts.word.counted(plan.allowance)}, because you had received "
+        f"{facts.word.plural} for the same days from your plan before."
     )
+    on = award.cycle.first_day
+    values = {"on": on, "amount": award.amount, "allowance": plan.allowance}
+    return Note("credit", text, values)
 
 
-def _past(told: Explanation) -> Iterator[str]:
-    """Yield how many renewals came in full, and each that did not and why; a last one of 0 was told already."""
-    posted = [each for each in told.cycles if each.posted and each.expected is not None]
-    before_it = ""
-    if posted and told.last_award is not None and not told.last_award.awarded:
-        posted, before_it = posted[:-1], "before it, "
-    if not posted or (len(posted) == 1 and posted[0].reason in (None, Reason.PLAN_CHANGED)):
-        return
-    odd = [each for each in posted if each.reason not in (None, Reason.PLAN_CHANGED)]
-    start = f"{before_it}since {day(posted[0].first_day)}"
-    full = len(posted) - len(odd)
-    if not odd:
-        late = sum(each.late for each in posted)
-        which = f"all {full} renewals" if full > 1 else "the renewal"
-        were = "were" if full > 1 else "was"
-        comma = "," if before_it else ""
-        yield f"{which} {start}{comma} {were} awarded in full" + (f", {late} of them late" if late else "")
-        return
-    if not full and all(each.reason == Gap.NO_ALLOWANCE for each in odd):
-        cycles = "the cycle" if len(odd) == 1 else f"any of the {len(odd)} cycles"
-        yield f"plan {told.member.plan} included no monthly Connects in {cycles} {start}"
-        return
-    if len(posted) > 1:
-        were = "was" if full == 1 else "were"
-        yield f"of the {len(posted)} renewals {start}, {full or 'none'} {were} awarded in full"
-    for _, run in groupby(odd, key=lambda each: (each.reason, each.expected, each.awarded)):
-        yield _odd(list(run))
+def note_of_more_credit(facts: Explanation) -> Note | None:
+    """Tell what later changes of plan on the same day brought."""
+    credits = [row for row in facts.movements if row["kind"] == "adjustment"]
+    if not credits:
+        return None
+    amount = sum(row["amount"] for row in credits)
+    last = facts.local(credits[-1]["occurred_at"])
+    text = (
+        f"You got {amount} more {facts.word.name(amount)} on {day(last.date())} for a "
+        "change of plan."
+    )
+    return Note("more_credit", text, {"amount": amount, "at": last})
 
 
-def _odd(run: Sequence[PastCycle]) -> str:
-    """Return what came of neighbouring cycles that brought too little for one reason."""
-    first, last = run[0], run[-1]
-    which = f"that of {day(first.first_day)} was"
-    if len(run) > NAMED:
-        which = f"the {len(run)} from {day(first.first_day)} to {day(last.first_day)} were"
-    elif len(run) > 1:
-        which = f"those of {listed([day(each.first_day) for each in run])} were"
-    if first.reason == Gap.NO_ALLOWANCE:
-        return f"{which} 0, because the plan included none then"
-    instead = f"{first.awarded} instead of {first.expected}"
-    return f"{which} {instead}, because {GAP.get(first.reason, 'of a correction')}"
+def note_of_timezone_changed(facts: Explanation) -> Note | None:
+    """Tell that the next boundary is still that of the zone a member has left."""
+    before = facts.released.boundary_timezone
+    if before is None or facts.ahead is None:
+        return None
+    text = (
+        f"Your next cycle still begins at midnight in {shown(before)}, the time zone "
+        "you had before."
+    )
+    values = {"timezone_before": before, "timezone": facts.released.timezone}
+    return Note("timezone_changed", text, values)
 
 
-GAP: dict[str | None, str] = {
-    Reason.SUSPENDED: "your account was suspended then",
-    Reason.CAUGHT_UP: "they were missed and not made up for",
-    Gap.RULES_CORRECTED: "the rules of the plan were corrected only later",
-}
+def note_of_cut(facts: Explanation) -> Note | None:
+    """Tell what of the unused Connects the present cycle's beginning let expire."""
+    cut = facts.last_boundary
+    if cut is None or not cut["lost"]:
+        return None
+    kept, lost, on, plan = cut["carried"], cut["lost"], cut["first_day"], cut["plan"]
+    if kept:
+        text = (
+            f"On {day(on)} you kept {kept} of your {kept + lost} unused monthly "
+            f"{facts.word.plural}, the most that plan {plan_name(plan)} allowed, and "
+            f"{lost} expired."
+        )
+    else:
+        text = (
+            f"On {day(on)} your {lost} unused monthly {facts.word.name(lost)} expired, "
+            f"because plan {plan_name(plan)} kept none for the next cycle."
+        )
+    return Note("cut", text, {"on": on, "kept": kept, "lost": lost, "plan": plan})
+
+
+def note_of_past(facts: Explanation) -> Note | None:
+    """Tell how many cycles brought all they should, when some did not."""
+    posted = [each for each in facts.cycles if each.posted]
+    odd = _odd_cycles(facts)
+    if not odd or len(posted) == 1:
+        return None
+    full, since = len(posted) - len(odd), posted[0].first_day
+    how_many = str(full) if full else "none"
+    text = (
+        f"You got all your monthly {facts.word.plural} for {how_many} of "
+        f"{plural(len(posted), 'cycle')} since {day(since)}."
+    )
+    values = {"in_full": full, "cycles": len(posted), "since": since}
+    return Note("past", text, values)
+
+
+def notes_of_gaps(facts: Explanation) -> Iterator[Note]:
+    """Tell which cycles brought too little and why, those of one kind together."""
+    kinds: dict[tuple[str | None, int | None, int], list[date]] = {}
+    for each in _odd_cycles(facts):
+        kind = (each.reason, each.expected, each.awarded)
+        kinds.setdefault(kind, []).append(each.first_day)
+    for (reason, expected, awarded), first_days in kinds.items():
+        got = facts.word.counted(awarded)
+        if expected:
+            got = f"{awarded} of {facts.word.counted(expected)}"
+        if expected and len(first_days) > 1:
+            got += " each"
+        text = (
+            f"You got {got} for {_cycles(first_days)}, because "
+            f"{because(reason).before}."
+        )
+        values = {
+            "first_days": first_days,
+            "expected": expected,
+            "awarded": awarded,
+            "reason": reason,
+        }
+        yield Note("gap", text, values)
+
+
+def note_of_bonus(facts: Explanation) -> Note | None:
+    """Tell what bonuses came lately, those of one amount aside."""
+    single = [same[0] for _, same in _bonuses(facts) if len(same) == 1]
+    if not single:
+        return None
+    values = _values_of_bonuses(facts, single)
+    total = facts.word.counted(values["total"])
+    on = _day(facts, single[-1]["occurred_at"])
+    text = f"You got a bonus of {total} on {on}, once."
+    if len(single) > 1:
+        text = f"You got {len(single)} different bonuses, {total} in all, by {on}."
+    return Note("bonus", text, values)
+
+
+def note_of_start_day(facts: Explanation) -> Note | None:
+    """Tell why cycles do not start on the 1st."""
+    anchor = facts.settled.anchor_on
+    if anchor.day == 1:
+        return None
+    why = "your membership started"
+    if facts.calls.changed_plan or anchor != facts.member.anchor_on:
+        why = "you changed your plan"
+    months = "of each month, not on the 1st"
+    if anchor.day > 28:
+        months = "or on the last day of a shorter month"
+    text = (
+        f"Your cycles start on the {ordinal(anchor.day)} {months}, because {why} on "
+        f"{day(anchor)}."
+    )
+    return Note("start_day", text, {"day": anchor.day, "anchor_on": anchor})
+
+
+def note_of_cycle(facts: Explanation) -> Note | None:
+    """Tell the two days of the cycle, and when the next one starts."""
+    ahead = facts.ahead
+    if ahead is None or facts.waiting or facts.held_back:
+        return None
+    cycle = facts.cycle
+    text = (
+        f"Your current billing cycle is {days(cycle.first_day, cycle.last_day)}, and "
+        f"the next one starts on {instant(ahead.awards_at, facts.timezone)}."
+    )
+    values = {
+        "first_day": cycle.first_day,
+        "last_day": cycle.last_day,
+        "next_at": facts.local(ahead.awards_at),
+    }
+    return Note("cycle", text, values)
+
+
+ORDER: tuple[Callable[[Explanation], Note | Iterator[Note] | None], ...] = (
+    # What a member can do something about before the next boundary.
+    note_of_unused_expire,
+    note_of_cap,
+    note_of_expiry_dates,
+    note_of_plan_change,
+    notes_of_equal_bonuses,
+    # What is not as it should be, or not yet.
+    note_of_unknown_timezone,
+    note_of_late,
+    note_of_held_back,
+    notes_of_zero,
+    note_of_plan_change_waiting,
+    note_of_reckoning,
+    note_of_expired,
+    # What comes.
+    note_of_unused_stay,
+    note_of_balance_after,
+    note_of_never_expire,
+    note_of_returned,
+    note_of_new_allowance,
+    note_of_new_cap,
+    note_of_new_lifetime,
+    # What was.
+    note_of_credit,
+    note_of_more_credit,
+    note_of_timezone_changed,
+    note_of_cut,
+    note_of_past,
+    notes_of_gaps,
+    note_of_bonus,
+    # How it works.
+    note_of_start_day,
+    note_of_cycle,
+)
+
+AFTER_CLOSING = frozenset(
+    {
+        note_of_unknown_timezone,
+        notes_of_zero,
+        note_of_reckoning,
+        note_of_past,
+        notes_of_gaps,
+    }
+)
+"""What still matters to a member whose membership is closed."""
+
+
+def _sure_boundary(facts: Explanation) -> Boundary | None:
+    """Return the next boundary when nothing that waits comes before it."""
+    if facts.waiting or facts.held_back:
+        return None
+    if facts.released.balance > facts.member.balance:
+        return None  # a credit that waits would count as theirs: they cannot use it
+    return facts.ahead
+
+
+def _own(boundaries: Sequence[Boundary]) -> list[Boundary]:
+    """Return the boundaries among *boundaries*: a change of plan is none."""
+    return [each for each in boundaries if each.reason != Reason.PLAN_CHANGED]
+
+
+def _day(facts: Explanation, at: datetime) -> str:
+    """Return the member's day of an instant."""
+    return day(facts.local(at).date())
+
+
+def _last_moment(facts: Explanation, boundary: Boundary) -> str:
+    """Return the last day before a boundary, or its instant when that ends no day."""
+    at = facts.local(boundary.awards_at)
+    if starts_at(at.date(), facts.timezone) == boundary.awards_at:
+        return f"the end of {day(at.date() - DAY)}"
+    return instant(at, facts.timezone)
+
+
+def _expiries(facts: Explanation) -> dict[datetime, int]:
+    """Return how many Connects expire when, the next boundary's loss included."""
+    lost = facts.upcoming.lost if facts.upcoming else {}
+    sums: dict[datetime, int] = {}
+    for lot in facts.member.lots:
+        gone = lost.get(lot.number, 0)
+        if gone and facts.upcoming and not _has_ended(facts, lot):
+            at = facts.upcoming.awards_at
+            sums[at] = sums.get(at, 0) + gone
+        if lot.expires_at and lot.remaining > gone and not _has_ended(facts, lot):
+            at = lot.expires_at
+            sums[at] = sums.get(at, 0) + lot.remaining - gone
+    return dict(sorted(sums.items()))
+
+
+def _has_ended(facts: Explanation, lot: Lot) -> bool:
+    """Whether a lot's own end has come; until it is posted it still counts."""
+    return lot.expires_at is not None and lot.expires_at <= facts.as_of
+
+
+def _expire(number: int, of_what: str = "") -> str:
+    """Return that so many expire, and *of_what*."""
+    verb = "expires" if number == 1 else "expire"
+    return " ".join(part for part in (str(number), of_what, verb) if part)
+
+
+def _bonuses(facts: Explanation) -> Iterator[tuple[int, list[DictRow]]]:
+    """Yield the bonuses of each amount, oldest first."""
+    bonuses = [row for row in facts.movements if row["kind"] == "bonus"]
+    bonuses.sort(key=lambda row: row["amount"])
+    for amount, same in groupby(bonuses, key=lambda row: row["amount"]):
+        yield amount, list(same)
+
+
+def _values_of_bonuses(facts: Explanation, rows: Sequence[DictRow]) -> dict[str, Any]:
+    """Return each bonus with its day and its reference, and their sum."""
+    each = [
+        {
+            "amount": row["amount"],
+            "at": facts.local(row["occurred_at"]),
+            "reference": row["reference"],
+        }
+        for row in rows
+    ]
+    return {"total": sum(row["amount"] for row in rows), "bonuses": each}
+
+
+def _odd_cycles(facts: Explanation) -> list[PastCycle]:
+    """Return the cycles on record that brought too little, or nothing."""
+    as_usual = {None, Reason.PLAN_CHANGED.value}
+    if facts.plan is not None and facts.plan.allowance == 0:
+        # A plan that includes none has brought none before: that is normal.
+        as_usual.add(Gap.NO_ALLOWANCE.value)
+    return [
+        each for each in facts.cycles if each.posted and each.reason not in as_usual
+    ]
+
+
+def _cycles(first_days: Sequence[date]) -> str:
+    """Return which cycles begin on *first_days*."""
+    if len(first_days) == 1:
+        return f"your cycle of {day(first_days[0])}"
+    if len(first_days) == 2:
+        return f"your cycles of {day(first_days[0])} and {day(first_days[1])}"
+    start, end = day(first_days[0]), day(first_days[-1])
+    return f"{len(first_days)} cycles from {start} to {end}"
+
+
+def _note_of_rule(
+    code: str, facts: Explanation, what: str, before: int | None, after: int | None
+) -> Note | None:
+    """Return a note of a rule, unless its day is past or the plan changes before."""
+    change = facts.rule_change
+    if change is None or change.reaches_on <= facts.today or facts.pending_plan:
+        return None
+    text = f"New rules wait for a new cycle: from {day(change.reaches_on)} {what}."
+    values = {"on": change.reaches_on, "before": before, "after": after}
+    return Note(code, text, values)
+
+
+def _kept(cap: int | None) -> str:
+    """Return how many unused Connects a cap lets stay."""
+    if cap is None:
+        return "all"
+    return f"up to {cap}" if cap else "no"
+
+
+def _lifetime(months: int | None) -> str:
+    """Return how long an allowance lives."""
+    return "no end date" if months is None else f"a life of {plural(months, 'month')}"

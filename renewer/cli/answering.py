@@ -1,216 +1,205 @@
-"""Commands that answer: why a member's Connects renewed, or not yet, and what is to come."""
+"""Why a member's Connects renewed, or not yet, and what is to come."""
 
-from datetime import datetime
+from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from renewer import store
-from renewer.answers.explanation import Code, Explanation, find_explanation
-from renewer.answers.sentence import sentence, stranger
+from renewer.answers.documents import (
+    ends_with_cycle,
+    explanation_document,
+    preview_document,
+    stranger_document,
+)
+from renewer.answers.explanation import Explanation, find_explanation
+from renewer.answers.headline import headline, headline_of_stranger
+from renewer.answers.notes import notes
+from renewer.answers.wording import usable_timezone
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
-from renewer.cli.output import console, instant, local, note, print_json, print_table, signed, table
+from renewer.cli.output import (
+    console,
+    note,
+    print_json,
+    print_list,
+    print_table,
+    signed,
+    table,
+    timestamp,
+)
 from renewer.host import database
 from renewer.host.settings import read_settings
-from renewer.rules.cycle import timezones
+from renewer.rules.awards import PastCycle
 from renewer.rules.forecast import foresee
-from renewer.rules.ledger import Lot, Status
+from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
 
 MOST = 1200
+AMOUNTS = ("cycle", "award", "carried", "expiring", "balance")
+
+Cycles = Annotated[
+    int,
+    typer.Option("--cycles", metavar="N", min=1, max=MOST, help="How many boundaries."),
+]
 
 
-def explain(member: MemberId, as_of: AsOf = None, catch_up: CatchUpOption = None, json: Json = False) -> None:
-    """
-    Say in one sentence, fit to be sent, why a member's Connects renewed or not yet; then the facts behind it.
-
-    The cycles listed are all the ledger was to award, the one under way included. Exit code 1: nobody has that id.
-    """
-    with database.connected(note) as (_, conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
-        told = find_explanation(conn, member, at, catch_up or read_settings().catch_up)
-    if json:
-        print_json(_unknown(member, at) if told is None else _document(told))
-    elif told is None:
-        console().print(stranger(member), soft_wrap=True)
-    else:
-        _print(told)
-    raise typer.Exit(1 if told is None else 0)
-
-
-def _unknown(member_id: str, as_of: datetime) -> dict[str, Any]:
-    nothing = dict.fromkeys(("timezone", "plan", "pending_plan", "balance", "cycle", "awards_at", "next"))
-    return {
-        "member_id": member_id,
-        "as_of": as_of,
-        "status_code": Code.UNKNOWN_MEMBER,
-        "sentence": stranger(member_id),
-        **nothing,
-        "lots": [],
-        "last_renewal": None,
-        "past_cycles": [],
-    }
-
-
-def _document(told: Explanation) -> dict[str, Any]:
-    """Return the facts as their JSON document; instants have the member's offset."""
-    upcoming, last = told.upcoming, told.last_award
-    return {
-        "member_id": told.member.member_id,
-        "as_of": local(told.as_of, told.timezone),
-        "status_code": told.code,
-        "sentence": sentence(told),
-        "timezone": told.member.timezone,
-        "plan": _plan(told.member.plan, told.plan),
-        "pending_plan": told.pending_plan,
-        "balance": told.member.balance,
-        "cycle": {"n": told.cycle.n, "first_day": told.cycle.first_day, "last_day": told.cycle.last_day},
-        "awards_at": told.awards_at and local(told.awards_at, told.timezone),
-        "next": upcoming and _amounts(upcoming),
-        "lots": [_lot(told, lot) for lot in told.member.lots if lot.remaining],
-        "last_renewal": last
-        and {
-            "first_day": last.cycle.first_day,
-            "amount": last.awarded,
-            "reason": last.reason,
-            "posted_at": local(last.posted_at, told.timezone),
-        },
-        "past_cycles": [
-            {
-                "first_day": each.first_day,
-                "last_day": each.last_day,
-                "expected": each.expected,
-                "awarded": each.awarded,
-                "reason": each.reason,
-            }
-            for each in told.cycles
-        ],
-    }
-
-
-def _plan(code: str, rules: Revision | None) -> dict[str, Any]:
-    ruled = ("allowance", "rollover_cap", "lifetime_months")
-    return {"code": code, **{name: getattr(rules, name, None) for name in ruled}}
-
-
-def _amounts(foreseen: Boundary) -> dict[str, int]:
-    return {
-        "allowance": foreseen.allowance,
-        "carried": foreseen.carried,
-        "expiring": foreseen.expiring,
-        "balance_after": foreseen.balance_after,
-    }
-
-
-def _lot(told: Explanation, lot: Lot) -> dict[str, Any]:
-    return {
-        "source": lot.source,
-        "remaining": lot.remaining,
-        "issued_at": local(lot.issued_at, told.timezone),
-        "expires_at": lot.expires_at and local(lot.expires_at, told.timezone),
-        "ends_with_cycle": _lost(told, lot) > 0,
-    }
-
-
-def _lost(told: Explanation, lot: Lot) -> int:
-    """Return what of a lot the next boundary lets expire with its cycle."""
-    return told.upcoming.lost.get(lot.number, 0) if told.upcoming else 0
-
-
-def _print(told: Explanation) -> None:
-    out, member, zone = console(), told.member, told.timezone
-    out.print(sentence(told), soft_wrap=True)
-    facts = table("fact", "")
-    facts.show_header = False
-    facts.add_row("member", f"{member.member_id}, {told.status}, {told.code}")
-    facts.add_row("plan", _rules(told))
-    facts.add_row("cycle", f"{told.cycle.first_day} to {told.cycle.last_day}, number {told.cycle.n}, {member.timezone}")
-    facts.add_row("awards at", instant(told.awards_at, zone) if told.awards_at else "never again")
-    facts.add_row("balance", str(member.balance))
-    if told.upcoming is not None:
-        then = told.upcoming
-        amounts = f"{signed(then.allowance)}; {then.carried} carried, {then.expiring} expire: {then.balance_after}"
-        facts.add_row("then", amounts)
-    if told.failure is not None:
-        facts.add_row("error", f"{told.failure.code}: {told.failure.message}")
-        tried = "parked" if told.failure.parked else f"next on {instant(told.failure.retry_at, zone)}"
-        facts.add_row("tries", f"{told.failure.attempts}, {tried}")
-    print_table(facts)
-    if any(lot.remaining for lot in member.lots):
-        lots = table("lot", "left", "issued", "expires", "with the cycle", numbers=("left", "with the cycle"))
-        for lot in member.lots:
-            ends = instant(lot.expires_at, zone) if lot.expires_at else "—"
-            issued = instant(lot.issued_at, zone)
-            lots.add_row(lot.source, str(lot.remaining), issued, ends, str(_lost(told, lot) or "—"))
-        print_table(lots)
-    if told.cycles:
-        cycles = table("cycle from", "to", "expected", "awarded", "why", numbers=("expected", "awarded"))
-        for past in told.cycles:
-            due = "?" if past.expected is None else str(past.expected)
-            why = (past.reason or ("late" if past.late else "")).replace("_", " ")
-            cycles.add_row(str(past.first_day), str(past.last_day), due, str(past.awarded), why)
-        print_table(cycles)
-
-
-def _rules(told: Explanation) -> str:
-    """Return the plan and its rules."""
-    text = told.member.plan
-    if told.plan is None:
-        text += ": no rules on record"
-    else:
-        cap = "unlimited" if told.plan.rollover_cap is None else str(told.plan.rollover_cap)
-        text += f": {told.plan.allowance} a month, rollover cap {cap}"
-        if told.plan.lifetime_months:
-            text += f", lifetime {told.plan.lifetime_months} months"
-    return text + (f"; then {told.pending_plan}" if told.pending_plan else "")
-
-
-def preview(
+def explain(
     member: MemberId,
-    cycles: Annotated[int, typer.Option("--cycles", metavar="N", min=1, max=MOST, help="How many boundaries.")] = 3,
     as_of: AsOf = None,
     catch_up: CatchUpOption = None,
     json: Json = False,
 ) -> None:
     """
-    Show the boundaries to come and what they will post, as the job itself plans them, if nothing is spent meanwhile.
+    Say why a member's Connects renewed or not yet: a headline to send, notes, facts.
 
-    A review is taken to end now, with the member active.
+    The cycles listed are all the ledger was to award, the one under way included. Exit
+    code 1: nobody has that id.
+    """
+    with database.connected(note) as (_, conn):
+        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
+        catching_up = catch_up or read_settings().catch_up
+        facts = find_explanation(conn, member, at, catching_up)
+    if facts is None:
+        if json:
+            print_json(stranger_document(member, at))
+        else:
+            console().print(headline_of_stranger(member), soft_wrap=True)
+        raise typer.Exit(1)
+    if json:
+        print_json(explanation_document(facts))
+    else:
+        _print_explanation(facts)
+
+
+def _print_explanation(facts: Explanation) -> None:
+    """Print the headline in one line, so that it is pasted whole; then the rest."""
+    out = console()
+    out.print(headline(facts), soft_wrap=True)
+    out.print()
+    texts = [each.text for each in notes(facts)]
+    if texts:
+        print_list(texts)
+        out.print()
+    _print_facts(facts)
+    _print_lots(facts)
+    if facts.cycles:
+        _print_cycles(facts.cycles)
+
+
+def _print_facts(facts: Explanation) -> None:
+    member, reached, then = facts.member, facts.cycle, facts.upcoming
+    made = table("fact", "")
+    made.show_header = False
+    made.add_row("member", f"{member.member_id}, {facts.status}, {facts.code}")
+    made.add_row("plan", _rules(member, facts.plan, facts.pending_plan))
+    between = f"{reached.first_day} to {reached.last_day}"
+    made.add_row("cycle", f"{between}, number {reached.n}, {member.timezone}")
+    made.add_row("awards at", _awards_at(facts))
+    made.add_row("balance", str(member.balance))
+    if then is not None:
+        moved = f"{then.carried} carried, {then.expiring} expire"
+        made.add_row("then", f"{signed(then.allowance)}; {moved}: {then.balance_after}")
+    if facts.problem is not None:
+        made.add_row("error", f"{facts.problem.code}: {facts.problem.message}")
+    if facts.failure is not None:
+        again = f"next on {timestamp(facts.failure.retry_at, facts.timezone)}"
+        tries = "parked" if facts.failure.parked else again
+        made.add_row("tries", f"{facts.failure.attempts}, {tries}")
+    print_table(made)
+
+
+def _awards_at(facts: Explanation) -> str:
+    if facts.awards_at is not None:
+        return timestamp(facts.awards_at, facts.timezone)
+    if facts.status is Status.CLOSED:
+        return "never again"
+    return "when the review ends"
+
+
+def _print_lots(facts: Explanation) -> None:
+    lots = [lot for lot in facts.member.lots if lot.remaining]
+    if not lots:
+        return
+    columns = ("lot", "left", "issued", "expires", "with the cycle")
+    made = table(*columns, numbers=("left", "with the cycle"))
+    for lot in lots:
+        issued = timestamp(lot.issued_at, facts.timezone)
+        ends = "—"
+        if lot.expires_at is not None:
+            ends = timestamp(lot.expires_at, facts.timezone)
+        lost = str(ends_with_cycle(facts, lot) or "—")
+        made.add_row(lot.source, str(lot.remaining), issued, ends, lost)
+    print_table(made)
+
+
+def _print_cycles(cycles: Sequence[PastCycle]) -> None:
+    columns = ("cycle from", "to", "expected", "awarded", "why")
+    made = table(*columns, numbers=("expected", "awarded"))
+    for past in cycles:
+        due = "?" if past.expected is None else str(past.expected)
+        late = "late" if past.late else ""
+        why = (past.reason or late).replace("_", " ")
+        days = str(past.first_day), str(past.last_day)
+        made.add_row(*days, due, str(past.awarded), why)
+    print_table(made)
+
+
+def _rules(member: Member, plan: Revision | None, pending: str | None) -> str:
+    """Return the plan, its rules and the plan that comes next."""
+    text = f"{member.plan}: no rules on record"
+    if plan is not None:
+        cap = "unlimited" if plan.rollover_cap is None else str(plan.rollover_cap)
+        text = f"{member.plan}: {plan.allowance} a month, rollover cap {cap}"
+        if plan.lifetime_months:
+            text += f", lifetime {plan.lifetime_months} months"
+    return text if pending is None else f"{text}; then {pending}"
+
+
+def preview(
+    member: MemberId,
+    cycles: Cycles = 3,
+    as_of: AsOf = None,
+    catch_up: CatchUpOption = None,
+    json: Json = False,
+) -> None:
+    """
+    Show the boundaries to come and what they will post, if nothing is spent meanwhile.
+
+    The job itself plans them. A review is taken to end now, with the member active.
     """
     with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
         plans = Plans(store.find_plans(conn))
-    found = list(islice(foresee(held, plans, at, catch_up or read_settings().catch_up), cycles))
-    zone = held.timezone if held.timezone in timezones() else "UTC"
+    catching_up = catch_up or read_settings().catch_up
+    found = list(islice(foresee(held, plans, at, catching_up), cycles))
     if json:
-        document = {"member_id": member, "as_of": local(at, zone), "timezone": held.timezone, "balance": held.balance}
-        print_json(document | {"cycles": [_cycle(each, zone) for each in found]})
-        return
-    if not found:
+        print_json(preview_document(held, at, found))
+    elif found:
+        _print_preview(held, found)
+    else:
         console().print("Nothing is to come: the membership is closed.")
-        return
+
+
+def _print_preview(held: Member, found: list[Boundary]) -> None:
     if held.status is Status.UNDER_REVIEW:
-        note("Under review: this is what comes if the review ends now and the member is active.")
-    made = table("cycle", "awards at", "plan", "award", "carried", "expiring", "balance", numbers=AMOUNTS)
+        note(
+            "Under review: this is what comes if the review ends now and the member is "
+            "active."
+        )
+    zone = usable_timezone(held.timezone)
+    columns = ("cycle", "awards at", "plan", "award", "carried", "expiring", "balance")
+    made = table(*columns, numbers=AMOUNTS)
     for each in found:
-        amounts = (signed(each.allowance), each.carried, each.expiring, each.balance_after)
-        made.add_row(str(each.n), instant(each.awards_at, zone), each.plan, *map(str, amounts))
+        made.add_row(
+            str(each.n),
+            timestamp(each.awards_at, zone),
+            each.plan,
+            signed(each.allowance),
+            str(each.carried),
+            str(each.expiring),
+            str(each.balance_after),
+        )
     print_table(made)
-
-
-AMOUNTS = ("cycle", "award", "carried", "expiring", "balance")
-
-
-def _cycle(foreseen: Boundary, zone: str) -> dict[str, Any]:
-    return {
-        "n": foreseen.n,
-        "first_day": foreseen.first_day,
-        "last_day": foreseen.last_day,
-        "awards_at": local(foreseen.awards_at, zone),
-        "plan": foreseen.plan,
-        "reason": foreseen.reason,
-        **_amounts(foreseen),
-    }

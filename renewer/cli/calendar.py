@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from renewer.cli.options import AsOf, Json, read_instant
-from renewer.cli.output import instant, print_json, print_table, table
+from renewer.cli.output import print_json, print_table, table, timestamp
 from renewer.errors import InputError
 from renewer.rules import cycle
 from renewer.rules.cycle import read_date
@@ -42,7 +42,7 @@ def cycles(
         return
     made = table("cycle", "first day", "last day", "starts at", numbers=("cycle",))
     for row in rows:
-        made.add_row(str(row.n), str(row.first_day), str(row.last_day), instant(row.starts_at, timezone))
+        made.add_row(str(row.n), str(row.first_day), str(row.last_day), timestamp(row.starts_at, timezone))
     print_table(made)
 
 

@@ -3,16 +3,24 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from textwrap import wrap
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+
+from renewer.answers.wording import local
 
 WIDTH = 80
 
@@ -21,9 +29,14 @@ def console() -> Console:
     """
     Return the console for stdout: as wide as the terminal, 80 columns anywhere else.
 
-    What it prints is taken as it is: brackets and colons of a name or a reference are no markup.
+    What it prints is taken as it is: brackets and colons of a name are no markup.
     """
-    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+    return Console(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=None if sys.stdout.isatty() else WIDTH,
+    )
 
 
 def complain(message: str) -> None:
@@ -42,7 +55,11 @@ def print_json(document: Any) -> None:
 
 
 class JsonRows:
-    """Prints one JSON document whose list *name* may be too long to be held; the rest of it comes last."""
+    """
+    Prints one JSON document whose list *name* may be too long to be held.
+
+    The rest of the document comes last.
+    """
 
     def __init__(self, name: str) -> None:
         self._opening = f"{{\n  {json.dumps(name)}: ["
@@ -51,7 +68,9 @@ class JsonRows:
     def add(self, row: Any) -> None:
         """Print one more row of the list."""
         try:
-            print(("," if self._begun else self._opening) + "\n    " + _dumps(row), end="")
+            print(
+                ("," if self._begun else self._opening) + "\n    " + _dumps(row), end=""
+            )
         except BrokenPipeError:
             discard_output()  # nobody reads on; what is being done is done all the same
         self._begun = True
@@ -91,24 +110,42 @@ def print_table(made: Table) -> None:
     console().print(made)
 
 
-def local(at: datetime, timezone: str) -> datetime:
-    """Return an instant with the offset it has in *timezone*."""
-    return at.astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone))
-
-
-def instant(at: datetime, timezone: str = "UTC") -> str:
-    """Return an instant for a person, to the minute, in their time zone and with its offset."""
+def timestamp(at: datetime, timezone: str = "UTC") -> str:
+    """Return an instant to the minute, in *timezone*, with its offset."""
     there = local(at, timezone)
-    return there.strftime("%Y-%m-%d %H:%M") + (" UTC" if timezone == "UTC" else there.strftime(" %z"))
+    offset = "UTC" if timezone == "UTC" else f"{there:%z}"
+    return f"{there:%Y-%m-%d %H:%M} {offset}"
+
+
+def print_list(texts: Sequence[str]) -> None:
+    """Print *texts* as a list on stdout, each wrapped to 80 columns."""
+    for text in texts:
+        lines = wrap(
+            text,
+            WIDTH,
+            break_on_hyphens=False,
+            initial_indent="- ",
+            subsequent_indent="  ",
+        )
+        console().print("\n".join(lines), soft_wrap=True)
 
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Any]:
-    """Show a progress bar on stderr while it is a terminal; yields the function to call with each advance."""
+    """
+    Show a progress bar on stderr while it is a terminal.
+
+    Yields the function to call with each advance.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda advance: bar.advance(task, advance)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
-from renewer.cli.output import JsonRows, console, instant, note, print_table, progress, signed, table
+from renewer.cli.output import JsonRows, console, note, print_table, progress, signed, table, timestamp
 from renewer.cli.work import pass_options, stop_on_signal
 from renewer.errors import InputError
 from renewer.host import database
@@ -142,7 +142,7 @@ class Report:
         print_table(summary)
         head = "Dry run, nothing written" if outcome.run_id is None else f"Backfill {outcome.run_id}"
         out.print(
-            f"{head}: cycles that began from {repair.start} to {repair.end}, as of {instant(outcome.as_of)}; "
+            f"{head}: cycles that began from {repair.start} to {repair.end}, as of {timestamp(outcome.as_of)}; "
             f"{counts.entries} entries in {outcome.seconds:.1f} s."
         )
         for member_id, message in outcome.failures:

@@ -12,7 +12,7 @@ import typer
 
 from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, CatchUpOption, Json, Members, resolve_as_of
-from renewer.cli.output import console, instant, note, print_json, progress
+from renewer.cli.output import console, note, print_json, progress, timestamp
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
@@ -101,7 +101,7 @@ def _print_outcome(outcome: PassReport) -> None:
     parts = [f"{counts.due} due", f"{counts.renewed} renewed"]
     parts += [f"{number} {name}" for name, number in counts.as_dict().items() if number and name in SELDOM]
     console().print(
-        f"{head} as of {instant(outcome.as_of)}: {', '.join(parts)}; {counts.entries} entries "
+        f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; {counts.entries} entries "
         f"in {outcome.seconds:.1f} s."
     )
     for member_id, message in outcome.failures:

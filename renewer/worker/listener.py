@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
-from renewer.errors import DatabaseUnreachable
 from renewer import store
+from renewer.errors import DatabaseUnreachable
 from renewer.store import Database, announce, one_line
 
 WAIT_S = 0.5

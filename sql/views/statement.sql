@@ -1,14 +1,29 @@
 -- A member's ledger in the words members know: one row an entry, the two of a rollover pair folded into one.
+--
+-- Why a renewal is 0 is told as `renewer explain` tells it: a plan whose rules of that day include none comes first.
 CREATE OR REPLACE VIEW renewer.statement AS
 SELECT e.member_id, e.seq, e.occurred_at, e.posted_at, e.kind,
        CASE e.kind
            WHEN 'opening' THEN 'Balance brought in'
            WHEN 'renewal' THEN 'Monthly Connects renewal'
-               || CASE e.reason
-                      WHEN 'suspended' THEN ': 0 while suspended'
-                      WHEN 'caught_up' THEN ': 0, missed and not made up for'
-                      WHEN 'plan_changed' THEN ': change of plan'
-                      ELSE '' END
+               || CASE
+                      WHEN e.reason = 'plan_changed' THEN ': change of plan'
+                      WHEN e.amount > 0 THEN ''
+                      ELSE coalesce(
+                          (SELECT CASE
+                                      WHEN p.allowance = 0 THEN ': 0, the plan included none'
+                                      WHEN e.reason IS NULL THEN ': 0, the plan''s rules were corrected later'
+                                  END
+                           FROM renewer.plan AS p
+                           WHERE p.code = e.plan AND p.effective_from <= e.first_day
+                           ORDER BY p.effective_from DESC
+                           LIMIT 1),
+                          CASE e.reason
+                              WHEN 'suspended' THEN ': 0 while suspended'
+                              WHEN 'caught_up' THEN ': 0, missed and not made up for'
+                              ELSE ''
+                          END)
+                      END
            WHEN 'late_renewal' THEN format('Monthly Connects renewal of %s, late', e.first_day)
            WHEN 'rollover' THEN format('%s unused Connects rolled over', e.amount)
            WHEN 'expiry' THEN CASE e.reason

@@ -209,19 +209,33 @@ def test_an_argument_that_is_no_text_is_refused(database: str) -> None:
     )
 
 
-def test_an_unknown_member_has_a_document_of_the_same_shape(missed: str) -> None:
-    """Support tools read one shape; exit code 1."""
+def test_of_an_unknown_member_there_is_only_the_headline(missed: str) -> None:
+    """Nothing else can be told; exit code 1, and the text is the headline."""
     done = command(missed, "explain", "nobody", "--as-of", "2016-08-21", "--json")
     assert done.returncode == 1
-    unknown, known = json.loads(done.stdout), documents(missed, "explain", "ana", "--as-of", "2016-08-21")
-    assert list(unknown) == list(known)
-    assert unknown["status_code"] == "unknown_member"
+    assert json.loads(done.stdout) == {
+        "member_id": "nobody",
+        "as_of": "2016-08-21T00:00:00+00:00",
+        "status_code": "unknown_member",
+        "headline": "We know no member “nobody”. Please check the id.",
+        "notes": [],
+    }
+    text = command(missed, "explain", "nobody", "--as-of", "2016-08-21")
+    assert (text.returncode, text.stdout) == (1, json.loads(done.stdout)["headline"] + "\n")
 
 
 def test_explain_is_one_document(missed: str) -> None:
     """Every field of the contract; instants with the member's offset."""
     document = documents(missed, "explain", "ben", "--as-of", "2016-08-22")
-    assert document.pop("sentence").startswith("Nothing is wrong: your billing cycle runs from 19 August to 18")
+    fields = list(document)
+    assert [note["code"] for note in document.pop("notes")] == [
+        "unused_stay",
+        "balance_after",
+        "past",
+        "gap",
+        "start_day",
+        "cycle",
+    ]
     assert document["last_renewal"].pop("posted_at").endswith("+09:00")
     assert document.pop("past_cycles")[2:] == [
         {
@@ -237,6 +251,8 @@ def test_explain_is_one_document(missed: str) -> None:
         "member_id": "ben",
         "as_of": "2016-08-22T09:00:00+09:00",
         "status_code": "not_due",
+        "headline": "Nothing is wrong. Your billing cycle ends on 18 September 2016. "
+        "You get your next 70 Connects on 19 September 2016.",
         "timezone": "Asia/Tokyo",
         "plan": {"code": "plus", "allowance": 70, "rollover_cap": 140, "lifetime_months": None},
         "pending_plan": None,
@@ -256,6 +272,23 @@ def test_explain_is_one_document(missed: str) -> None:
         ],
         "last_renewal": {"first_day": "2016-08-19", "amount": 70, "reason": None},
     }
+    assert fields == [
+        "member_id",
+        "as_of",
+        "status_code",
+        "headline",
+        "notes",
+        "timezone",
+        "plan",
+        "pending_plan",
+        "balance",
+        "cycle",
+        "awards_at",
+        "next",
+        "lots",
+        "last_renewal",
+        "past_cycles",
+    ]
 
 
 def test_preview_shows_what_the_job_then_posts(missed: str, conn: store.Database) -> None:
@@ -357,7 +390,7 @@ def test_history_shows_the_last_days(missed: str) -> None:
 
 @pytest.mark.parametrize("name", ["explain", "preview", "history", "status", "backfill"])
 def test_tables_fit_eighty_columns(database: str, conn: store.Database, name: str) -> None:
-    """With the longest of names, too; the sentence is one line to be pasted."""
+    """With the longest of names, too; the headline is one line to be pasted."""
     member = "x" * 64
     plans.record_plans(conn, [Revision("plan-with-a-rather-long-name-indeed", date(1970, 1, 1), 2_000_000, None, 12)])
     bring_in(
@@ -367,13 +400,15 @@ def test_tables_fit_eighty_columns(database: str, conn: store.Database, name: st
     )
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
     conn.execute(
-        "INSERT INTO renewer.failure (member_id, code, message, next_try_at) VALUES (%s, 'PlanError', %s, now())",
+        "INSERT INTO renewer.failure (member_id, code, message) VALUES (%s, 'PlanError', %s)",
         [member, "a message " * 20],
     )
+    conn.execute("UPDATE renewer.member SET retry_at = now()")
     more = {"backfill": list(RANGE), "status": []}.get(name, [member, "--as-of", "2016-08-21"])
     done = command(database, name, *more)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
+    assert name != "explain" or ["PlanError:" in line for line in lines].count(True) == 1
     assert max(map(len, lines[name == "explain" :])) <= 80
 
 
