@@ -10,7 +10,9 @@ class RenewerError(Exception):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, plan: str | None = None, timezone: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, plan: str | None = None, timezone: str | None = None
+    ) -> None:
         super().__init__(message)
         self.plan = plan
         self.timezone = timezone

@@ -41,17 +41,29 @@ LIFETIME = Revision("lifetime", EPOCH, 10, None, 12)
 PLANS = Plans([BASIC, PLUS, LIFETIME])
 
 
-def member(plan: str, anchor_on: str, as_of: str, *, unused: Sequence[tuple[Source, int]] = (), **more: Any) -> Member:
+def member(
+    plan: str,
+    anchor_on: str,
+    as_of: str,
+    *,
+    unused: Sequence[tuple[Source, int]] = (),
+    **more: Any,
+) -> Member:
     """Return a member in the cycle that contains *as_of*, with *unused* lots issued at the cycle's start."""
     anchor, timezone = date.fromisoformat(anchor_on), more.pop("timezone", "UTC")
     n = cycle.cycle_number(anchor, timezone, utc(as_of))
     issued_at = cycle.boundary(anchor, timezone, n)
-    lots = tuple(Lot(i, source, left, issued_at, None) for i, (source, left) in enumerate(unused, 1))
+    lots = tuple(
+        Lot(i, source, left, issued_at, None)
+        for i, (source, left) in enumerate(unused, 1)
+    )
     renews_at = cycle.boundary(anchor, timezone, n + 1)
     balance = sum(lot.remaining for lot in lots)
     status = more.pop("status", Status.ACTIVE)
     state = {"last_seq": len(lots), "last_lot": len(lots), "lots": lots} | more
-    return Member("m", 0, plan, anchor, timezone, status, balance, n, renews_at, **state)
+    return Member(
+        "m", 0, plan, anchor, timezone, status, balance, n, renews_at, **state
+    )
 
 
 def load_plans(conn: store.Database, preset: str = "upwork-2016") -> None:
@@ -61,24 +73,43 @@ def load_plans(conn: store.Database, preset: str = "upwork-2016") -> None:
 
 def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
     """Import members; each line is a row of the CSV file, whose last fields may be left out."""
-    text = "\n".join([HEADER, *(line + "," * (HEADER.count(",") - line.count(",")) for line in lines)])
+    text = "\n".join(
+        [
+            HEADER,
+            *(line + "," * (HEADER.count(",") - line.count(",")) for line in lines),
+        ]
+    )
     known = Plans(store.find_plans(conn))
     bad: list[tuple[int, str]] = []
     done = members.import_members(
-        conn, io.BytesIO(text.encode()), known, utc(as_of), on_bad=lambda line, reason: bad.append((line, reason))
+        conn,
+        io.BytesIO(text.encode()),
+        known,
+        utc(as_of),
+        on_bad=lambda line, reason: bad.append((line, reason)),
     )
     assert not bad
     assert done.imported == len(lines)
 
 
-def renew(conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any) -> passes.PassReport:
+def renew(
+    conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any
+) -> passes.PassReport:
     """Run one pass."""
-    options = passes.Options(catch_up, more.pop("threads", 2), more.pop("batch_size", 500))
-    return renewal.renew_due(partial(store.connect, conninfo), as_of=utc(as_of), options=options, **more)
+    options = passes.Options(
+        catch_up, more.pop("threads", 2), more.pop("batch_size", 500)
+    )
+    return renewal.renew_due(
+        partial(store.connect, conninfo), as_of=utc(as_of), options=options, **more
+    )
 
 
 def repair(
-    conninfo: str, as_of: str, start: date = date(2016, 1, 1), end: date = date(2016, 12, 31), **more: Any
+    conninfo: str,
+    as_of: str,
+    start: date = date(2016, 1, 1),
+    end: date = date(2016, 12, 31),
+    **more: Any,
 ) -> passes.PassReport:
     """Run one backfill."""
     members, dry_run = more.pop("members", None), more.pop("dry_run", False)
@@ -116,7 +147,10 @@ def ledger(conn: store.Database) -> list[tuple[Any, ...]]:
 
 def statement(conn: store.Database, member_id: str) -> list[tuple[str, int, int]]:
     """Return kind, amount and balance_after of each of a member's entries."""
-    return [(row["kind"], row["amount"], row["balance_after"]) for row in store.find_entries(conn, member_id)]
+    return [
+        (row["kind"], row["amount"], row["balance_after"])
+        for row in store.find_entries(conn, member_id)
+    ]
 
 
 def violations(conn: store.Database) -> list[Violation]:
@@ -124,9 +158,15 @@ def violations(conn: store.Database) -> list[Violation]:
     return list(find_violations(conn))
 
 
-def command(conninfo: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+def command(
+    conninfo: str, *arguments: str, **more: Any
+) -> subprocess.CompletedProcess[str]:
     """Run the real command line against a database."""
-    env = os.environ | {"RENEWER_DATABASE_URL": conninfo, "NO_COLOR": "1"} | more.pop("env", {})
+    env = (
+        os.environ
+        | {"RENEWER_DATABASE_URL": conninfo, "NO_COLOR": "1"}
+        | more.pop("env", {})
+    )
     return subprocess.run(
         [sys.executable, "-m", "renewer", *arguments],
         check=False,

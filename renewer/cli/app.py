@@ -43,7 +43,13 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Print the version and leave.",
+        ),
     ] = False,
 ) -> None:
     pass
@@ -69,18 +75,27 @@ def main() -> NoReturn:
     """Run the command line; what an operator can act on becomes one line on stderr and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a dash that a terminal cannot show is no reason to fail
+            stream.reconfigure(
+                errors="replace"
+            )  # a dash that a terminal cannot show is no reason to fail
     if not all(map(_is_text, sys.argv)):
         _leave("an argument is not valid UTF-8: check the terminal's encoding", 2)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and leave what is open in order
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # and leave what is open in order
     try:
         app()
     except RenewerError as error:
         _leave(str(error), error.exit_code)
     except psycopg.errors.InsufficientPrivilege as error:
-        _leave(f"the database refuses: {one_line(error)}; connect as a role that may, see `renewer migrate --roles`", 2)
+        _leave(
+            f"the database refuses: {one_line(error)}; connect as a role that may, see `renewer migrate --roles`",
+            2,
+        )
     except psycopg.OperationalError as error:
-        _leave(f"the database failed: {one_line(error)}; nothing is lost, run it again", 3)
+        _leave(
+            f"the database failed: {one_line(error)}; nothing is lost, run it again", 3
+        )
     except psycopg.Error as error:
         _leave(f"the database refuses: {one_line(error)}", 2)
     except BrokenPipeError:

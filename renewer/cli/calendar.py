@@ -14,9 +14,17 @@ MOST = 10_000
 
 
 def cycles(
-    anchor: Annotated[str, typer.Option("--anchor", metavar="D", help="The day the membership started.")],
-    timezone: Annotated[str, typer.Option("--timezone", metavar="Z", help="The member's time zone.")] = "UTC",
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=MOST, help="How many cycles.")] = 12,
+    anchor: Annotated[
+        str,
+        typer.Option("--anchor", metavar="D", help="The day the membership started."),
+    ],
+    timezone: Annotated[
+        str, typer.Option("--timezone", metavar="Z", help="The member's time zone.")
+    ] = "UTC",
+    count: Annotated[
+        int,
+        typer.Option("--count", metavar="N", min=1, max=MOST, help="How many cycles."),
+    ] = 12,
     as_of: AsOf = None,
     json: Json = False,
 ) -> None:
@@ -30,19 +38,31 @@ def cycles(
     if as_of is not None:
         first = cycle.cycle_number(anchor_on, timezone, read_instant("--as-of", as_of))
         if first < 0:
-            raise InputError(f"--as-of {as_of} is before the anchor {anchor_on}: there is no cycle yet")
+            raise InputError(
+                f"--as-of {as_of} is before the anchor {anchor_on}: there is no cycle yet"
+            )
     rows = list(cycle.cycles(anchor_on, timezone, first, count))
     if json:
         print_json(
             [
-                {"n": row.n, "first_day": row.first_day, "last_day": row.last_day, "starts_at": _local(row, timezone)}
+                {
+                    "n": row.n,
+                    "first_day": row.first_day,
+                    "last_day": row.last_day,
+                    "starts_at": _local(row, timezone),
+                }
                 for row in rows
             ]
         )
         return
     made = table("cycle", "first day", "last day", "starts at", numbers=("cycle",))
     for row in rows:
-        made.add_row(str(row.n), str(row.first_day), str(row.last_day), timestamp(row.starts_at, timezone))
+        made.add_row(
+            str(row.n),
+            str(row.first_day),
+            str(row.last_day),
+            timestamp(row.starts_at, timezone),
+        )
     print_table(made)
 
 

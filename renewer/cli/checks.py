@@ -18,7 +18,11 @@ SHOWN = 50
 
 def verify(
     fix: Annotated[
-        bool, typer.Option("--fix", help="First move next boundaries to where the zone database has them now.")
+        bool,
+        typer.Option(
+            "--fix",
+            help="First move next boundaries to where the zone database has them now.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -32,7 +36,11 @@ def verify(
                 "ok": not violations,
                 **({"fixed": fixed} if fix else {}),
                 "violations": [
-                    {"invariant": each.invariant, "member_id": each.member_id, "detail": each.detail}
+                    {
+                        "invariant": each.invariant,
+                        "member_id": each.member_id,
+                        "detail": each.detail,
+                    }
                     for each in violations
                 ],
             }
@@ -49,11 +57,18 @@ def _print(violations: list[Violation]) -> None:
     for number, sentence in INVARIANTS.items():
         broken = sum(each.invariant == number for each in violations)
         found = Text("broken", style="red") if broken else Text("    ok", style="green")
-        out.print(found.append(f"  {number} {sentence}" + (f": {broken} times" if broken else ""), style="default"))
+        out.print(
+            found.append(
+                f"  {number} {sentence}" + (f": {broken} times" if broken else ""),
+                style="default",
+            )
+        )
     if violations:
         made = table("invariant", "member", "what is wrong", numbers=("invariant",))
         for each in violations[:SHOWN]:
             made.add_row(str(each.invariant), each.member_id, each.detail)
         print_table(made)
     if len(violations) > SHOWN:
-        out.print(f"… and {len(violations) - SHOWN} more: renewer verify --json lists all.")
+        out.print(
+            f"… and {len(violations) - SHOWN} more: renewer verify --json lists all."
+        )

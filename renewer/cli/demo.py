@@ -65,7 +65,12 @@ SCENES = (
         "Started on January 31",
         "dan,basic,2017-01-31,UTC,active,0",
         "2017-02-01",
-        ("2017-02-27T23:00", "2017-02-28T00:00", "2017-03-30T23:00", "2017-03-31T00:00"),
+        (
+            "2017-02-27T23:00",
+            "2017-02-28T00:00",
+            "2017-03-30T23:00",
+            "2017-03-31T00:00",
+        ),
         "A short month ends on its last day; the anchor's day comes back in the next.",
     ),
     Scene(
@@ -101,7 +106,12 @@ SCENES = (
         "Started on February 29",
         "iris,basic,2020-02-29,UTC,active,0",
         "2021-02-01",
-        ("2021-02-27T23:00", "2021-02-28T00:00", "2021-03-28T23:00", "2021-03-29T00:00"),
+        (
+            "2021-02-27T23:00",
+            "2021-02-28T00:00",
+            "2021-03-28T23:00",
+            "2021-03-29T00:00",
+        ),
         "In common years February ends the cycle a day early, and only in February.",
     ),
     Scene(
@@ -129,26 +139,54 @@ def demo() -> None:
             for number, scene in enumerate(SCENES, 1):
                 _play(number, scene, conninfo, conn)
             broken = len(list(find_violations(conn)))
-    out.print(f"Every invariant of the ledger was checked on all members: {broken} violations.")
-    out.print("Next: renewer migrate, renewer plans load, renewer import, renewer run. See README.")
+    out.print(
+        f"Every invariant of the ledger was checked on all members: {broken} violations."
+    )
+    out.print(
+        "Next: renewer migrate, renewer plans load, renewer import, renewer run. See README."
+    )
 
 
 def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> None:
     """Bring one member in, step the job and print what it posted for them."""
     _bring_in(conn, scene)
-    made = table("pass at (UTC)", "what it posted", "amount", "balance", numbers=("amount", "balance"))
+    made = table(
+        "pass at (UTC)",
+        "what it posted",
+        "amount",
+        "balance",
+        numbers=("amount", "balance"),
+    )
     for text in scene.passes:
         as_of = datetime.fromisoformat(text).replace(tzinfo=UTC)
         seen = _member(conn, scene).last_seq
-        renewal.renew_due(partial(store.connect, conninfo), as_of=as_of, options=passes.Options(threads=1))
+        renewal.renew_due(
+            partial(store.connect, conninfo),
+            as_of=as_of,
+            options=passes.Options(threads=1),
+        )
         posted = store.find_statement(conn, scene.member_id, seen)
         when = f"{as_of:%Y-%m-%d %H:%M}"
         if not posted:
-            made.add_row(when, Text("nothing", style="dim"), "", str(_member(conn, scene).balance))
+            made.add_row(
+                when,
+                Text("nothing", style="dim"),
+                "",
+                str(_member(conn, scene).balance),
+            )
         for line in posted:
             late = as_of - line["occurred_at"] >= HOUR
-            dated = f" of {line['occurred_at'].astimezone(UTC):%d %B}" if late and line["amount"] > 0 else ""
-            made.add_row(when, line["what"] + dated, signed(line["amount"]), str(line["balance_after"]))
+            dated = (
+                f" of {line['occurred_at'].astimezone(UTC):%d %B}"
+                if late and line["amount"] > 0
+                else ""
+            )
+            made.add_row(
+                when,
+                line["what"] + dated,
+                signed(line["amount"]),
+                str(line["balance_after"]),
+            )
             when = ""
     out = console()
     out.print(f"{number}. {scene.title}", style="bold")
@@ -160,7 +198,9 @@ def _bring_in(conn: store.Database, scene: Scene) -> None:
     """Import the scene's member and, if they bought Connects, post the purchase."""
     at = datetime.fromisoformat(scene.imported_at).replace(tzinfo=UTC)
     file = io.BytesIO(f"{HEADER}\n{scene.line}\n".encode())
-    done = importing.import_members(conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None)
+    done = importing.import_members(
+        conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None
+    )
     assert done.imported == 1
     if scene.bought:
         store.purchase(conn, scene.member_id, scene.bought, "demo", at)

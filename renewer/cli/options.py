@@ -14,18 +14,32 @@ FARTHEST = timedelta(days=36525)
 
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="T", help="Act as at this time (ISO 8601, UTC without an offset). Default: now."),
+    typer.Option(
+        "--as-of",
+        metavar="T",
+        help="Act as at this time (ISO 8601, UTC without an offset). Default: now.",
+    ),
 ]
 AllowFuture = Annotated[
-    bool, typer.Option("--allow-future", help="Accept an --as-of after the database's clock, to rehearse.")
+    bool,
+    typer.Option(
+        "--allow-future",
+        help="Accept an --as-of after the database's clock, to rehearse.",
+    ),
 ]
 MemberId = Annotated[str, typer.Argument(metavar="MEMBER", help="The member's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CatchUpOption = Annotated[
     CatchUp | None,
-    typer.Option("--catch-up", help="What several missed boundaries are worth. Default: RENEWER_CATCH_UP, or each."),
+    typer.Option(
+        "--catch-up",
+        help="What several missed boundaries are worth. Default: RENEWER_CATCH_UP, or each.",
+    ),
 ]
-Members = Annotated[list[str] | None, typer.Option("--member", metavar="M", help="Only this member; may be repeated.")]
+Members = Annotated[
+    list[str] | None,
+    typer.Option("--member", metavar="M", help="Only this member; may be repeated."),
+]
 
 
 def read_instant(name: str, text: str) -> datetime:
@@ -45,7 +59,9 @@ def resolve_as_of(text: str | None, now: datetime, *, allow_future: bool) -> dat
         return now
     as_of = read_instant("--as-of", text)
     if not FIRST_AS_OF <= as_of <= now + FARTHEST:
-        raise InputError(f"--as-of {text!r} is out of reach: use {FIRST_AS_OF.year} to 100 years from now")
+        raise InputError(
+            f"--as-of {text!r} is out of reach: use {FIRST_AS_OF.year} to 100 years from now"
+        )
     if as_of > now and not allow_future:
         raise InputError(
             f"--as-of {as_of.isoformat()} is after the database's clock ({now.isoformat(timespec='seconds')}): "

@@ -9,7 +9,16 @@ from rich.table import Table
 
 from renewer import store
 from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
-from renewer.cli.output import JsonRows, console, note, print_table, progress, signed, table, timestamp
+from renewer.cli.output import (
+    JsonRows,
+    console,
+    note,
+    print_table,
+    progress,
+    signed,
+    table,
+    timestamp,
+)
 from renewer.cli.work import pass_options, stop_on_signal
 from renewer.errors import InputError
 from renewer.host import database
@@ -26,14 +35,33 @@ LONGEST_REASON = 200
 
 
 def backfill(
-    start: Annotated[str, typer.Option("--from", metavar="D", help="First day of the first cycle to repair.")],
-    end: Annotated[str, typer.Option("--to", metavar="D", help="First day of the last cycle to repair.")],
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="D", help="First day of the first cycle to repair."
+        ),
+    ],
+    end: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="D", help="First day of the last cycle to repair."
+        ),
+    ],
     member: Members = None,
-    plan: Annotated[str | None, typer.Option("--plan", metavar="P", help="Only cycles this plan governs.")] = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="R", help="Recorded with what is made up for.")
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", metavar="P", help="Only cycles this plan governs."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be posted and write nothing.")] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason", metavar="R", help="Recorded with what is made up for."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print what would be posted and write nothing."),
+    ] = False,
     as_of: AsOf = None,
     allow_future: AllowFuture = False,
     json: Json = False,
@@ -49,7 +77,9 @@ def backfill(
     repair = _read_repair(start, end, plan, reason, named=member is not None)
     report = Report(JsonRows("posted") if json else None)
     with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
-        at = resolve_as_of(as_of, database.read_clock(conn), allow_future=allow_future or dry_run)
+        at = resolve_as_of(
+            as_of, database.read_clock(conn), allow_future=allow_future or dry_run
+        )
         total = store.count_members(conn) if member is None else len(member)
         configure_logs(quiet=console().is_terminal)
         with progress("Looking for gaps", total) as advance:
@@ -74,13 +104,21 @@ def backfill(
     raise typer.Exit(1 if outcome.counts.failed else 0)
 
 
-def _read_repair(start: str, end: str, plan: str | None, reason: str | None, *, named: bool) -> Repair:
+def _read_repair(
+    start: str, end: str, plan: str | None, reason: str | None, *, named: bool
+) -> Repair:
     """Return what the options ask for."""
     first, last = read_date("--from", start), read_date("--to", end)
     if first > last:
-        raise InputError(f"--from {first} is after --to {last}: give the earlier day first")
-    if reason is not None and not (reason.isprintable() and 0 < len(reason.strip()) <= LONGEST_REASON):
-        raise InputError(f"--reason must be one line of 1 to {LONGEST_REASON} characters")
+        raise InputError(
+            f"--from {first} is after --to {last}: give the earlier day first"
+        )
+    if reason is not None and not (
+        reason.isprintable() and 0 < len(reason.strip()) <= LONGEST_REASON
+    ):
+        raise InputError(
+            f"--reason must be one line of 1 to {LONGEST_REASON} characters"
+        )
     return Repair(first, last, plan, reason and reason.strip(), named)
 
 
@@ -94,7 +132,9 @@ class Report:
     renewed: int = 0
     late: int = 0
     shown: Table = field(
-        default_factory=lambda: table("member", "entry", "of", "amount", "balance", numbers=("amount", "balance"))
+        default_factory=lambda: table(
+            "member", "entry", "of", "amount", "balance", numbers=("amount", "balance")
+        )
     )
 
     def add(self, posting: Posting) -> None:
@@ -119,7 +159,13 @@ class Report:
                 )
             elif self.entries <= SHOWN:
                 kind = entry.kind.value.replace("_", " ")
-                self.shown.add_row(member_id, kind, str(of), signed(entry.amount), str(entry.balance_after))
+                self.shown.add_row(
+                    member_id,
+                    kind,
+                    str(of),
+                    signed(entry.amount),
+                    str(entry.balance_after),
+                )
 
     def end(self, outcome: PassReport, repair: Repair) -> None:
         """Print what is left to print."""
@@ -131,7 +177,9 @@ class Report:
             print_table(self.shown)
         if self.entries > SHOWN:
             out.print(f"… and {self.entries - SHOWN} more entries: --json lists all.")
-        summary = table("outcome", "members", "Connects", numbers=("members", "Connects"))
+        summary = table(
+            "outcome", "members", "Connects", numbers=("members", "Connects")
+        )
         summary.add_row("boundaries posted", str(counts.renewed), signed(self.renewed))
         summary.add_row("made up for late", str(counts.late), signed(self.late))
         summary.add_row("nothing to repair", str(self.looked - counts.due), "")
@@ -140,7 +188,11 @@ class Report:
         if counts.failed:
             summary.add_row("failed", str(counts.failed), "")
         print_table(summary)
-        head = "Dry run, nothing written" if outcome.run_id is None else f"Backfill {outcome.run_id}"
+        head = (
+            "Dry run, nothing written"
+            if outcome.run_id is None
+            else f"Backfill {outcome.run_id}"
+        )
         out.print(
             f"{head}: cycles that began from {repair.start} to {repair.end}, as of {timestamp(outcome.as_of)}; "
             f"{counts.entries} entries in {outcome.seconds:.1f} s."
@@ -148,7 +200,9 @@ class Report:
         for member_id, message in outcome.failures:
             note(f"{member_id}: {message}")
         if counts.failed > len(outcome.failures):
-            note(f"… and {counts.failed - len(outcome.failures)} more: renewer status lists them.")
+            note(
+                f"… and {counts.failed - len(outcome.failures)} more: renewer status lists them."
+            )
         if outcome.stopped:
             out.print("Stopped before the end: run it again for the rest.")
 
@@ -169,5 +223,8 @@ class Report:
             "connects": {"renewed": self.renewed, "late": self.late},
             "seconds": outcome.seconds,
             "stopped": outcome.stopped,
-            "failures": [{"member_id": member_id, "error": message} for member_id, message in outcome.failures],
+            "failures": [
+                {"member_id": member_id, "error": message}
+                for member_id, message in outcome.failures
+            ],
         }

@@ -17,7 +17,11 @@ plans = typer.Typer(name="plans", help="Load and list plans.", no_args_is_help=T
 
 def migrate(
     roles: Annotated[
-        bool, typer.Option("--roles", help="Also create the roles renewer_worker, renewer_app and renewer_read.")
+        bool,
+        typer.Option(
+            "--roles",
+            help="Also create the roles renewer_worker, renewer_app and renewer_read.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -27,12 +31,17 @@ def migrate(
     if json:
         print_json({"applied": applied, "roles": roles})
     else:
-        console().print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
+        console().print(
+            f"Applied {', '.join(applied)}." if applied else "The schema is up to date."
+        )
 
 
 @plans.command("load")
 def load(
-    source: Annotated[str, typer.Argument(metavar="FILE|PRESET", help="A TOML file, or a preset by name.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE|PRESET", help="A TOML file, or a preset by name."),
+    ],
     json: Json = False,
 ) -> None:
     """Put plan revisions on record. Loading the same again does nothing; a changed one is refused."""
@@ -42,7 +51,9 @@ def load(
     if json:
         print_json({"loaded": len(added), "unchanged": len(revisions) - len(added)})
     else:
-        console().print(f"{len(added)} plan revisions loaded, {len(revisions) - len(added)} on record already.")
+        console().print(
+            f"{len(added)} plan revisions loaded, {len(revisions) - len(added)} on record already."
+        )
 
 
 @plans.command("list")
@@ -51,24 +62,57 @@ def list_(json: Json = False) -> None:
     with database.connected(note) as (_, conn):
         revisions = store.find_plans(conn)
     if json:
-        print_json([{name: getattr(revision, name) for name in revision.__dataclass_fields__} for revision in revisions])
+        print_json(
+            [
+                {
+                    name: getattr(revision, name)
+                    for name in revision.__dataclass_fields__
+                }
+                for revision in revisions
+            ]
+        )
         return
     if not revisions:
-        console().print(f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}")
+        console().print(
+            f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}"
+        )
         return
-    made = table("plan", "from", "allowance", "rollover cap", "lifetime", numbers=("allowance", "rollover cap"))
+    made = table(
+        "plan",
+        "from",
+        "allowance",
+        "rollover cap",
+        "lifetime",
+        numbers=("allowance", "rollover cap"),
+    )
     for revision in revisions:
-        cap = "unlimited" if revision.rollover_cap is None else str(revision.rollover_cap)
-        lifetime = f"{revision.lifetime_months} months" if revision.lifetime_months else "—"
-        made.add_row(revision.code, str(revision.effective_from), str(revision.allowance), cap, lifetime)
+        cap = (
+            "unlimited" if revision.rollover_cap is None else str(revision.rollover_cap)
+        )
+        lifetime = (
+            f"{revision.lifetime_months} months" if revision.lifetime_months else "—"
+        )
+        made.add_row(
+            revision.code,
+            str(revision.effective_from),
+            str(revision.allowance),
+            cap,
+            lifetime,
+        )
     print_table(made)
 
 
 def import_(
-    file: Annotated[typer.FileBinaryRead, typer.Argument(metavar="FILE.csv", help="The file, or - for stdin.")],
+    file: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(metavar="FILE.csv", help="The file, or - for stdin."),
+    ],
     as_of: AsOf = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Import the good lines of a file with bad ones.")
+        bool,
+        typer.Option(
+            "--skip-bad", help="Import the good lines of a file with bad ones."
+        ),
     ] = False,
     allow_future: AllowFuture = False,
     json: Json = False,
@@ -91,11 +135,30 @@ def import_(
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=allow_future)
         known = Plans(store.find_plans(conn))
         with progress("Reading", None) as advance:
-            done = importing.import_members(conn, file, known, at, skip_bad=skip_bad, on_bad=on_bad, progress=advance)
+            done = importing.import_members(
+                conn,
+                file,
+                known,
+                at,
+                skip_bad=skip_bad,
+                on_bad=on_bad,
+                progress=advance,
+            )
     if json:
-        print_json({"as_of": at, "imported": done.imported, "bad": done.bad, "bad_lines": bad_lines})
+        print_json(
+            {
+                "as_of": at,
+                "imported": done.imported,
+                "bad": done.bad,
+                "bad_lines": bad_lines,
+            }
+        )
     elif done.bad and not skip_bad:
-        console().print(f"Nothing imported: {done.bad} bad lines. Mend them, or import the rest with --skip-bad.")
+        console().print(
+            f"Nothing imported: {done.bad} bad lines. Mend them, or import the rest with --skip-bad."
+        )
     else:
-        console().print(f"{done.imported} members imported, {done.bad} bad lines left out.")
+        console().print(
+            f"{done.imported} members imported, {done.bad} bad lines left out."
+        )
     raise typer.Exit(1 if done.bad else 0)

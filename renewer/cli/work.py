@@ -11,7 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from renewer import store
-from renewer.cli.options import AllowFuture, AsOf, CatchUpOption, Json, Members, resolve_as_of
+from renewer.cli.options import (
+    AllowFuture,
+    AsOf,
+    CatchUpOption,
+    Json,
+    Members,
+    resolve_as_of,
+)
 from renewer.cli.output import console, note, print_json, progress, timestamp
 from renewer.host import database
 from renewer.host.logs import configure_logs
@@ -30,7 +37,9 @@ def stop_on_signal() -> Iterator[threading.Event]:
     def ask(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield stop
     finally:
@@ -41,16 +50,17 @@ def stop_on_signal() -> Iterator[threading.Event]:
 def pass_options(catch_up: CatchUp | None) -> Options:
     """Return how passes work here: the environment's settings, *catch_up* before them."""
     settings = read_settings()
-    return Options(
-        catch_up or settings.catch_up, settings.threads, settings.batch_size
-    )
+    return Options(catch_up or settings.catch_up, settings.threads, settings.batch_size)
 
 
 def run(
     as_of: AsOf = None,
     member: Members = None,
     catch_up: CatchUpOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and write nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be done and write nothing."),
+    ] = False,
     allow_future: AllowFuture = False,
     json: Json = False,
 ) -> None:
@@ -88,18 +98,33 @@ def as_document(outcome: PassReport) -> dict[str, Any]:
     return {
         "run_id": outcome.run_id,
         "as_of": outcome.as_of,
-        **{name: number for name, number in outcome.counts.as_dict().items() if name != "late"},
+        **{
+            name: number
+            for name, number in outcome.counts.as_dict().items()
+            if name != "late"
+        },
         "seconds": outcome.seconds,
         "stopped": outcome.stopped,
-        "failures": [{"member_id": member_id, "error": message} for member_id, message in outcome.failures],
+        "failures": [
+            {"member_id": member_id, "error": message}
+            for member_id, message in outcome.failures
+        ],
     }
 
 
 def _print_outcome(outcome: PassReport) -> None:
     counts = outcome.counts
-    head = "Dry run, nothing written" if outcome.run_id is None else f"Pass {outcome.run_id}"
+    head = (
+        "Dry run, nothing written"
+        if outcome.run_id is None
+        else f"Pass {outcome.run_id}"
+    )
     parts = [f"{counts.due} due", f"{counts.renewed} renewed"]
-    parts += [f"{number} {name}" for name, number in counts.as_dict().items() if number and name in SELDOM]
+    parts += [
+        f"{number} {name}"
+        for name, number in counts.as_dict().items()
+        if number and name in SELDOM
+    ]
     console().print(
         f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; {counts.entries} entries "
         f"in {outcome.seconds:.1f} s."
@@ -107,7 +132,9 @@ def _print_outcome(outcome: PassReport) -> None:
     for member_id, message in outcome.failures:
         note(f"{member_id}: {message}")
     if outcome.stopped:
-        console().print("Stopped before the end: the members left are due and the next pass renews them.")
+        console().print(
+            "Stopped before the end: the members left are due and the next pass renews them."
+        )
 
 
 SELDOM = ("expired", "applied", "skipped", "failed")
@@ -126,5 +153,8 @@ def worker(catch_up: CatchUpOption = None) -> None:
     with database.address(note) as conninfo, stop_on_signal() as stop:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
-        connect, listen = (partial(store.connect, each) for each in (conninfo, read_settings().listen_url or conninfo))
+        connect, listen = (
+            partial(store.connect, each)
+            for each in (conninfo, read_settings().listen_url or conninfo)
+        )
         serve(connect, listen, options, database.prepare_pass, stop)

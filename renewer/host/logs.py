@@ -35,7 +35,10 @@ def _route_libraries(shared: list[Any], renderer: Any) -> None:
     out.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                renderer,
+            ],
         )
     )
     logging.basicConfig(handlers=[out], level=logging.WARNING, force=True)

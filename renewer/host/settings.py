@@ -18,12 +18,23 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RENEWER_", frozen=True)
 
-    database_url: str | None = Field(None, description="libpq address of the database: a URL or key=value pairs")
-    listen_url: str | None = Field(None, description="direct address to listen on, when database_url is a pooler's")
+    database_url: str | None = Field(
+        None, description="libpq address of the database: a URL or key=value pairs"
+    )
+    listen_url: str | None = Field(
+        None, description="direct address to listen on, when database_url is a pooler's"
+    )
     data_dir: Path | None = Field(None, description="folder of the embedded database")
-    catch_up: CatchUp = Field(CatchUp.EACH, description="what several missed boundaries are worth: each or latest")
-    threads: int = Field(2, ge=1, le=64, description="threads of a pass; each holds two connections")
-    batch_size: int = Field(500, ge=1, le=10_000, description="members a thread plans and posts at a time")
+    catch_up: CatchUp = Field(
+        CatchUp.EACH,
+        description="what several missed boundaries are worth: each or latest",
+    )
+    threads: int = Field(
+        2, ge=1, le=64, description="threads of a pass; each holds two connections"
+    )
+    batch_size: int = Field(
+        500, ge=1, le=10_000, description="members a thread plans and posts at a time"
+    )
 
     def conninfo(self) -> str | None:
         """Return where the database is; None means the embedded one."""
@@ -39,4 +50,6 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "RENEWER_" + str(first["loc"][0]).upper()
-        raise InputError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from error
+        raise InputError(
+            f"{name}={first['input']!r} cannot be used: {first['msg']}"
+        ) from error

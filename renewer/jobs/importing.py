@@ -108,7 +108,9 @@ def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
     columns = _read_header(next(numbered, (1, b""))[1])
     for number, raw in numbered:
         if len(raw) == LONGEST_LINE:
-            raise InputError(f"line {number} is longer than {LONGEST_LINE} bytes: is this a CSV file?")
+            raise InputError(
+                f"line {number} is longer than {LONGEST_LINE} bytes: is this a CSV file?"
+            )
         try:
             values = _split(raw)
             if values:
@@ -122,9 +124,18 @@ def _split(raw: bytes) -> list[str]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"not valid UTF-8 at byte {error.start + 1}: save the file as UTF-8") from error
+        raise InputError(
+            f"not valid UTF-8 at byte {error.start + 1}: save the file as UTF-8"
+        ) from error
     try:
-        return next(([field.strip() for field in row] for row in csv.reader([text], strict=True) if any(row)), [])
+        return next(
+            (
+                [field.strip() for field in row]
+                for row in csv.reader([text], strict=True)
+                if any(row)
+            ),
+            [],
+        )
     except csv.Error as error:
         raise InputError(f"not a line of CSV: {error}") from error
 
@@ -146,7 +157,9 @@ def _read_header(raw: bytes) -> list[str]:
     return columns
 
 
-def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: datetime) -> NewMember:
+def _read_member(
+    columns: list[str], values: list[str], plans: Plans, as_of: datetime
+) -> NewMember:
     """Return the member one line describes; their balance is of the present cycle."""
     if len(values) != len(columns):
         raise InputError(f"{len(values)} fields where the header names {len(columns)}")
@@ -154,7 +167,9 @@ def _read_member(columns: list[str], values: list[str], plans: Plans, as_of: dat
     member_id = _read_member_id(given["member_id"])
     plan = given["plan"]
     if plan not in plans:
-        raise InputError(f"unknown plan {plan!r}: the plans are {', '.join(plans.codes()) or 'not loaded yet'}")
+        raise InputError(
+            f"unknown plan {plan!r}: the plans are {', '.join(plans.codes()) or 'not loaded yet'}"
+        )
     timezone = given.get("timezone") or "UTC"
     cycle.zone(timezone)
     anchor_on = cycle.read_date("anchor_on", given["anchor_on"])
@@ -202,5 +217,7 @@ def _read_balance(text: str) -> int:
     if re.fullmatch(r"-[0-9]+", text):
         raise InputError(f"balance {text} is negative: a member holds 0 or more")
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_BALANCE:
-        raise InputError(f"balance {text!r} is not a whole number from 0 to {LARGEST_BALANCE}")
+        raise InputError(
+            f"balance {text!r} is not a whole number from 0 to {LARGEST_BALANCE}"
+        )
     return int(text)

@@ -18,21 +18,25 @@ LARGEST = 1_000_000
 LONGEST = 1200
 """Longest lifetime, in months: a century."""
 
-SHAPE = (
-    'each [[plans]] has code = "text", effective_from = YYYY-MM-DD, allowance, rollover_cap = a number or "unlimited"'
-)
+SHAPE = 'each [[plans]] has code = "text", effective_from = YYYY-MM-DD, allowance, rollover_cap = a number or "unlimited"'
 
 
 def presets() -> list[str]:
     """Return the names of the plans that ship with renewer."""
     folder = resources.files("renewer.jobs") / "presets"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return sorted(
+        item.name.removesuffix(".toml")
+        for item in folder.iterdir()
+        if item.name.endswith(".toml")
+    )
 
 
 def read_plans(name: str) -> list[Revision]:
     """Return the revisions of a preset or of a TOML file; InputError says which line of thought went wrong."""
     if name in presets():
-        text = (resources.files("renewer.jobs") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+        text = (resources.files("renewer.jobs") / "presets" / f"{name}.toml").read_text(
+            encoding="utf-8"
+        )
     else:
         text = _read_file(Path(name))
     try:
@@ -42,7 +46,10 @@ def read_plans(name: str) -> list[Revision]:
     plans = document.get("plans")
     if not isinstance(plans, list) or not plans:
         raise InputError(f"{name} has no plans: {SHAPE}")
-    revisions = [_revision(f"{name}: plan {number}", plan) for number, plan in enumerate(plans, 1)]
+    revisions = [
+        _revision(f"{name}: plan {number}", plan)
+        for number, plan in enumerate(plans, 1)
+    ]
     _refuse_repeats(name, revisions)
     return revisions
 
@@ -51,7 +58,9 @@ def _read_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}, and the presets are {', '.join(presets())}") from error
+        raise InputError(
+            f"there is no file {path}, and the presets are {', '.join(presets())}"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
 
@@ -66,23 +75,34 @@ def _revision(where: str, plan: Any) -> Revision:
     if unknown:
         raise InputError(f"{where} has an unknown key {min(unknown)!r}: {SHAPE}")
     code, day, cap = plan["code"], plan["effective_from"], plan["rollover_cap"]
-    if not isinstance(code, str) or not 1 <= len(code) <= 64 or not code.isprintable() or code != code.strip():
+    if (
+        not isinstance(code, str)
+        or not 1 <= len(code) <= 64
+        or not code.isprintable()
+        or code != code.strip()
+    ):
         raise InputError(f"{where}: code {code!r} is not a text of 1 to 64 characters")
     if type(day) is not date:
-        raise InputError(f"{where}: effective_from {day!r} is not a date: write it as 2026-01-31, without quotes")
+        raise InputError(
+            f"{where}: effective_from {day!r} is not a date: write it as 2026-01-31, without quotes"
+        )
     return Revision(
         code,
         day,
         _number(where, "allowance", plan["allowance"], 0),
         None if cap == "unlimited" else _number(where, "rollover_cap", cap, 0),
-        _number(where, "lifetime_months", plan["lifetime_months"], 1, LONGEST) if "lifetime_months" in plan else None,
+        _number(where, "lifetime_months", plan["lifetime_months"], 1, LONGEST)
+        if "lifetime_months" in plan
+        else None,
     )
 
 
 def _number(where: str, name: str, value: Any, least: int, most: int = LARGEST) -> int:
     if type(value) is not int or not least <= value <= most:
         also = ', or "unlimited"' if name == "rollover_cap" else ""
-        raise InputError(f"{where}: {name} {value!r} is not a whole number from {least} to {most}{also}")
+        raise InputError(
+            f"{where}: {name} {value!r} is not a whole number from {least} to {most}{also}"
+        )
     return value
 
 
@@ -97,9 +117,7 @@ def _refuse_repeats(name: str, revisions: Iterable[Revision]) -> None:
         seen.add(key)
 
 
-def record_plans(
-    conn: store.Database, revisions: Iterable[Revision]
-) -> list[Revision]:
+def record_plans(conn: store.Database, revisions: Iterable[Revision]) -> list[Revision]:
     """
     Put *revisions* on record, all or none, and return those that were new.
 

@@ -171,9 +171,7 @@ class Walk:
                 self._renewal.is_alive(conn)
                 return _wait(bucket)
             bucket.waiting_since = None
-            due, after = store.find_due(
-                conn, bucket.number, as_of, bucket.after, size
-            )
+            due, after = store.find_due(conn, bucket.number, as_of, bucket.after, size)
             if due:
                 self._renewal.post(conn, due)
                 bucket.after = after

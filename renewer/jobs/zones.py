@@ -10,9 +10,7 @@ from renewer.errors import RenewerError
 from renewer.rules import cycle
 
 
-def fix_boundaries(
-    conn: store.Database, connect: Callable[[], store.Database]
-) -> int:
+def fix_boundaries(conn: store.Database, connect: Callable[[], store.Database]) -> int:
     """
     Move every next boundary to where the calendar has it now; return how many moved.
 

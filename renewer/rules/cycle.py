@@ -47,7 +47,8 @@ def zone(timezone: str) -> ZoneInfo:
     """Return the zone of an IANA name; InputError names the way out when there is none."""
     if timezone not in timezones():
         raise InputError(
-            f"unknown time zone {timezone!r}: use an IANA name such as Europe/Berlin or UTC", timezone=timezone
+            f"unknown time zone {timezone!r}: use an IANA name such as Europe/Berlin or UTC",
+            timezone=timezone,
         )
     return ZoneInfo(timezone)
 
@@ -86,7 +87,9 @@ def starts_at(day: date, timezone: str) -> datetime:
     is the instant of the jump: the first that does.
     """
     local = zone(timezone)
-    midnight = datetime.combine(day, time(), local)  # fold=0: the first of two midnights
+    midnight = datetime.combine(
+        day, time(), local
+    )  # fold=0: the first of two midnights
     at = midnight.astimezone(UTC)
     if at.astimezone(local).replace(tzinfo=None) == midnight.replace(tzinfo=None):
         return at
@@ -103,7 +106,10 @@ def _jump_over(midnight: datetime, at: datetime) -> datetime:
     after = at.astimezone(midnight.tzinfo).utcoffset()
     assert before is not None
     assert after is not None
-    low, high = at - (after - before), at  # the clocks have not jumped at low, they have at high
+    low, high = (
+        at - (after - before),
+        at,
+    )  # the clocks have not jumped at low, they have at high
     while high - low > SECOND:
         middle = low + ((high - low) // 2 // SECOND) * SECOND
         if middle.astimezone(midnight.tzinfo).utcoffset() == before:

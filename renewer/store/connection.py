@@ -35,9 +35,13 @@ def connect(conninfo: str) -> Database:
             fallback_application_name="renewer",
         )
     except psycopg.ProgrammingError as error:
-        raise InputError(f"the database's address cannot be read: {one_line(error)}") from error
+        raise InputError(
+            f"the database's address cannot be read: {one_line(error)}"
+        ) from error
     except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(f"the database cannot be reached: {one_line(error)}") from error
+        raise DatabaseUnreachable(
+            f"the database cannot be reached: {one_line(error)}"
+        ) from error
     set_json_loads(orjson.loads, conn)
     return conn
 

@@ -15,7 +15,11 @@ EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def find_statement(
-    conn: Database, member_id: str, after: int = 0, since: datetime = EVER[0], until: datetime = EVER[1]
+    conn: Database,
+    member_id: str,
+    after: int = 0,
+    since: datetime = EVER[0],
+    until: datetime = EVER[1],
 ) -> list[DictRow]:
     """
     Return a member's statement: occurred_at, what, amount, balance_after, reference.
@@ -26,27 +30,47 @@ def find_statement(
     return conn.execute(query("history/find_statement"), parameters).fetchall()
 
 
-def find_entries(conn: Database, member_id: str, since: datetime = EVER[0], until: datetime = EVER[1]) -> list[DictRow]:
+def find_entries(
+    conn: Database, member_id: str, since: datetime = EVER[0], until: datetime = EVER[1]
+) -> list[DictRow]:
     """Return a member's entries that occurred from *since* to *until*, oldest first."""
-    return conn.execute(query("history/find_entries"), {"member": member_id, "since": since, "until": until}).fetchall()
+    return conn.execute(
+        query("history/find_entries"),
+        {"member": member_id, "since": since, "until": until},
+    ).fetchall()
 
 
 def find_awards(
-    conn: Database, members: Sequence[str], start: date | None = None, end: date | None = None
+    conn: Database,
+    members: Sequence[str],
+    start: date | None = None,
+    end: date | None = None,
 ) -> dict[str, list[Award]]:
     """Return the renewals on record of each of *members*, oldest first, of cycles that begin from *start* to *end*."""
     parameters = {"members": list(members), "start": start, "end": end}
     found: dict[str, list[Award]] = {member_id: [] for member_id in members}
     for row in conn.execute(query("history/find_awards"), parameters):
-        named = CycleName(row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"])
+        named = CycleName(
+            row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"]
+        )
         awarded_at = tuple(at.astimezone(UTC) for at in row["awarded_at"])
         posted_at = row["posted_at"].astimezone(UTC)
-        award = Award(named, row["amount"], row["reason"], row["late"], awarded_at, posted_at, row["seq"])
+        award = Award(
+            named,
+            row["amount"],
+            row["reason"],
+            row["late"],
+            awarded_at,
+            posted_at,
+            row["seq"],
+        )
         found[row["member_id"]].append(award)
     return found
 
 
-def find_movements(conn: Database, member_id: str, after: int, since: datetime) -> list[DictRow]:
+def find_movements(
+    conn: Database, member_id: str, after: int, since: datetime
+) -> list[DictRow]:
     """Return a member's bonuses from *since* on, refunds and adjustments behind entry *after*, oldest first."""
     parameters = {"member": member_id, "after": after, "since": since}
     return conn.execute(query("history/find_movements"), parameters).fetchall()
@@ -54,7 +78,9 @@ def find_movements(conn: Database, member_id: str, after: int, since: datetime) 
 
 def find_last_boundary(conn: Database, member_id: str) -> DictRow | None:
     """Return what of the ended cycle the last boundary posted carried and lost; None before the first."""
-    return conn.execute(query("history/find_last_boundary"), {"member": member_id}).fetchone()
+    return conn.execute(
+        query("history/find_last_boundary"), {"member": member_id}
+    ).fetchone()
 
 
 @value
@@ -67,7 +93,9 @@ class Calls:
 
 def find_calls(conn: Database, member_id: str, as_of: datetime) -> Calls:
     """Return what the marketplace had asked for up to *as_of*."""
-    row = conn.execute(query("history/find_calls"), {"member": member_id, "as_of": as_of}).fetchone()
+    row = conn.execute(
+        query("history/find_calls"), {"member": member_id, "as_of": as_of}
+    ).fetchone()
     assert row is not None
     since = row["status_since"]
     return Calls(since and since.astimezone(UTC), row["changed_plan"])

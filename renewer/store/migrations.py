@@ -37,12 +37,16 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
     def __init__(self, connection: Connection[Any]) -> None:
         self._ours = connection
-        super().__init__(DatabaseURI("postgresql", None, None, None, None, "", {}), "_yoyo_migration")
+        super().__init__(
+            DatabaseURI("postgresql", None, None, None, None, "", {}), "_yoyo_migration"
+        )
 
     def connect(self, dburi: DatabaseURI) -> Connection[Any]:  # noqa: ARG002
         return self._ours
 
-    def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:
+    def apply_one(
+        self, migration: Migration, force: bool = False, mark: bool = True
+    ) -> None:
         # yoyo applies on one connection and marks on another; a kill between the two would leave a migration
         # that is applied, not marked, and fails ever after.
         with self.transaction():
@@ -51,8 +55,12 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
                 self.mark_one(migration, log=False)
                 self.log_migration(migration, "apply")
 
-    def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, Any]:
-        os.environ.setdefault("LOGNAME", "renewer")  # a container's user often has no name, and yoyo asks for it
+    def get_log_data(
+        self, migration: Migration | None = None, operation: str = "apply"
+    ) -> dict[str, Any]:
+        os.environ.setdefault(
+            "LOGNAME", "renewer"
+        )  # a container's user often has no name, and yoyo asks for it
         data: dict[str, Any] = super().get_log_data(migration, operation)
         return data
 
@@ -64,7 +72,11 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     With *roles*, and whenever they exist already, renewer's roles get their privileges. Safe to repeat, to interrupt
     and to run twice at once: a second one waits for the first.
     """
-    with connect(conninfo) as locked, psycopg.connect(conninfo, autocommit=True) as conn, _locked(locked):
+    with (
+        connect(conninfo) as locked,
+        psycopg.connect(conninfo, autocommit=True) as conn,
+        _locked(locked),
+    ):
         conn.execute(query("migrations/create_schema"))
         conn.execute(query("migrations/set_search_path"))
         backend = _Backend(conn)

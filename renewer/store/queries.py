@@ -13,7 +13,9 @@ def sql_folder() -> Path:
     for folder in (PACKAGE / "sql", PACKAGE.parent / "sql"):
         if (folder / "queries").is_dir():
             return folder
-    raise FileNotFoundError(f"the folder sql/ is missing beside {PACKAGE}: install renewer again")
+    raise FileNotFoundError(
+        f"the folder sql/ is missing beside {PACKAGE}: install renewer again"
+    )
 
 
 @cache

@@ -9,18 +9,37 @@ from renewer.store.connection import Database, scalar
 from renewer.store.queries import query
 
 
-def start_run(conn: Database, trigger: str, catch_up: CatchUp, as_of: datetime, reason: str | None = None) -> int:
+def start_run(
+    conn: Database,
+    trigger: str,
+    catch_up: CatchUp,
+    as_of: datetime,
+    reason: str | None = None,
+) -> int:
     """Record that a pass begins, and the *reason* given for it; return its number."""
-    parameters = {"trigger": trigger, "catch_up": catch_up.value, "as_of": as_of, "reason": reason}
+    parameters = {
+        "trigger": trigger,
+        "catch_up": catch_up.value,
+        "as_of": as_of,
+        "reason": reason,
+    }
     run_id: int = scalar(conn, "runs/start_run", parameters)
     return run_id
 
 
 def record_progress(
-    conn: Database, run_id: int, counts: dict[str, int], *, finished: bool = False, stopped: bool = False
+    conn: Database,
+    run_id: int,
+    counts: dict[str, int],
+    *,
+    finished: bool = False,
+    stopped: bool = False,
 ) -> None:
     """Record the *counts* of a pass so far; *finished* ends it."""
-    conn.execute(query("runs/record_progress"), {"run_id": run_id, "finished": finished, "stopped": stopped, **counts})
+    conn.execute(
+        query("runs/record_progress"),
+        {"run_id": run_id, "finished": finished, "stopped": stopped, **counts},
+    )
 
 
 @value
@@ -64,9 +83,13 @@ class RecordedFailure:
     parked: bool
 
 
-def find_failures(conn: Database, limit: int, member_id: str | None = None) -> list[RecordedFailure]:
+def find_failures(
+    conn: Database, limit: int, member_id: str | None = None
+) -> list[RecordedFailure]:
     """Return up to *limit* failures, of everybody or of one member, the next to be tried first, parked ones last."""
-    rows = conn.execute(query("runs/find_failures"), {"limit": limit, "member": member_id})
+    rows = conn.execute(
+        query("runs/find_failures"), {"limit": limit, "member": member_id}
+    )
     return [RecordedFailure(**row) for row in rows]
 
 

@@ -7,7 +7,9 @@ from renewer.store.connection import LEASE_CLASS, Database
 from renewer.store.queries import query
 
 
-def stage_members(conn: Database, rows: Iterable[tuple[object, ...]], progress: Callable[[int], None]) -> None:
+def stage_members(
+    conn: Database, rows: Iterable[tuple[object, ...]], progress: Callable[[int], None]
+) -> None:
     """Copy *rows* (columns of create_staging) into a table of this transaction and mark those that repeat a member."""
     conn.execute(query("staging/lock_import"), {"lease_class": LEASE_CLASS})
     conn.execute(query("staging/create_staging"))

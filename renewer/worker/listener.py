@@ -19,7 +19,11 @@ PAUSE_S = 5.0
 log = structlog.get_logger()
 
 
-def listen(connect: Callable[[], Database], renew: Callable[[list[str] | None], None], stop: threading.Event) -> None:
+def listen(
+    connect: Callable[[], Database],
+    renew: Callable[[list[str] | None], None],
+    stop: threading.Event,
+) -> None:
     """
     Call *renew* with the members that were announced, until *stop* is set.
 
@@ -33,7 +37,10 @@ def listen(connect: Callable[[], Database], renew: Callable[[list[str] | None], 
                 store.listen(conn)
                 heard = _prove_hearing(conn, connect)
                 if heard is None:
-                    log.warning("listener.deaf", way_out="set RENEWER_LISTEN_URL to an address that is no pooler's")
+                    log.warning(
+                        "listener.deaf",
+                        way_out="set RENEWER_LISTEN_URL to an address that is no pooler's",
+                    )
                     return
                 log.info("listener.started")
                 if lost:
@@ -42,7 +49,10 @@ def listen(connect: Callable[[], Database], renew: Callable[[list[str] | None], 
                 while not stop.is_set():
                     if heard:
                         renew(sorted(heard))
-                    heard = {notify.payload for notify in conn.notifies(timeout=WAIT_S, stop_after=1)}
+                    heard = {
+                        notify.payload
+                        for notify in conn.notifies(timeout=WAIT_S, stop_after=1)
+                    }
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             if not lost:
                 log.warning("listener.lost", error=one_line(error), retry_s=PAUSE_S)

@@ -46,11 +46,22 @@ def serve(
                     members = find_due_among(conn, announced, as_of, heed_retry=True)
             if members != []:
                 log_pass(
-                    renew_due(connect, as_of=as_of, options=options, trigger="schedule", members=members, stop=stop)
+                    renew_due(
+                        connect,
+                        as_of=as_of,
+                        options=options,
+                        trigger="schedule",
+                        members=members,
+                        stop=stop,
+                    )
                 )
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             retry_at = datetime.now(UTC) + RETRY
-            log.error("renewal.pass_failed", error=one_line(error), retry_at=retry_at.isoformat())  # noqa: TRY400
+            log.error(
+                "renewal.pass_failed",
+                error=one_line(error),
+                retry_at=retry_at.isoformat(),
+            )  # noqa: TRY400
             scheduler.modify_job("renew", next_run_time=retry_at)
         except RenewerError as error:
             log.error("renewal.pass_refused", error=str(error))  # noqa: TRY400
@@ -69,7 +80,9 @@ def serve(
         max_instances=1,
     )
     scheduler.start()
-    listener = threading.Thread(target=listen, args=(listen_connect, renew, stop), name="listener")
+    listener = threading.Thread(
+        target=listen, args=(listen_connect, renew, stop), name="listener"
+    )
     listener.start()
     log.info("worker.started", catch_up=options.catch_up.value, threads=options.threads)
     stop.wait()

@@ -21,7 +21,9 @@ def members(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.mark.timeout(900)
-def test_many_members_are_renewed_in_one_pass(empty_database: str, tmp_path: Path, members: int) -> None:
+def test_many_members_are_renewed_in_one_pass(
+    empty_database: str, tmp_path: Path, members: int
+) -> None:
     """One import, one pass that posts every due boundary, one backfill; the second of either posts nothing."""
     path = tmp_path / "members.csv"
     with path.open("w") as file:
@@ -29,14 +31,35 @@ def test_many_members_are_renewed_in_one_pass(empty_database: str, tmp_path: Pat
     patience = {"timeout": 800}
     documents(empty_database, "migrate")
     documents(empty_database, "plans", "load", "upwork-2016")
-    imported = documents(empty_database, "import", str(path), "--as-of", "2026-03-15", **patience)
+    imported = documents(
+        empty_database, "import", str(path), "--as-of", "2026-03-15", **patience
+    )
     assert imported["imported"] == members
     first = documents(empty_database, "run", "--as-of", "2026-04-16", **patience)
     assert first["failed"] == first["skipped"] == 0
     assert first["renewed"] == first["due"] > members * 0.95
-    assert documents(empty_database, "run", "--as-of", "2026-04-16", **patience)["due"] == 0
-    documents(empty_database, "run", "--as-of", "2026-07-16", "--catch-up", "latest", **patience)
-    repair = ("backfill", "--from", "2026-04-17", "--to", "2026-06-30", "--as-of", "2026-07-17")
+    assert (
+        documents(empty_database, "run", "--as-of", "2026-04-16", **patience)["due"]
+        == 0
+    )
+    documents(
+        empty_database,
+        "run",
+        "--as-of",
+        "2026-07-16",
+        "--catch-up",
+        "latest",
+        **patience,
+    )
+    repair = (
+        "backfill",
+        "--from",
+        "2026-04-17",
+        "--to",
+        "2026-06-30",
+        "--as-of",
+        "2026-07-17",
+    )
     began = time.monotonic()
     repaired = command(empty_database, *repair, **patience)
     seconds = time.monotonic() - began
@@ -44,7 +67,10 @@ def test_many_members_are_renewed_in_one_pass(empty_database: str, tmp_path: Pat
     assert late is not None
     assert int(late[1]) > members * 0.9
     assert documents(empty_database, *repair, **patience)["due"] == 0
-    assert documents(empty_database, "verify", **patience) == {"ok": True, "violations": []}
+    assert documents(empty_database, "verify", **patience) == {
+        "ok": True,
+        "violations": [],
+    }
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert peak_kb < PEAK_MB * 1024
     print(

@@ -10,13 +10,23 @@ from pathlib import Path
 import pytest
 
 from renewer import store
-from tests.support import HEADER, MIGRATIONS, bring_in, command, documents, load_plans, statement
+from tests.support import (
+    HEADER,
+    MIGRATIONS,
+    bring_in,
+    command,
+    documents,
+    load_plans,
+    statement,
+)
 
 
 @pytest.fixture
 def members_csv(tmp_path: Path) -> Path:
     path = tmp_path / "members.csv"
-    path.write_text(f"{HEADER}\nana,basic,2016-04-19,UTC,active,2\nben,plus,2016-04-19,Asia/Tokyo,active,30\n")
+    path.write_text(
+        f"{HEADER}\nana,basic,2016-04-19,UTC,active,2\nben,plus,2016-04-19,Asia/Tokyo,active,30\n"
+    )
     return path
 
 
@@ -28,13 +38,31 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_from_an_empty_database_to_renewed_members(empty_database: str, members_csv: Path) -> None:
+def test_from_an_empty_database_to_renewed_members(
+    empty_database: str, members_csv: Path
+) -> None:
     """The README's path: migrate, plans, import, run, history, verify."""
-    assert documents(empty_database, "migrate") == {"applied": MIGRATIONS, "roles": False}
-    assert documents(empty_database, "plans", "load", "upwork-2016") == {"loaded": 3, "unchanged": 0}
-    assert documents(empty_database, "plans", "load", "upwork-2016") == {"loaded": 0, "unchanged": 3}
-    imported = documents(empty_database, "import", str(members_csv), "--as-of", "2016-05-14")
-    assert imported == {"as_of": "2016-05-14T00:00:00+00:00", "imported": 2, "bad": 0, "bad_lines": []}
+    assert documents(empty_database, "migrate") == {
+        "applied": MIGRATIONS,
+        "roles": False,
+    }
+    assert documents(empty_database, "plans", "load", "upwork-2016") == {
+        "loaded": 3,
+        "unchanged": 0,
+    }
+    assert documents(empty_database, "plans", "load", "upwork-2016") == {
+        "loaded": 0,
+        "unchanged": 3,
+    }
+    imported = documents(
+        empty_database, "import", str(members_csv), "--as-of", "2016-05-14"
+    )
+    assert imported == {
+        "as_of": "2016-05-14T00:00:00+00:00",
+        "imported": 2,
+        "bad": 0,
+        "bad_lines": [],
+    }
     outcome = documents(empty_database, "run", "--as-of", "2016-05-19T02:00:00+02:00")
     seconds = outcome.pop("seconds")
     assert seconds > 0
@@ -54,7 +82,11 @@ def test_from_an_empty_database_to_renewed_members(empty_database: str, members_
     assert documents(empty_database, "run", "--as-of", "2016-05-19")["due"] == 0
     history = documents(empty_database, "history", "ana")
     assert history["balance"] == 60
-    assert [entry["kind"] for entry in history["entries"]] == ["opening", "expiry", "renewal"]
+    assert [entry["kind"] for entry in history["entries"]] == [
+        "opening",
+        "expiry",
+        "renewal",
+    ]
     assert documents(empty_database, "verify") == {"ok": True, "violations": []}
 
 
@@ -64,7 +96,10 @@ def test_history_reads_like_a_statement(database: str, conn: store.Database) -> 
     bring_in(conn, ["ben,plus,2016-04-19,Asia/Tokyo,active,30"], "2016-05-14")
     command(database, "run", "--as-of", "2016-05-19")
     lines = command(database, "history", "ben").stdout.splitlines()
-    assert lines[0] == "ben: plan plus, active, balance 100, next boundary 2016-06-19 00:00 +0900"
+    assert (
+        lines[0]
+        == "ben: plan plus, active, balance 100, next boundary 2016-06-19 00:00 +0900"
+    )
     assert [" ".join(line.split()) for line in lines[3:]] == [
         "2016-05-14 09:00 +0900 Balance brought in +30 30",
         "2016-05-19 00:00 +0900 30 unused Connects rolled over 0 30",
@@ -75,8 +110,17 @@ def test_history_reads_like_a_statement(database: str, conn: store.Database) -> 
 def test_a_text_report_fits_eighty_columns(database: str, conn: store.Database) -> None:
     """Whoever reads it on a pager or in a mail."""
     load_plans(conn)
-    bring_in(conn, [f"{'x' * 64},plus,2016-04-19,America/Argentina/ComodRivadavia,active,30"], "2016-05-14")
-    for arguments in (["plans", "list"], ["history", "x" * 64], ["verify"], ["cycles", "--anchor", "2016-01-31"]):
+    bring_in(
+        conn,
+        [f"{'x' * 64},plus,2016-04-19,America/Argentina/ComodRivadavia,active,30"],
+        "2016-05-14",
+    )
+    for arguments in (
+        ["plans", "list"],
+        ["history", "x" * 64],
+        ["verify"],
+        ["cycles", "--anchor", "2016-01-31"],
+    ):
         done = command(database, *arguments)
         assert done.returncode == 0, done.stderr
         assert max(map(len, done.stdout.splitlines())) <= 80
@@ -86,21 +130,50 @@ def test_cycles_needs_no_database() -> None:
     """Boundaries alone, from the anchor or from the cycle that contains a time."""
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
     assert documents(
-        nowhere, "cycles", "--anchor", "2018-10-04", "--timezone", "America/Sao_Paulo", "--count", "2"
+        nowhere,
+        "cycles",
+        "--anchor",
+        "2018-10-04",
+        "--timezone",
+        "America/Sao_Paulo",
+        "--count",
+        "2",
     ) == [
-        {"n": 0, "first_day": "2018-10-04", "last_day": "2018-11-03", "starts_at": "2018-10-04T00:00:00-03:00"},
-        {"n": 1, "first_day": "2018-11-04", "last_day": "2018-12-03", "starts_at": "2018-11-04T01:00:00-02:00"},
+        {
+            "n": 0,
+            "first_day": "2018-10-04",
+            "last_day": "2018-11-03",
+            "starts_at": "2018-10-04T00:00:00-03:00",
+        },
+        {
+            "n": 1,
+            "first_day": "2018-11-04",
+            "last_day": "2018-12-03",
+            "starts_at": "2018-11-04T01:00:00-02:00",
+        },
     ]
-    (found,) = documents(nowhere, "cycles", "--anchor", "2018-11-05", "--count", "1", "--as-of", "2018-12-04T23:59")
+    (found,) = documents(
+        nowhere,
+        "cycles",
+        "--anchor",
+        "2018-11-05",
+        "--count",
+        "1",
+        "--as-of",
+        "2018-12-04T23:59",
+    )
     assert (found["n"], found["last_day"]) == (0, "2018-12-04")
 
 
-def test_bad_lines_are_named_and_nothing_is_imported(database: str, conn: store.Database, tmp_path: Path) -> None:
+def test_bad_lines_are_named_and_nothing_is_imported(
+    database: str, conn: store.Database, tmp_path: Path
+) -> None:
     """Exit code 1; with --skip-bad the rest comes in, still with exit code 1."""
     load_plans(conn)
     path = tmp_path / "bad.csv"
     path.write_bytes(
-        f"{HEADER}\na,gold,2016-04-19,,,\nb,basic,2016-04-19,,,\n".encode() + b"\xff,basic,2016-04-19,,,\n"
+        f"{HEADER}\na,gold,2016-04-19,,,\nb,basic,2016-04-19,,,\n".encode()
+        + b"\xff,basic,2016-04-19,,,\n"
     )
     done = command(database, "import", str(path), "--as-of", "2016-05-01")
     assert done.returncode == 1
@@ -108,9 +181,17 @@ def test_bad_lines_are_named_and_nothing_is_imported(database: str, conn: store.
         "line 2: unknown plan 'gold': the plans are agency-plus, basic, plus",
         "line 4: not valid UTF-8 at byte 1: save the file as UTF-8",
     ]
-    assert done.stdout == "Nothing imported: 2 bad lines. Mend them, or import the rest with --skip-bad.\n"
-    document = documents(database, "import", str(path), "--as-of", "2016-05-01", "--skip-bad")
-    assert (document["imported"], [each["line"] for each in document["bad_lines"]]) == (1, [2, 4])
+    assert (
+        done.stdout
+        == "Nothing imported: 2 bad lines. Mend them, or import the rest with --skip-bad.\n"
+    )
+    document = documents(
+        database, "import", str(path), "--as-of", "2016-05-01", "--skip-bad"
+    )
+    assert (document["imported"], [each["line"] for each in document["bad_lines"]]) == (
+        1,
+        [2, 4],
+    )
 
 
 def test_a_failed_member_is_exit_code_one(database: str, conn: store.Database) -> None:
@@ -125,7 +206,9 @@ def test_a_failed_member_is_exit_code_one(database: str, conn: store.Database) -
     assert statement(conn, "good") == [("renewal", 60, 60)]
 
 
-def test_a_broken_invariant_is_exit_code_one(database: str, conn: store.Database) -> None:
+def test_a_broken_invariant_is_exit_code_one(
+    database: str, conn: store.Database
+) -> None:
     """The member and what is wrong are printed."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19,,,5"], "2016-05-01")
@@ -141,14 +224,25 @@ def test_a_broken_invariant_is_exit_code_one(database: str, conn: store.Database
         (["run", "--as-of", "yesterday"], "--as-of 'yesterday' is not a time"),
         (["run", "--as-of", "2016-02-30"], "--as-of '2016-02-30' is not a time"),
         (["run", "--member", "nobody"], "unknown member 'nobody'"),
-        (["plans", "load", "upwork-2061"], "there is no file upwork-2061, and the presets are"),
+        (
+            ["plans", "load", "upwork-2061"],
+            "there is no file upwork-2061, and the presets are",
+        ),
         (["cycles", "--anchor", "2016-02-30"], "--anchor '2016-02-30' is not a date"),
-        (["cycles", "--anchor", "2016-02-01", "--timezone", "Mars/Base"], "unknown time zone 'Mars/Base'"),
-        (["cycles", "--anchor", "2016-02-01", "--as-of", "2015-01-01"], "is before the anchor"),
+        (
+            ["cycles", "--anchor", "2016-02-01", "--timezone", "Mars/Base"],
+            "unknown time zone 'Mars/Base'",
+        ),
+        (
+            ["cycles", "--anchor", "2016-02-01", "--as-of", "2015-01-01"],
+            "is before the anchor",
+        ),
         (["cycles", "--anchor", "1800-02-01"], "outside the calendar"),
     ],
 )
-def test_bad_arguments_get_one_line_and_exit_code_two(database: str, arguments: list[str], message: str) -> None:
+def test_bad_arguments_get_one_line_and_exit_code_two(
+    database: str, arguments: list[str], message: str
+) -> None:
     """It says what is wrong and what would be right."""
     done = command(database, *arguments)
     assert done.returncode == 2
@@ -166,12 +260,21 @@ def test_the_future_is_refused_unless_it_is_allowed(
     done = command(database, *arguments, "--as-of", tomorrow)
     assert done.returncode == 2
     assert "add --allow-future if you mean it" in complaint(done)
-    assert command(database, *arguments, "--as-of", tomorrow, "--allow-future").returncode == 0
+    assert (
+        command(database, *arguments, "--as-of", tomorrow, "--allow-future").returncode
+        == 0
+    )
 
 
-@pytest.mark.parametrize("arguments", [["migrate"], ["run"], ["verify"], ["worker"], ["history", "ana"]])
-@pytest.mark.parametrize("address", ["postgresql://nobody@127.0.0.1:1/none", "host=/nowhere dbname=none"])
-def test_a_database_that_is_not_there_is_exit_code_three(arguments: list[str], address: str) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["migrate"], ["run"], ["verify"], ["worker"], ["history", "ana"]]
+)
+@pytest.mark.parametrize(
+    "address", ["postgresql://nobody@127.0.0.1:1/none", "host=/nowhere dbname=none"]
+)
+def test_a_database_that_is_not_there_is_exit_code_three(
+    arguments: list[str], address: str
+) -> None:
     """One line, no traceback, and never a password."""
     done = command(address, *arguments)
     assert done.returncode == 3
@@ -180,18 +283,29 @@ def test_a_database_that_is_not_there_is_exit_code_three(arguments: list[str], a
 
 def test_no_password_is_ever_printed() -> None:
     """Neither when the database is away nor when its address is wrong."""
-    for address in ("postgresql://me:s3cret@127.0.0.1:1/none", "host=127.0.0.1 password=s3cret port=x"):
+    for address in (
+        "postgresql://me:s3cret@127.0.0.1:1/none",
+        "host=127.0.0.1 password=s3cret port=x",
+    ):
         done = command(address, "run")
         assert done.returncode in (2, 3)
         assert "s3cret" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["verify"], ["plans", "list"], ["history", "ana"], ["worker"]])
-def test_a_database_without_a_schema_says_migrate(empty_database: str, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["run"], ["verify"], ["plans", "list"], ["history", "ana"], ["worker"]],
+)
+def test_a_database_without_a_schema_says_migrate(
+    empty_database: str, arguments: list[str]
+) -> None:
     """Exit code 2 and the command that helps."""
     done = command(empty_database, *arguments)
     assert done.returncode == 2
-    assert complaint(done) == "renewer: the database has no renewer schema yet: run `renewer migrate`"
+    assert (
+        complaint(done)
+        == "renewer: the database has no renewer schema yet: run `renewer migrate`"
+    )
 
 
 def test_an_unknown_member_has_no_history(database: str) -> None:
@@ -201,7 +315,9 @@ def test_an_unknown_member_has_no_history(database: str) -> None:
     assert "unknown member 'nobody'" in complaint(done)
 
 
-def test_a_changed_revision_is_refused_whole(database: str, conn: store.Database, tmp_path: Path) -> None:
+def test_a_changed_revision_is_refused_whole(
+    database: str, conn: store.Database, tmp_path: Path
+) -> None:
     """The one on record stays, and so does everything else."""
     load_plans(conn)
     path = tmp_path / "plans.toml"
@@ -209,15 +325,23 @@ def test_a_changed_revision_is_refused_whole(database: str, conn: store.Database
     path.write_text(plan.format("new") + plan.format("basic"))
     done = command(database, "plans", "load", str(path))
     assert done.returncode == 2
-    assert "plan 'basic' from 1970-01-01 is on record with other values" in complaint(done)
-    assert {each["code"] for each in documents(database, "plans", "list")} == {"agency-plus", "basic", "plus"}
+    assert "plan 'basic' from 1970-01-01 is on record with other values" in complaint(
+        done
+    )
+    assert {each["code"] for each in documents(database, "plans", "list")} == {
+        "agency-plus",
+        "basic",
+        "plus",
+    }
 
 
 def test_a_setting_that_is_wrong_is_named(database: str) -> None:
     """The variable and its value."""
     done = command(database, "run", env={"RENEWER_THREADS": "many"})
     assert done.returncode == 2
-    assert complaint(done).startswith("renewer: RENEWER_THREADS='many' cannot be used: ")
+    assert complaint(done).startswith(
+        "renewer: RENEWER_THREADS='many' cannot be used: "
+    )
 
 
 def test_logs_are_json_lines_where_there_is_no_terminal(database: str) -> None:
@@ -234,11 +358,20 @@ def test_a_reader_that_leaves_early_is_no_error(database: str) -> None:
     """`renewer … | head` prints no traceback."""
     env = os.environ | {"RENEWER_DATABASE_URL": database}
     line = f"{sys.executable} -m renewer cycles --anchor 2016-01-31 --count 9000 | head -n 1"
-    done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", line],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.stderr == ""
 
 
-def test_an_output_that_knows_no_dashes_is_no_error(database: str, conn: store.Database) -> None:
+def test_an_output_that_knows_no_dashes_is_no_error(
+    database: str, conn: store.Database
+) -> None:
     """What it cannot show is replaced."""
     load_plans(conn)
     bring_in(conn, ["é,plus,2016-04-19,,,200"], "2016-05-01")
@@ -248,11 +381,19 @@ def test_an_output_that_knows_no_dashes_is_no_error(database: str, conn: store.D
     assert "Monthly Connects renewal" in done.stdout
 
 
-def test_the_time_zone_of_the_host_changes_nothing(database: str, conn: store.Database) -> None:
+def test_the_time_zone_of_the_host_changes_nothing(
+    database: str, conn: store.Database
+) -> None:
     """Boundaries are the member's, whatever TZ says."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     env = {"TZ": "Pacific/Kiritimati", "PGTZ": "America/Los_Angeles"}
-    assert documents(database, "run", "--as-of", "2016-05-18T23:59:59", env=env)["due"] == 0
-    assert documents(database, "run", "--as-of", "2016-05-19T00:00:00", env=env)["renewed"] == 1
+    assert (
+        documents(database, "run", "--as-of", "2016-05-18T23:59:59", env=env)["due"]
+        == 0
+    )
+    assert (
+        documents(database, "run", "--as-of", "2016-05-19T00:00:00", env=env)["renewed"]
+        == 1
+    )
     assert documents(database, "verify", env=env)["ok"]

@@ -15,7 +15,13 @@ import pytest
 
 from tests.support import HEADER, MIGRATIONS, ROOT
 
-UNCONFIGURED = {"RENEWER_DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"}
+UNCONFIGURED = {
+    "RENEWER_DATABASE_URL",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGSERVICE",
+    "PGDATABASE",
+}
 
 
 @pytest.fixture
@@ -28,7 +34,9 @@ def folder() -> Iterator[Path]:
 
 
 def start(folder: Path, *arguments: str, **more: object) -> subprocess.Popen[str]:
-    env = {name: value for name, value in os.environ.items() if name not in UNCONFIGURED}
+    env = {
+        name: value for name, value in os.environ.items() if name not in UNCONFIGURED
+    }
     env["RENEWER_DATA_DIR"] = str(folder)
     return subprocess.Popen(
         [sys.executable, "-m", "renewer", *arguments],
@@ -46,7 +54,9 @@ def servers(folder: Path) -> list[psutil.Process]:
     """Return the PostgreSQL servers whose data are in *folder*."""
     found = []
     for process in psutil.process_iter(["name", "cmdline"]):
-        if process.info["name"] == "postgres" and str(folder / "postgresql") in (process.info["cmdline"] or ()):
+        if process.info["name"] == "postgres" and str(folder / "postgresql") in (
+            process.info["cmdline"] or ()
+        ):
             found.append(process)
     return found
 
@@ -112,11 +122,19 @@ def test_the_demo_shows_every_scene_and_leaves_nothing_behind(folder: Path) -> N
     before = set(Path("/tmp").glob("renewer-*"))
     out, err = finish(start(folder, "demo"))
     assert err == ""
-    assert "Every invariant of the ledger was checked on all members: 0 violations." in out
+    assert (
+        "Every invariant of the ledger was checked on all members: 0 violations." in out
+    )
     assert [f"{number}." in out for number in range(1, 11)] == [True] * 10
     assert max(map(len, out.splitlines())) <= 80
     shown = (ROOT / "README.md").read_text().split("```")[1].strip().splitlines()
-    assert [line for line in shown if line not in [printed.rstrip() for printed in out.splitlines()]] == []
+    assert [
+        line
+        for line in shown
+        if line not in [printed.rstrip() for printed in out.splitlines()]
+    ] == []
     added = set(Path("/tmp").glob("renewer-*")) - before
-    assert [path for path in added if (path / "postgresql").exists() and not servers(path)] == []
+    assert [
+        path for path in added if (path / "postgresql").exists() and not servers(path)
+    ] == []
     assert not folder.exists()

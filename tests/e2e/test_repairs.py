@@ -17,7 +17,17 @@ from renewer import store
 from renewer.jobs import plan_files as plans
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
-from tests.support import EPOCH, bring_in, command, documents, load_plans, renew, statement, utc, violations
+from tests.support import (
+    EPOCH,
+    bring_in,
+    command,
+    documents,
+    load_plans,
+    renew,
+    statement,
+    utc,
+    violations,
+)
 
 RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10:00")
 
@@ -28,7 +38,11 @@ def missed(database: str, conn: store.Database) -> str:
     load_plans(conn)
     bring_in(
         conn,
-        ["ana,basic,2016-04-19,,,2", "bad,basic,2016-04-19", "ben,plus,2016-04-19,Asia/Tokyo,,30"],
+        [
+            "ana,basic,2016-04-19,,,2",
+            "bad,basic,2016-04-19",
+            "ben,plus,2016-04-19,Asia/Tokyo,,30",
+        ],
         "2016-05-14",
     )
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
@@ -38,13 +52,21 @@ def missed(database: str, conn: store.Database) -> str:
 
 def without_run(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a dry run has in common with the real one."""
-    return {name: value for name, value in document.items() if name not in ("run_id", "seconds")}
+    return {
+        name: value
+        for name, value in document.items()
+        if name not in ("run_id", "seconds")
+    }
 
 
-def test_a_dry_run_prints_exactly_what_the_real_run_then_does(missed: str, conn: store.Database) -> None:
+def test_a_dry_run_prints_exactly_what_the_real_run_then_does(
+    missed: str, conn: store.Database
+) -> None:
     """Entry by entry; afterwards nothing is left to do, and the ledger holds what was printed."""
     before = {name: len(statement(conn, name)) for name in ("ana", "ben")}
-    dry = documents(missed, "backfill", *RANGE, "--reason", "the scheduler was down", "--dry-run")
+    dry = documents(
+        missed, "backfill", *RANGE, "--reason", "the scheduler was down", "--dry-run"
+    )
     assert dry["run_id"] is None
     assert {name: len(statement(conn, name)) for name in ("ana", "ben")} == before
     real = documents(missed, "backfill", *RANGE, "--reason", "the scheduler was down")
@@ -58,20 +80,26 @@ def test_a_dry_run_prints_exactly_what_the_real_run_then_does(missed: str, conn:
         "occurred_at": "2016-08-25T10:00:00+00:00",
         "reason": "the scheduler was down",
     }
-    assert [(row["member_id"], row["amount"]) for row in real["posted"]] == [("ana", 60)] * 3 + [("bad", 60)] * 3 + [
-        ("ben", 70)
-    ] * 3
+    assert [(row["member_id"], row["amount"]) for row in real["posted"]] == [
+        ("ana", 60)
+    ] * 3 + [("bad", 60)] * 3 + [("ben", 70)] * 3
     counts = ("looked", "due", "renewed", "late", "skipped", "failed", "entries")
-    assert {name: real[name] for name in counts} == dict(zip(counts, (4, 3, 0, 3, 0, 0, 9), strict=True))
+    assert {name: real[name] for name in counts} == dict(
+        zip(counts, (4, 3, 0, 3, 0, 0, 9), strict=True)
+    )
     again = documents(missed, "backfill", *RANGE)
     assert (again["posted"], again["due"]) == ([], 0)
     assert violations(conn) == []
 
 
-def test_a_backfill_prints_a_summary_by_outcome(missed: str, conn: store.Database) -> None:
+def test_a_backfill_prints_a_summary_by_outcome(
+    missed: str, conn: store.Database
+) -> None:
     """The same text for both but for the last line; exit code 1 and the list when members failed."""
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
-    dry, real = (command(missed, "backfill", *RANGE, *more) for more in (["--dry-run"], []))
+    dry, real = (
+        command(missed, "backfill", *RANGE, *more) for more in (["--dry-run"], [])
+    )
     assert (dry.returncode, real.returncode) == (1, 1)
     assert real.stdout.splitlines()[:-2] == dry.stdout.splitlines()[:-2]
     lines = [" ".join(line.split()) for line in real.stdout.splitlines()]
@@ -83,18 +111,29 @@ def test_a_backfill_prints_a_summary_by_outcome(missed: str, conn: store.Databas
         "nothing to repair 1",
         "failed 1",
     ]
-    assert lines[-2] == "Backfill 2: cycles that began from 2016-05-01 to 2016-07-31, as of 2016-08-25"
-    assert dry.stdout.splitlines()[-2].startswith("Dry run, nothing written: cycles that began")
+    assert (
+        lines[-2]
+        == "Backfill 2: cycles that began from 2016-05-01 to 2016-07-31, as of 2016-08-25"
+    )
+    assert dry.stdout.splitlines()[-2].startswith(
+        "Dry run, nothing written: cycles that began"
+    )
     assert "bad: unknown plan 'gold': load it with `renewer plans load`" in real.stderr
 
 
-def test_boundaries_never_posted_are_listed_with_all_they_post(database: str, conn: store.Database) -> None:
+def test_boundaries_never_posted_are_listed_with_all_they_post(
+    database: str, conn: store.Database
+) -> None:
     """Dry and real alike: what expires and what is renewed."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,,,2"], "2016-05-14")
-    dry, real = (documents(database, "backfill", *RANGE, *more) for more in (["--dry-run"], []))
+    dry, real = (
+        documents(database, "backfill", *RANGE, *more) for more in (["--dry-run"], [])
+    )
     assert without_run(dry) == without_run(real)
-    assert [(row["kind"], row["amount"], row["occurred_at"][:10]) for row in real["posted"]] == [
+    assert [
+        (row["kind"], row["amount"], row["occurred_at"][:10]) for row in real["posted"]
+    ] == [
         ("expiry", -2, "2016-05-19"),
         ("renewal", 60, "2016-05-19"),
         ("expiry", -60, "2016-06-19"),
@@ -104,7 +143,9 @@ def test_boundaries_never_posted_are_listed_with_all_they_post(database: str, co
     ]
 
 
-def test_a_backfill_killed_half_way_is_finished_by_the_next(database: str, conn: store.Database) -> None:
+def test_a_backfill_killed_half_way_is_finished_by_the_next(
+    database: str, conn: store.Database
+) -> None:
     """Each cycle is awarded once, whatever the first run did."""
     plans.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
     names = [f"m{number:04}" for number in range(3000)]
@@ -116,7 +157,9 @@ def test_a_backfill_killed_half_way_is_finished_by_the_next(database: str, conn:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    count = "SELECT count(*) AS late FROM renewer.ledger_entry WHERE kind = 'late_renewal'"
+    count = (
+        "SELECT count(*) AS late FROM renewer.ledger_entry WHERE kind = 'late_renewal'"
+    )
     for _ in range(1000):
         late = (conn.execute(count).fetchone() or {})["late"]
         if late:
@@ -132,14 +175,19 @@ def test_a_backfill_killed_half_way_is_finished_by_the_next(database: str, conn:
     assert violations(conn) == []
 
 
-def test_a_backfill_whose_reader_leaves_is_done_all_the_same(database: str, conn: store.Database) -> None:
+def test_a_backfill_whose_reader_leaves_is_done_all_the_same(
+    database: str, conn: store.Database
+) -> None:
     """As in `renewer backfill … --json | head`: what was asked for is posted, and the run is recorded as finished."""
     plans.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
-    bring_in(conn, [f"m{number:04},basic,2016-04-19" for number in range(1000)], "2016-05-14")
+    bring_in(
+        conn, [f"m{number:04},basic,2016-04-19" for number in range(1000)], "2016-05-14"
+    )
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
     process = subprocess.Popen(
         [sys.executable, "-m", "renewer", "backfill", *RANGE, "--json"],
-        env=os.environ | {"RENEWER_DATABASE_URL": database, "RENEWER_BATCH_SIZE": "100"},
+        env=os.environ
+        | {"RENEWER_DATABASE_URL": database, "RENEWER_BATCH_SIZE": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -155,16 +203,27 @@ def test_a_backfill_whose_reader_leaves_is_done_all_the_same(database: str, conn
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["backfill", "--from", "2016-06-01", "--to", "2016-05-01"], "--from 2016-06-01 is after --to 2016-05-01"),
-        (["backfill", "--from", "June", "--to", "2016-05-01"], "--from 'June' is not a date"),
-        (["backfill", *RANGE, "--plan", "gold"], "unknown plan 'gold': the plans are agency-plus, basic, plus"),
+        (
+            ["backfill", "--from", "2016-06-01", "--to", "2016-05-01"],
+            "--from 2016-06-01 is after --to 2016-05-01",
+        ),
+        (
+            ["backfill", "--from", "June", "--to", "2016-05-01"],
+            "--from 'June' is not a date",
+        ),
+        (
+            ["backfill", *RANGE, "--plan", "gold"],
+            "unknown plan 'gold': the plans are agency-plus, basic, plus",
+        ),
         (["backfill", *RANGE, "--member", "nobody"], "unknown member 'nobody'"),
         (["backfill", *RANGE, "--reason", "two\nlines"], "--reason must be one line"),
         (["failures", "retry", "ana"], "member 'ana' has no failure on record"),
         (["explain", "ana", "--as-of", "2016-08-01"], "`renewer history` has the past"),
     ],
 )
-def test_bad_arguments_get_one_line_and_exit_code_two(missed: str, arguments: list[str], message: str) -> None:
+def test_bad_arguments_get_one_line_and_exit_code_two(
+    missed: str, arguments: list[str], message: str
+) -> None:
     """It says what is wrong and what would be right; nothing is printed on stdout."""
     done = command(missed, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -172,18 +231,27 @@ def test_bad_arguments_get_one_line_and_exit_code_two(missed: str, arguments: li
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["history"], ["preview"], ["failures", "park"], ["failures", "retry"]])
+@pytest.mark.parametrize(
+    "arguments", [["history"], ["preview"], ["failures", "park"], ["failures", "retry"]]
+)
 def test_an_unknown_member_is_exit_code_one(missed: str, arguments: list[str]) -> None:
     """One line, no table."""
     done = command(missed, *arguments, "nobody")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "renewer: unknown member 'nobody': check the name\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "renewer: unknown member 'nobody': check the name\n",
+    )
 
 
 def test_free_text_is_shown_as_it_is(database: str, conn: store.Database) -> None:
     """Brackets and colons of references, plans and names are no markup."""
     plans.record_plans(conn, [Revision("[/b]p:tada:", EPOCH, 60, 0)])
     bring_in(conn, ["[red]ana,[/b]p:tada:,2016-04-19,,,9"], "2016-05-14")
-    conn.execute("SELECT renewer.spend('[red]ana', 1, 'proposal[job]7[/x]', %s)", [utc("2016-05-14")])
+    conn.execute(
+        "SELECT renewer.spend('[red]ana', 1, 'proposal[job]7[/x]', %s)",
+        [utc("2016-05-14")],
+    )
     for name in ("history", "explain", "preview"):
         done = command(database, name, "[red]ana", "--as-of", "2016-05-16")
         assert (done.returncode, done.stderr) == (0, "")
@@ -202,7 +270,11 @@ def test_a_time_out_of_reach_is_refused(missed: str, name: str, as_of: str) -> N
 
 def test_an_argument_that_is_no_text_is_refused(database: str) -> None:
     """One line, no traceback."""
-    done = subprocess.run([sys.executable, "-m", "renewer", "explain", b"\xff"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "renewer", "explain", b"\xff"],
+        capture_output=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (
         2,
         b"renewer: an argument is not valid UTF-8: check the terminal's encoding\n",
@@ -221,7 +293,10 @@ def test_of_an_unknown_member_there_is_only_the_headline(missed: str) -> None:
         "notes": [],
     }
     text = command(missed, "explain", "nobody", "--as-of", "2016-08-21")
-    assert (text.returncode, text.stdout) == (1, json.loads(done.stdout)["headline"] + "\n")
+    assert (text.returncode, text.stdout) == (
+        1,
+        json.loads(done.stdout)["headline"] + "\n",
+    )
 
 
 def test_explain_is_one_document(missed: str) -> None:
@@ -254,7 +329,12 @@ def test_explain_is_one_document(missed: str) -> None:
         "headline": "Nothing is wrong. Your billing cycle ends on 18 September 2016. "
         "You get your next 70 Connects on 19 September 2016.",
         "timezone": "Asia/Tokyo",
-        "plan": {"code": "plus", "allowance": 70, "rollover_cap": 140, "lifetime_months": None},
+        "plan": {
+            "code": "plus",
+            "allowance": 70,
+            "rollover_cap": 140,
+            "lifetime_months": None,
+        },
         "pending_plan": None,
         "balance": 100,
         "cycle": {"n": 4, "first_day": "2016-08-19", "last_day": "2016-09-18"},
@@ -291,18 +371,27 @@ def test_explain_is_one_document(missed: str) -> None:
     ]
 
 
-def test_preview_shows_what_the_job_then_posts(missed: str, conn: store.Database) -> None:
+def test_preview_shows_what_the_job_then_posts(
+    missed: str, conn: store.Database
+) -> None:
     """The figures of the preview are those of the ledger when the time has come."""
-    preview = documents(missed, "preview", "ben", "--cycles", "3", "--as-of", "2016-08-21")
+    preview = documents(
+        missed, "preview", "ben", "--cycles", "3", "--as-of", "2016-08-21"
+    )
     assert [cycle["awards_at"] for cycle in preview["cycles"]] == [
         f"2016-{month}-19T00:00:00+09:00" for month in ("09", "10", "11")
     ]
     renew(missed, "2016-11-20", members=["ben"])
     posted = [row for row in statement(conn, "ben") if row[0] == "renewal"][-3:]
-    assert [("renewal", cycle["allowance"], cycle["balance_after"]) for cycle in preview["cycles"]] == posted
+    assert [
+        ("renewal", cycle["allowance"], cycle["balance_after"])
+        for cycle in preview["cycles"]
+    ] == posted
 
 
-def test_status_shows_lag_passes_and_failures(missed: str, conn: store.Database) -> None:
+def test_status_shows_lag_passes_and_failures(
+    missed: str, conn: store.Database
+) -> None:
     """What is due and since when; each pass with its counts; each failure with its error and next try."""
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     renew(missed, "2016-09-19T01:00", members=["bad"])
@@ -342,7 +431,9 @@ def test_status_shows_lag_passes_and_failures(missed: str, conn: store.Database)
 
 def test_a_killed_pass_shows_as_interrupted(missed: str, conn: store.Database) -> None:
     """One that has not been seen for a minute and never ended."""
-    conn.execute("UPDATE renewer.run SET finished_at = NULL, seen_at = now() - make_interval(secs => 61)")
+    conn.execute(
+        "UPDATE renewer.run SET finished_at = NULL, seen_at = now() - make_interval(secs => 61)"
+    )
     assert documents(missed, "status")["runs"][0]["state"] == "interrupted"
     conn.execute("UPDATE renewer.run SET seen_at = now()")
     assert documents(missed, "status")["runs"][0]["state"] == "running"
@@ -352,11 +443,21 @@ def test_a_failure_is_parked_and_tried_again(missed: str, conn: store.Database) 
     """Parked, no pass takes the member up; then the next pass does, and the failure is gone."""
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     renew(missed, "2016-09-19T01:00")
-    assert documents(missed, "failures", "park", "bad") == {"member_id": "bad", "done": "park"}
-    assert documents(missed, "status", "--as-of", "2016-09-19T01:00")["failures"][0]["next_try_at"] is None
+    assert documents(missed, "failures", "park", "bad") == {
+        "member_id": "bad",
+        "done": "park",
+    }
+    assert (
+        documents(missed, "status", "--as-of", "2016-09-19T01:00")["failures"][0][
+            "next_try_at"
+        ]
+        is None
+    )
     conn.execute("UPDATE renewer.member SET plan = 'basic' WHERE member_id = 'bad'")
     assert renew(missed, "2016-10-25").counts.due == 3
-    assert command(missed, "failures", "retry", "bad").stdout.startswith("bad is tried again by the next pass;")
+    assert command(missed, "failures", "retry", "bad").stdout.startswith(
+        "bad is tried again by the next pass;"
+    )
     assert renew(missed, "2016-10-25").counts.renewed == 1
     assert documents(missed, "status")["failures"] == []
     assert violations(conn) == []
@@ -367,7 +468,9 @@ def test_history_shows_the_last_days(missed: str) -> None:
     shown = {
         days: [line["occurred_at"][:10] for line in history["lines"]]
         for days in ("7", "30", "90")
-        for history in [documents(missed, "history", "ana", "--days", days, "--as-of", "2016-08-21")]
+        for history in [
+            documents(missed, "history", "ana", "--days", days, "--as-of", "2016-08-21")
+        ]
     }
     assert shown == {
         "7": ["2016-08-19"],
@@ -384,18 +487,37 @@ def test_history_shows_the_last_days(missed: str) -> None:
         ("Monthly Connects renewal", 70),
     ]
     assert lines[1]["occurred_at"] == "2016-05-19T00:00:00+09:00"
-    text = command(missed, "history", "ana", "--last", "7", "--as-of", "2017-08-21").stdout
+    text = command(
+        missed, "history", "ana", "--last", "7", "--as-of", "2017-08-21"
+    ).stdout
     assert text.splitlines()[-1] == "Nothing happened in that time."
 
 
-@pytest.mark.parametrize("name", ["explain", "preview", "history", "status", "backfill"])
-def test_tables_fit_eighty_columns(database: str, conn: store.Database, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["explain", "preview", "history", "status", "backfill"]
+)
+def test_tables_fit_eighty_columns(
+    database: str, conn: store.Database, name: str
+) -> None:
     """With the longest of names, too; the headline is one line to be pasted."""
     member = "x" * 64
-    plans.record_plans(conn, [Revision("plan-with-a-rather-long-name-indeed", date(1970, 1, 1), 2_000_000, None, 12)])
+    plans.record_plans(
+        conn,
+        [
+            Revision(
+                "plan-with-a-rather-long-name-indeed",
+                date(1970, 1, 1),
+                2_000_000,
+                None,
+                12,
+            )
+        ],
+    )
     bring_in(
         conn,
-        [f"{member},plan-with-a-rather-long-name-indeed,2016-04-19,America/Argentina/ComodRivadavia"],
+        [
+            f"{member},plan-with-a-rather-long-name-indeed,2016-04-19,America/Argentina/ComodRivadavia"
+        ],
         "2016-05-14",
     )
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
@@ -404,11 +526,15 @@ def test_tables_fit_eighty_columns(database: str, conn: store.Database, name: st
         [member, "a message " * 20],
     )
     conn.execute("UPDATE renewer.member SET retry_at = now()")
-    more = {"backfill": list(RANGE), "status": []}.get(name, [member, "--as-of", "2016-08-21"])
+    more = {"backfill": list(RANGE), "status": []}.get(
+        name, [member, "--as-of", "2016-08-21"]
+    )
     done = command(database, name, *more)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert name != "explain" or ["PlanError:" in line for line in lines].count(True) == 1
+    assert (
+        name != "explain" or ["PlanError:" in line for line in lines].count(True) == 1
+    )
     assert max(map(len, lines[name == "explain" :])) <= 80
 
 
@@ -418,10 +544,16 @@ def test_colours_are_for_terminals_that_want_them(
 ) -> None:
     """NO_COLOR is respected, and a pipe never gets any."""
     command_line = [sys.executable, "-m", "renewer", "verify"]
-    base = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
+    base = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NO_COLOR", "FORCE_COLOR", "TERM")
+    }
     base |= {"RENEWER_DATABASE_URL": database, "TERM": "xterm-256color"} | env
     main, terminal = pty.openpty()
-    process = subprocess.Popen(command_line, env=base, stdout=terminal, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command_line, env=base, stdout=terminal, stderr=subprocess.DEVNULL
+    )
     os.close(terminal)
     shown = b""
     while True:

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from renewer import store
-from tests.support import ROOT, bring_in, command, documents, load_plans, statement, violations
+from tests.support import (
+    ROOT,
+    bring_in,
+    command,
+    documents,
+    load_plans,
+    statement,
+    violations,
+)
 
 
 @pytest.fixture
@@ -55,15 +63,21 @@ def test_a_worker_runs_a_pass_at_its_start_and_leaves_when_asked(
     assert worker.wait(timeout=30) == 0
 
 
-def test_an_announced_member_is_renewed_at_once(worker: subprocess.Popen[str], conn: store.Database) -> None:
+def test_an_announced_member_is_renewed_at_once(
+    worker: subprocess.Popen[str], conn: store.Database
+) -> None:
     """An enrolment and an upgrade do not wait for the hour; nonsense on the channel harms nobody."""
     wait_for(worker, "listener.started")
     conn.execute("NOTIFY renewer_due, 'nobody'; NOTIFY renewer_due")
-    conn.execute("SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')")
+    conn.execute(
+        "SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')"
+    )
     assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
     conn.execute("SELECT renewer.change_plan('new', 'agency-plus', 'now', 'up')")
     assert soon(lambda: len(statement(conn, "new")) == 2)
-    conn.execute("SELECT renewer.enroll('seen', 'basic', current_date - 3, 'UTC', 'under_review', 'e')")
+    conn.execute(
+        "SELECT renewer.enroll('seen', 'basic', current_date - 3, 'UTC', 'under_review', 'e')"
+    )
     conn.execute("SELECT renewer.set_status('seen', 'active', 'ok')")
     assert soon(lambda: statement(conn, "seen") == [("renewal", 60, 60)])
     assert violations(conn) == []
@@ -77,7 +91,9 @@ def test_a_failure_that_is_retried_is_seen_to_at_once(
     """The worker hears of it; the next try of the back-off would be an hour away."""
     wait_for(worker, "listener.started")
     with conn.transaction():
-        conn.execute("SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')")
+        conn.execute(
+            "SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')"
+        )
         conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'new'")
     assert soon(lambda: documents(database, "status")["failed"] == 1)
     conn.execute("UPDATE renewer.member SET plan = 'plus' WHERE member_id = 'new'")
@@ -94,24 +110,40 @@ def soon(happened: Callable[[], bool]) -> bool:
     return happened()
 
 
-def test_a_worker_that_cannot_listen_says_so_and_goes_on(database: str, conn: store.Database) -> None:
+def test_a_worker_that_cannot_listen_says_so_and_goes_on(
+    database: str, conn: store.Database
+) -> None:
     """The pass at its start, and so every hourly one, still does everything."""
     load_plans(conn)
-    conn.execute("SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')")
-    env = {"RENEWER_DATABASE_URL": database, "RENEWER_LISTEN_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    conn.execute(
+        "SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')"
+    )
+    env = {
+        "RENEWER_DATABASE_URL": database,
+        "RENEWER_LISTEN_URL": "postgresql://nobody@127.0.0.1:1/none",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "renewer", "worker"],
         env=os.environ | env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
-    assert soon(lambda: conn.execute("SELECT 1 FROM renewer.run WHERE finished_at IS NOT NULL").fetchone() is not None)
+    assert soon(
+        lambda: (
+            conn.execute(
+                "SELECT 1 FROM renewer.run WHERE finished_at IS NOT NULL"
+            ).fetchone()
+            is not None
+        )
+    )
     process.terminate()
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert err.count("listener.lost") == 1
 
 
-def test_a_worker_survives_a_database_that_goes_away(worker: subprocess.Popen[str], conn: store.Database) -> None:
+def test_a_worker_survives_a_database_that_goes_away(
+    worker: subprocess.Popen[str], conn: store.Database
+) -> None:
     """It stays up while its connections are cut, and still leaves with 0."""
     wait_for(worker, "renewal.pass_finished")
     conn.execute(

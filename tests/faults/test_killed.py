@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from renewer import store
-from tests.support import HEADER, ROOT, bring_in, ledger, load_plans, renew, utc, violations
+from tests.support import (
+    HEADER,
+    ROOT,
+    bring_in,
+    ledger,
+    load_plans,
+    renew,
+    utc,
+    violations,
+)
 
 MEMBERS = 600
 PLANS = ("basic", "plus", "agency-plus")
@@ -37,23 +46,32 @@ def undisturbed(database: str, conn: store.Database) -> list[tuple[object, ...]]
 def start_pass(database: str) -> subprocess.Popen[bytes]:
     env = os.environ | BATCH | {"RENEWER_DATABASE_URL": database}
     arguments = [sys.executable, "-m", "renewer", "run", "--as-of", AS_OF]
-    return subprocess.Popen(arguments, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        arguments, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def renewed(conn: store.Database) -> int:
-    row = conn.execute("SELECT count(*) AS n FROM renewer.member WHERE due_at > %s", [utc(AS_OF)]).fetchone()
+    row = conn.execute(
+        "SELECT count(*) AS n FROM renewer.member WHERE due_at > %s", [utc(AS_OF)]
+    ).fetchone()
     assert row is not None
     return int(row["n"])
 
 
-def wait_until_renewed(conn: store.Database, members: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_renewed(
+    conn: store.Database, members: int, process: subprocess.Popen[bytes]
+) -> None:
     while renewed(conn) < members and process.poll() is None:
         time.sleep(0.001)
 
 
 @pytest.mark.parametrize("killed_after", [0, 1, 100, 250, 400])
 def test_a_killed_pass_is_finished_by_the_next(
-    database: str, conn: store.Database, undisturbed: list[tuple[object, ...]], killed_after: int
+    database: str,
+    conn: store.Database,
+    undisturbed: list[tuple[object, ...]],
+    killed_after: int,
 ) -> None:
     """Whenever a pass dies, the next posts what is left, each entry once, and the ledger is as if nothing had been."""
     process = start_pass(database)
@@ -78,7 +96,9 @@ def test_a_terminated_pass_finishes_its_batch(
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert b"Stopped before the end" in out
-    assert conn.execute("SELECT stopped FROM renewer.run ORDER BY run_id DESC LIMIT 1").fetchone() == {"stopped": True}
+    assert conn.execute(
+        "SELECT stopped FROM renewer.run ORDER BY run_id DESC LIMIT 1"
+    ).fetchone() == {"stopped": True}
     renew(database, AS_OF)
     assert ledger(conn) == undisturbed
 
@@ -146,7 +166,10 @@ with embedded.running(folder) as conninfo:
 
 
 def test_a_killed_server_loses_nothing(
-    tmp_path: Path, database: str, conn: store.Database, undisturbed: list[tuple[object, ...]]
+    tmp_path: Path,
+    database: str,
+    conn: store.Database,
+    undisturbed: list[tuple[object, ...]],
 ) -> None:
     """After a crash of PostgreSQL in mid-pass the next start recovers, and the next pass leaves the same ledger."""
     tmp_path.parent.parent.chmod(0o755)
@@ -154,12 +177,26 @@ def test_a_killed_server_loses_nothing(
     members.write_text("\n".join([HEADER, *LINES]))
     env = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
     for phase, returncode in (("kill", 1), ("finish", 0)):
-        arguments = [sys.executable, "-c", KILL_SERVER, str(tmp_path / "data"), phase, str(members)]
-        done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=120, check=False)
+        arguments = [
+            sys.executable,
+            "-c",
+            KILL_SERVER,
+            str(tmp_path / "data"),
+            phase,
+            str(members),
+        ]
+        done = subprocess.run(
+            arguments, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.returncode == returncode, done.stderr
     same = "import sys; print(hash(tuple(sys.stdin.read().split('\\n'))))"
     text = "\n".join(repr(row) for row in undisturbed)
     expected = subprocess.run(
-        [sys.executable, "-c", same], env=env, input=text, capture_output=True, text=True, check=True
+        [sys.executable, "-c", same],
+        env=env,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == expected.stdout

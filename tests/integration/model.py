@@ -66,7 +66,9 @@ class Model:
             return None
         if self.status == "under_review":
             return self.requested
-        return min(at for at in (self.renews, self.lapses, self.requested) if at is not None)
+        return min(
+            at for at in (self.renews, self.lapses, self.requested) if at is not None
+        )
 
     def lower_lapse(self, ends: datetime | None) -> None:
         if ends is not None and (self.lapses is None or ends < self.lapses):
@@ -103,7 +105,9 @@ class Model:
         return self.lots[-1]
 
     def refuse_closed(self) -> None:
-        if self.status == "closed" or any(args.get("status") == "closed" for _, _, args in self.waiting):
+        if self.status == "closed" or any(
+            args.get("status") == "closed" for _, _, args in self.waiting
+        ):
             raise Refused("RN005")
 
     def judged(self, at: datetime) -> datetime:
@@ -113,11 +117,19 @@ class Model:
 
     def spend(self, amount: int, reference: str, at: datetime) -> None:
         self.refuse_closed()
-        usable = [lot for lot in self.lots if lot.left and (lot.ends is None or lot.ends > self.judged(at))]
+        usable = [
+            lot
+            for lot in self.lots
+            if lot.left and (lot.ends is None or lot.ends > self.judged(at))
+        ]
         if sum(lot.left for lot in usable) < amount:
             raise Refused("RN002")
         far = datetime.max.replace(tzinfo=at.tzinfo)
-        usable.sort(key=lambda lot: min(lot.ends or far, self.renews if lot.source in BOUND else far))
+        usable.sort(
+            key=lambda lot: min(
+                lot.ends or far, self.renews if lot.source in BOUND else far
+            )
+        )
         self.spends[reference] = []
         for lot in usable:
             part = min(lot.left, amount)
@@ -128,7 +140,11 @@ class Model:
 
     def refund(self, spend_reference: str, amount: int | None, at: datetime) -> None:
         self.refuse_closed()
-        parts = [(lot, 1) for lot, part in reversed(self.spends[spend_reference]) for _ in range(part)]
+        parts = [
+            (lot, 1)
+            for lot, part in reversed(self.spends[spend_reference])
+            for _ in range(part)
+        ]
         done = self.returned.get(spend_reference, 0)
         amount = len(parts) - done if amount is None else amount
         if amount == 0 or done + amount > len(parts):
@@ -143,8 +159,14 @@ class Model:
         for lot, part in back:
             over = lot.cycle_ends is not None and lot.cycle_ends <= self.judged(at)
             if over or (lot.ends is not None and lot.ends <= self.judged(at)):
-                newest = [each.ends for each in self.lots if each.source == "allowance"][-1:]
-                ends = newest[0] if newest and newest[0] and newest[0] > self.judged(at) else None
+                newest = [
+                    each.ends for each in self.lots if each.source == "allowance"
+                ][-1:]
+                ends = (
+                    newest[0]
+                    if newest and newest[0] and newest[0] > self.judged(at)
+                    else None
+                )
                 lot = self.issue("refund", at, ends, self.renews)  # noqa: PLW2901
             self.post("refund", part, at, lot)
             self.lower_lapse(lot.ends)
@@ -164,12 +186,21 @@ class Model:
 
     def run(self, now: datetime) -> None:
         while True:
-            due = [r for r in self.waiting if r[0] <= now and (self.status != "under_review" or r[1] == "set_status")]
+            due = [
+                r
+                for r in self.waiting
+                if r[0] <= now
+                and (self.status != "under_review" or r[1] == "set_status")
+            ]
             if self.n is None and self.status in ("active", "suspended"):
                 due = []  # the enrolment comes first, whatever a request says of its time
             until = due[0][0] if due else now
             ends = [lot.ends for lot in self.lots if lot.left and lot.ends]
-            if self.status in ("active", "suspended") and ends and min(ends) <= min(self.renews, until):
+            if (
+                self.status in ("active", "suspended")
+                and ends
+                and min(ends) <= min(self.renews, until)
+            ):
                 for lot in self.lots:
                     if lot.left and lot.ends == min(ends):
                         self.post("expiry", -lot.left, min(ends), lot)
@@ -184,11 +215,19 @@ class Model:
     def boundary(self) -> None:
         at = self.renews
         first = self.n is None
-        self.n = cycle.cycle_number(self.anchor, self.zone, at) if self.n is None else self.n + 1
+        self.n = (
+            cycle.cycle_number(self.anchor, self.zone, at)
+            if self.n is None
+            else self.n + 1
+        )
         self.plan, self.pending = self.pending or self.plan, None
         allowance, cap, lifetime = self.plans[self.plan]
         if not first:
-            old = [lot for lot in self.lots if lot.left and lot.source in BOUND and lot.issued < at]
+            old = [
+                lot
+                for lot in self.lots
+                if lot.left and lot.source in BOUND and lot.issued < at
+            ]
             over = 0 if cap is None else max(0, sum(lot.left for lot in old) - cap)
             for lot in old:
                 lost = min(lot.left, over)
@@ -206,21 +245,36 @@ class Model:
 
     def begin(self, at: datetime) -> None:
         assert self.n is not None
-        self.renews, self.last_boundary, self.day = cycle.boundary(self.anchor, self.zone, self.n + 1), at, None
+        self.renews, self.last_boundary, self.day = (
+            cycle.boundary(self.anchor, self.zone, self.n + 1),
+            at,
+            None,
+        )
         for lot in self.lots:
             if lot.cycle_ends is not None and (lot.cycle_ends > at or lot.issued >= at):
                 lot.cycle_ends = self.renews
 
     def award(self, amount: int, lifetime: int | None, at: datetime, day: date) -> None:
         amount = 0 if self.status == "suspended" else amount
-        self.renewed_day, self.renewal_lot = day, self.allowance(lifetime, at) if amount else None
+        self.renewed_day, self.renewal_lot = (
+            day,
+            self.allowance(lifetime, at) if amount else None,
+        )
         self.post("renewal", amount, at, self.renewal_lot)
         self.renewed.append((self.plan, amount, self.status))
 
     def backfill(self, now: datetime) -> "Model":
         """Return the member after a backfill of every cycle, who was named."""
-        asked = [args["status"] for at, function, args in self.waiting if function == "set_status" and at <= now]
-        if self.status == "closed" or "closed" in asked or (asked or [self.status])[-1] != "active":
+        asked = [
+            args["status"]
+            for at, function, args in self.waiting
+            if function == "set_status" and at <= now
+        ]
+        if (
+            self.status == "closed"
+            or "closed" in asked
+            or (asked or [self.status])[-1] != "active"
+        ):
             return self
         after, owing = deepcopy(self), []
         after.run(now)
@@ -232,12 +286,22 @@ class Model:
         if owing:
             assert after.n is not None
             at = max(now, after.last_boundary or now)
-            n = after.n if at < after.renews else cycle.cycle_number(after.anchor, after.zone, at)
+            n = (
+                after.n
+                if at < after.renews
+                else cycle.cycle_number(after.anchor, after.zone, at)
+            )
             lifetime = self.plans[after.plan][2]
-            ends = cycle.boundary(after.anchor, after.zone, n + lifetime) if lifetime else None
+            ends = (
+                cycle.boundary(after.anchor, after.zone, n + lifetime)
+                if lifetime
+                else None
+            )
             lot = after.issue("allowance", at, ends, after.renews)
             if at == after.last_boundary:
-                after.renewal_lot = after.renewal_lot or lot  # issued at one instant, they are told apart by nothing
+                after.renewal_lot = (
+                    after.renewal_lot or lot
+                )  # issued at one instant, they are told apart by nothing
             for number, amount in owing:
                 after.post("late_renewal", amount, at, lot)
                 after.renewed[number] = ("", amount, "late")
@@ -247,7 +311,11 @@ class Model:
 
     def allowance(self, lifetime: int | None, at: datetime) -> Held:
         assert self.n is not None
-        ends = cycle.boundary(self.anchor, self.zone, self.n + lifetime) if lifetime else None
+        ends = (
+            cycle.boundary(self.anchor, self.zone, self.n + lifetime)
+            if lifetime
+            else None
+        )
         return self.issue("allowance", at, ends, self.renews)
 
     def apply(self, at: datetime, function: str, arguments: dict[str, Any]) -> None:
@@ -265,7 +333,10 @@ class Model:
     def change_now(self, at: datetime, plan: str) -> None:
         assert self.n is not None
         since = self.judged(at)
-        begun, ended = cycle.first_day(self.anchor, self.n), cycle.first_day(self.anchor, self.n + 1)
+        begun, ended = (
+            cycle.first_day(self.anchor, self.n),
+            cycle.first_day(self.anchor, self.n + 1),
+        )
         today = max(since.astimezone(cycle.zone(self.zone)).date(), begun)
         same_day = self.renewed_day == today == begun
         elapsed = min((today - begun).days, (ended - begun).days)

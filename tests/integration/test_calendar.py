@@ -21,19 +21,32 @@ BOUNDARY = """
 def test_python_and_postgresql_agree_on_boundaries(conn: store.Database) -> None:
     """First days always agree; so do instants, where midnight exists once or begins the jump over it."""
     chance = random.Random(20160519)
-    names = [row["name"] for row in conn.execute("SELECT name FROM pg_timezone_names ORDER BY name")]
+    names = [
+        row["name"]
+        for row in conn.execute("SELECT name FROM pg_timezone_names ORDER BY name")
+    ]
     zones = sorted(set(names) & cycle.timezones())
     assert len(zones) > 300
     drawn = [
-        (date(1975, 1, 1) + timedelta(days=chance.randrange(20000)), chance.randrange(240), chance.choice(zones))
+        (
+            date(1975, 1, 1) + timedelta(days=chance.randrange(20000)),
+            chance.randrange(240),
+            chance.choice(zones),
+        )
         for _ in range(PAIRS)
     ]
     anchors, numbers, named = zip(*drawn, strict=True)
-    rows = conn.execute(BOUNDARY, {"anchors": list(anchors), "numbers": list(numbers), "zones": list(named)})
+    rows = conn.execute(
+        BOUNDARY,
+        {"anchors": list(anchors), "numbers": list(numbers), "zones": list(named)},
+    )
     differences = []
     for (anchor, n, timezone), row in zip(drawn, rows, strict=True):
         assert cycle.first_day(anchor, n) == row["first_day"]
-        ours, theirs = cycle.boundary(anchor, timezone, n), row["starts_at"].astimezone(UTC)
+        ours, theirs = (
+            cycle.boundary(anchor, timezone, n),
+            row["starts_at"].astimezone(UTC),
+        )
         if ours != theirs and not _midnight_is_odd(row["first_day"], timezone):
             differences.append((anchor, n, timezone, ours, theirs))
     # The two read zone databases of their own, which differ where one is newer: in a handful of zones, for the future.

@@ -16,7 +16,11 @@ from tests.support import bring_in, load_plans, renew, repair, utc, violations
 
 MEMBERS = [f"m{n}" for n in range(8)]
 PLANS = ("basic", "plus", "agency-plus")
-EXPECTED = {"RN002", "RN004", "RN006"}  # not enough, all returned, nothing spent yet: what callers run into
+EXPECTED = {
+    "RN002",
+    "RN004",
+    "RN006",
+}  # not enough, all returned, nothing spent yet: what callers run into
 
 
 class Clock:
@@ -35,7 +39,9 @@ def call(conn: store.Database, function: str, **arguments: Any) -> None:
     conn.execute(f"SELECT * FROM renewer.{function}({named})", arguments)
 
 
-def shop(database: str, clock: Clock, seed: int, stop: threading.Event, refused: list[str]) -> None:
+def shop(
+    database: str, clock: Clock, seed: int, stop: threading.Event, refused: list[str]
+) -> None:
     """Spend, return, buy and change plans at random, as one connection of the application."""
     chance = random.Random(seed)
     number = 0
@@ -51,15 +57,37 @@ def shop(database: str, clock: Clock, seed: int, stop: threading.Event, refused:
                         call(conn, "purchase", amount=chance.randint(1, 9), **known)
                     case 1:
                         ends_at = clock.now + timedelta(days=chance.randint(1, 20))
-                        call(conn, "grant_bonus", amount=chance.randint(1, 9), expires_at=ends_at, **known)
+                        call(
+                            conn,
+                            "grant_bonus",
+                            amount=chance.randint(1, 9),
+                            expires_at=ends_at,
+                            **known,
+                        )
                     case 2:
                         effective = chance.choice(("now", "next_cycle"))
-                        call(conn, "change_plan", plan=chance.choice(PLANS), effective=effective, **known)
+                        call(
+                            conn,
+                            "change_plan",
+                            plan=chance.choice(PLANS),
+                            effective=effective,
+                            **known,
+                        )
                     case 3:
-                        call(conn, "set_status", status=chance.choice(("active", "active", "suspended")), **known)
+                        call(
+                            conn,
+                            "set_status",
+                            status=chance.choice(("active", "active", "suspended")),
+                            **known,
+                        )
                     case 4 | 5 | 6 if spends:
                         whose, spent = chance.choice(spends)
-                        call(conn, "refund", **known | {"member_id": whose}, spend_reference=spent)
+                        call(
+                            conn,
+                            "refund",
+                            **known | {"member_id": whose},
+                            spend_reference=spent,
+                        )
                     case _:
                         call(conn, "spend", amount=chance.randint(1, 12), **known)
                         spends.append((member, reference))
@@ -67,9 +95,13 @@ def shop(database: str, clock: Clock, seed: int, stop: threading.Event, refused:
                 refused.append(error.sqlstate or type(error).__name__)
 
 
-def run_passes(database: str, clock: Clock, stop: threading.Event, outcomes: list[Any]) -> None:
+def run_passes(
+    database: str, clock: Clock, stop: threading.Event, outcomes: list[Any]
+) -> None:
     while not stop.is_set():
-        outcomes.append(renew(database, clock.advance().isoformat()[:19], batch_size=3).counts)
+        outcomes.append(
+            renew(database, clock.advance().isoformat()[:19], batch_size=3).counts
+        )
 
 
 def test_what_many_do_at_once_is_what_they_did_in_some_order(
@@ -77,11 +109,25 @@ def test_what_many_do_at_once_is_what_they_did_in_some_order(
 ) -> None:
     """No deadlock, no lost spend, a clean ledger, and each member's equals a replay of what committed, one by one."""
     load_plans(conn)
-    lines = [f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40" for i, m in enumerate(MEMBERS)]
+    lines = [
+        f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40"
+        for i, m in enumerate(MEMBERS)
+    ]
     bring_in(conn, lines, "2016-04-01")
-    clock, stop, refused, outcomes = Clock(), threading.Event(), list[str](), list[Any]()
-    threads = [threading.Thread(target=shop, args=(database, clock, seed, stop, refused)) for seed in range(4)]
-    threads += [threading.Thread(target=run_passes, args=(database, clock, stop, outcomes)) for _ in range(2)]
+    clock, stop, refused, outcomes = (
+        Clock(),
+        threading.Event(),
+        list[str](),
+        list[Any](),
+    )
+    threads = [
+        threading.Thread(target=shop, args=(database, clock, seed, stop, refused))
+        for seed in range(4)
+    ]
+    threads += [
+        threading.Thread(target=run_passes, args=(database, clock, stop, outcomes))
+        for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     time.sleep(30 if request.config.getoption("--long") else 4)
@@ -98,10 +144,16 @@ def test_what_many_do_at_once_is_what_they_did_in_some_order(
         assert postings(conn, f"again-{member}") == postings(conn, member)
 
 
-def run_backfills(database: str, clock: Clock, stop: threading.Event, outcomes: list[Any]) -> None:
+def run_backfills(
+    database: str, clock: Clock, stop: threading.Event, outcomes: list[Any]
+) -> None:
     while not stop.is_set():
         ever = (date(2016, 1, 1), date(2100, 1, 1))
-        outcomes.append(repair(database, clock.advance().isoformat()[:19], *ever, members=MEMBERS).counts)
+        outcomes.append(
+            repair(
+                database, clock.advance().isoformat()[:19], *ever, members=MEMBERS
+            ).counts
+        )
 
 
 def test_backfills_beside_everything_else_leave_a_clean_ledger(
@@ -109,12 +161,28 @@ def test_backfills_beside_everything_else_leave_a_clean_ledger(
 ) -> None:
     """Two at once, for members who are suspended and active again, spend, return and change plans meanwhile."""
     load_plans(conn)
-    lines = [f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40" for i, m in enumerate(MEMBERS)]
+    lines = [
+        f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40"
+        for i, m in enumerate(MEMBERS)
+    ]
     bring_in(conn, lines, "2016-04-01")
-    clock, stop, refused, outcomes = Clock(), threading.Event(), list[str](), list[Any]()
-    threads = [threading.Thread(target=shop, args=(database, clock, seed, stop, refused)) for seed in range(3)]
-    threads += [threading.Thread(target=run_backfills, args=(database, clock, stop, outcomes)) for _ in range(2)]
-    threads += [threading.Thread(target=run_passes, args=(database, clock, stop, outcomes))]
+    clock, stop, refused, outcomes = (
+        Clock(),
+        threading.Event(),
+        list[str](),
+        list[Any](),
+    )
+    threads = [
+        threading.Thread(target=shop, args=(database, clock, seed, stop, refused))
+        for seed in range(3)
+    ]
+    threads += [
+        threading.Thread(target=run_backfills, args=(database, clock, stop, outcomes))
+        for _ in range(2)
+    ]
+    threads += [
+        threading.Thread(target=run_passes, args=(database, clock, stop, outcomes))
+    ]
     for thread in threads:
         thread.start()
     time.sleep(30 if request.config.getoption("--long") else 4)
@@ -144,8 +212,14 @@ def replay(database: str, conn: store.Database, member: str) -> None:
     """Do again, alone and in the order it committed, what was done to *member*, to a member of another name."""
     again = f"again-{member}"
     number = MEMBERS.index(member)
-    bring_in(conn, [f"{again},{PLANS[number % 3]},2016-03-{1 + number * 3:02},UTC,active,40"], "2016-04-01")
-    requests = conn.execute("SELECT * FROM renewer.request WHERE member_id = %s ORDER BY number", [member]).fetchall()
+    bring_in(
+        conn,
+        [f"{again},{PLANS[number % 3]},2016-03-{1 + number * 3:02},UTC,active,40"],
+        "2016-04-01",
+    )
+    requests = conn.execute(
+        "SELECT * FROM renewer.request WHERE member_id = %s ORDER BY number", [member]
+    ).fetchall()
     for step in in_order(conn, member, requests):
         step(database, conn, again)
 
@@ -153,28 +227,45 @@ def replay(database: str, conn: store.Database, member: str) -> None:
 Step = Callable[[str, store.Database, str], None]
 
 
-def in_order(conn: store.Database, member: str, requests: list[dict[str, Any]]) -> list[Step]:
+def in_order(
+    conn: store.Database, member: str, requests: list[dict[str, Any]]
+) -> list[Step]:
     """
     Return the steps that led to a member's ledger: calls where their entries stand, passes where theirs do.
 
     A pass that only applied requests has no entries: by its time it comes before the next that has.
     """
-    calls = {each["first_seq"]: each for each in requests if each["run_id"] is None and each["first_seq"]}
+    calls = {
+        each["first_seq"]: each
+        for each in requests
+        if each["run_id"] is None and each["first_seq"]
+    }
     applied = {
         (at, run_id): list(group)
         for (at, run_id), group in groupby(
-            sorted((each for each in requests if each["run_id"] is not None), key=when_applied), key=when_applied
+            sorted(
+                (each for each in requests if each["run_id"] is not None),
+                key=when_applied,
+            ),
+            key=when_applied,
         )
     }
     entries = conn.execute(
         "SELECT seq, run_id, posted_at FROM renewer.ledger_entry WHERE member_id = %s AND seq > 1 ORDER BY seq",
         [member],
     ).fetchall()
-    as_of = {row["run_id"]: row["as_of"] for row in conn.execute("SELECT run_id, as_of FROM renewer.run")}
+    as_of = {
+        row["run_id"]: row["as_of"]
+        for row in conn.execute("SELECT run_id, as_of FROM renewer.run")
+    }
     steps: list[Step] = []
-    for (posted_at, run_id), group in groupby(entries, key=lambda entry: (entry["posted_at"], entry["run_id"])):
+    for (posted_at, run_id), group in groupby(
+        entries, key=lambda entry: (entry["posted_at"], entry["run_id"])
+    ):
         if run_id is None:
-            steps += [repeat(calls[entry["seq"]]) for entry in group if entry["seq"] in calls]
+            steps += [
+                repeat(calls[entry["seq"]]) for entry in group if entry["seq"] in calls
+            ]
             continue
         for key in sorted(key for key in applied if key <= (posted_at, run_id)):
             steps += [repeat(each) for each in applied.pop(key)]

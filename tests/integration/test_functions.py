@@ -19,9 +19,13 @@ class Marketplace:
     def __init__(self, database: str, conn: store.Database) -> None:
         self.database, self.conn = database, conn
 
-    def call(self, function: str, **arguments: Any) -> tuple[int, int | None, int | None, bool]:
+    def call(
+        self, function: str, **arguments: Any
+    ) -> tuple[int, int | None, int | None, bool]:
         named = ", ".join(f"{name} => %({name})s" for name in arguments)
-        row = self.conn.execute(f"SELECT * FROM renewer.{function}({named})", arguments).fetchone()
+        row = self.conn.execute(
+            f"SELECT * FROM renewer.{function}({named})", arguments
+        ).fetchone()
         assert row is not None
         assert list(row) == ["balance", "first_seq", "last_seq", "repeated"]
         return tuple(row.values())  # type: ignore[return-value]
@@ -34,12 +38,15 @@ class Marketplace:
 
     def lots(self, member_id: str = "m") -> list[tuple[str, int]]:
         rows = self.conn.execute(
-            "SELECT source, remaining FROM renewer.lot WHERE member_id = %s ORDER BY number", [member_id]
+            "SELECT source, remaining FROM renewer.lot WHERE member_id = %s ORDER BY number",
+            [member_id],
         )
         return [(row["source"], row["remaining"]) for row in rows]
 
     def member(self, member_id: str = "m") -> dict[str, Any]:
-        row = self.conn.execute("SELECT * FROM renewer.member WHERE member_id = %s", [member_id]).fetchone()
+        row = self.conn.execute(
+            "SELECT * FROM renewer.member WHERE member_id = %s", [member_id]
+        ).fetchone()
         assert row is not None
         return row
 
@@ -76,8 +83,15 @@ def test_a_spend_is_an_entry_and_its_repetition_is_none(market: Marketplace) -> 
     """The stored row is answered again, whatever the time of the second call."""
     spent = market.call("spend", member_id="m", amount=15, reference="job-1", at=MAY[2])
     assert spent == (25, 2, 2, False)
-    assert market.call("spend", member_id="m", amount=15, reference="job-1", at=MAY[3]) == (25, 2, 2, True)
-    assert market.call("spend", member_id="m", amount=15, reference="job-1") == (25, 2, 2, True)
+    assert market.call(
+        "spend", member_id="m", amount=15, reference="job-1", at=MAY[3]
+    ) == (25, 2, 2, True)
+    assert market.call("spend", member_id="m", amount=15, reference="job-1") == (
+        25,
+        2,
+        2,
+        True,
+    )
     assert market.entries() == [("opening", 40, 40), ("spend", -15, 25)]
     assert violations(market.conn) == []
 
@@ -87,24 +101,54 @@ def test_nobody_spends_more_than_they_have(market: Marketplace) -> None:
     with refused("RN002"):
         market.call("spend", member_id="m", amount=41, reference="job-1", at=MAY[2])
     assert market.lots() == [("allowance", 40)]
-    assert market.call("spend", member_id="m", amount=40, reference="job-1", at=MAY[2])[0] == 0
+    assert (
+        market.call("spend", member_id="m", amount=40, reference="job-1", at=MAY[2])[0]
+        == 0
+    )
 
 
 def test_spending_takes_from_the_lot_that_ends_first(market: Marketplace) -> None:
     """A bought lot that ends before the cycle, then the cycle's, then one that ends later, then one that never does."""
-    for reference, expires_at in (("never", None), ("june", utc("2016-06-30T00:00")), ("may", utc("2016-05-10T00:00"))):
-        market.call("purchase", member_id="m", amount=5, reference=reference, expires_at=expires_at, at=MAY[2])
+    for reference, expires_at in (
+        ("never", None),
+        ("june", utc("2016-06-30T00:00")),
+        ("may", utc("2016-05-10T00:00")),
+    ):
+        market.call(
+            "purchase",
+            member_id="m",
+            amount=5,
+            reference=reference,
+            expires_at=expires_at,
+            at=MAY[2],
+        )
     market.call("spend", member_id="m", amount=48, reference="job", at=MAY[3])
-    assert market.lots() == [("allowance", 0), ("purchase", 5), ("purchase", 2), ("purchase", 0)]
-    rows = market.conn.execute("SELECT lot, amount FROM renewer.ledger_entry WHERE kind = 'spend' ORDER BY seq")
+    assert market.lots() == [
+        ("allowance", 0),
+        ("purchase", 5),
+        ("purchase", 2),
+        ("purchase", 0),
+    ]
+    rows = market.conn.execute(
+        "SELECT lot, amount FROM renewer.ledger_entry WHERE kind = 'spend' ORDER BY seq"
+    )
     assert [tuple(row.values()) for row in rows] == [(4, -5), (1, -40), (3, -3)]
     assert violations(market.conn) == []
 
 
-def test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept(market: Marketplace) -> None:
+def test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept(
+    market: Marketplace,
+) -> None:
     """Then the pass sweeps it, dated at its end, and counts the member as expired."""
     ends_at = utc("2016-05-10T00:00")
-    market.call("grant_bonus", member_id="m", amount=5, reference="gift", expires_at=ends_at, at=MAY[2])
+    market.call(
+        "grant_bonus",
+        member_id="m",
+        amount=5,
+        reference="gift",
+        expires_at=ends_at,
+        at=MAY[2],
+    )
     assert market.member()["due_at"] == ends_at
     with refused("RN002"):
         market.call("spend", member_id="m", amount=41, reference="job", at=MAY[10])
@@ -114,7 +158,9 @@ def test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept(market: Marketpla
     assert market.member()["due_at"] == utc("2016-05-19T00:00")
 
 
-def test_a_refund_goes_back_where_it_came_from_last_spent_first(market: Marketplace) -> None:
+def test_a_refund_goes_back_where_it_came_from_last_spent_first(
+    market: Marketplace,
+) -> None:
     """Over several lots and in several steps, and never more than was spent."""
     market.call("purchase", member_id="m", amount=10, reference="bought", at=MAY[2])
     market.call("spend", member_id="m", amount=46, reference="job", at=MAY[3])
@@ -122,7 +168,12 @@ def test_a_refund_goes_back_where_it_came_from_last_spent_first(market: Marketpl
     refund = {"member_id": "m", "spend_reference": "job", "at": MAY[4]}
     assert market.call("refund", **refund, reference="r1", amount=4) == (8, 5, 5, False)
     assert market.lots() == [("allowance", 0), ("purchase", 8)]
-    assert market.call("refund", **refund, reference="r2", amount=5) == (13, 6, 7, False)
+    assert market.call("refund", **refund, reference="r2", amount=5) == (
+        13,
+        6,
+        7,
+        False,
+    )
     assert market.lots() == [("allowance", 3), ("purchase", 10)]
     with refused("RN004"):
         market.call("refund", **refund, reference="r3", amount=38)
@@ -134,40 +185,78 @@ def test_a_refund_goes_back_where_it_came_from_last_spent_first(market: Marketpl
     assert violations(market.conn) == []
 
 
-def test_a_refund_after_the_cycle_belongs_to_the_current_one(market: Marketplace) -> None:
+def test_a_refund_after_the_cycle_belongs_to_the_current_one(
+    market: Marketplace,
+) -> None:
     """Question 9: it becomes a refund lot that ends with the present cycle; a bought lot takes its part back."""
     market.call("purchase", member_id="m", amount=10, reference="bought", at=MAY[2])
     market.call("spend", member_id="m", amount=45, reference="job", at=MAY[3])
     market.run("2016-05-19T00:00")
-    assert market.call("refund", member_id="m", spend_reference="job", reference="r", at=MAY[20])[0] == 110
-    assert market.lots() == [("allowance", 0), ("purchase", 10), ("allowance", 60), ("refund", 40)]
+    assert (
+        market.call(
+            "refund", member_id="m", spend_reference="job", reference="r", at=MAY[20]
+        )[0]
+        == 110
+    )
+    assert market.lots() == [
+        ("allowance", 0),
+        ("purchase", 10),
+        ("allowance", 60),
+        ("refund", 40),
+    ]
     market.run("2016-06-19T00:00")
-    assert market.lots() == [("allowance", 0), ("purchase", 10), ("allowance", 0), ("refund", 0), ("allowance", 60)]
+    assert market.lots() == [
+        ("allowance", 0),
+        ("purchase", 10),
+        ("allowance", 0),
+        ("refund", 0),
+        ("allowance", 60),
+    ]
     assert violations(market.conn) == []
 
 
-def test_a_refund_dated_before_the_boundary_is_judged_by_the_ledger(market: Marketplace) -> None:
+def test_a_refund_dated_before_the_boundary_is_judged_by_the_ledger(
+    market: Marketplace,
+) -> None:
     """The later of its time and the last posted boundary counts."""
     market.call("spend", member_id="m", amount=5, reference="job", at=MAY[3])
     market.run("2016-05-19T00:00")
-    market.call("refund", member_id="m", spend_reference="job", reference="r", at=MAY[18])
+    market.call(
+        "refund", member_id="m", spend_reference="job", reference="r", at=MAY[18]
+    )
     assert market.lots()[-1] == ("refund", 5)
 
 
 def test_a_refund_makes_a_used_up_lot_lapse_again(market: Marketplace) -> None:
     """Its end had been forgotten by a pass that found nothing in it."""
     ends_at = utc("2016-06-10T00:00")
-    market.call("purchase", member_id="m", amount=5, reference="p", expires_at=ends_at, at=MAY[2])
+    market.call(
+        "purchase",
+        member_id="m",
+        amount=5,
+        reference="p",
+        expires_at=ends_at,
+        at=MAY[2],
+    )
     market.call("spend", member_id="m", amount=45, reference="job", at=MAY[3])
     market.run("2016-05-19T00:00")
     assert market.member()["lapses_at"] is None
-    market.call("refund", member_id="m", spend_reference="job", reference="r", amount=5, at=MAY[20])
+    market.call(
+        "refund",
+        member_id="m",
+        spend_reference="job",
+        reference="r",
+        amount=5,
+        at=MAY[20],
+    )
     assert market.member()["lapses_at"] == market.member()["due_at"] == ends_at
     market.run("2016-06-10T00:00")
     assert market.entries()[-1] == ("expiry", -5, 60)
 
 
-def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(database: str, conn: store.Database) -> None:
+def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(
+    database: str, conn: store.Database
+) -> None:
     """What rolled over belongs to no cycle any more."""
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
@@ -176,8 +265,20 @@ def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(database: st
     market.call("spend", member_id="m", amount=20, reference="job", at=MAY[20])
     assert market.lots() == [("allowance", 0), ("rollover", 10), ("allowance", 70)]
     market.run("2016-06-19T00:00")
-    market.call("refund", member_id="m", spend_reference="job", reference="r", at=utc("2016-06-20T00:00"))
-    assert market.lots() == [("allowance", 0), ("rollover", 30), ("allowance", 0), ("rollover", 70), ("allowance", 70)]
+    market.call(
+        "refund",
+        member_id="m",
+        spend_reference="job",
+        reference="r",
+        at=utc("2016-06-20T00:00"),
+    )
+    assert market.lots() == [
+        ("allowance", 0),
+        ("rollover", 30),
+        ("allowance", 0),
+        ("rollover", 70),
+        ("allowance", 70),
+    ]
     assert violations(conn) == []
 
 
@@ -188,7 +289,9 @@ def test_an_enrolment_is_awarded_the_cycle_it_falls_in(market: Marketplace) -> N
     assert market.call("enroll", **enrol, at=MAY[10]) == (0, None, None, False)
     assert market.call("enroll", **enrol) == (0, None, None, True)
     assert market.run("2016-05-10T12:00").renewed == 1
-    row = market.conn.execute("SELECT * FROM renewer.ledger_entry WHERE member_id = 'new'").fetchone()
+    row = market.conn.execute(
+        "SELECT * FROM renewer.ledger_entry WHERE member_id = 'new'"
+    ).fetchone()
     assert row is not None
     assert (row["kind"], row["amount"], str(row["first_day"]), row["occurred_at"]) == (
         "renewal", 70, "2016-04-30", MAY[10],
@@ -204,16 +307,35 @@ def test_an_enrolment_under_review_waits_for_its_end(market: Marketplace) -> Non
              "status": "under_review", "reference": "e", "at": MAY[2]}  # fmt: skip
     market.call("enroll", **enrol)
     assert market.run("2016-05-18T00:00").due == 0
-    market.call("set_status", member_id="new", status="active", reference="ok", at=utc("2016-06-10T00:00"))
+    market.call(
+        "set_status",
+        member_id="new",
+        status="active",
+        reference="ok",
+        at=utc("2016-06-10T00:00"),
+    )
     assert market.run("2016-06-10T00:00", members=["new"]).renewed == 1
-    assert market.entries("new") == [("renewal", 60, 60), ("expiry", -60, 0), ("renewal", 60, 60)]
+    assert market.entries("new") == [
+        ("renewal", 60, 60),
+        ("expiry", -60, 0),
+        ("renewal", 60, 60),
+    ]
     assert violations(market.conn) == []
 
 
-def test_an_upgrade_begins_a_cycle_and_credits_the_rest_of_the_old(market: Marketplace) -> None:
+def test_an_upgrade_begins_a_cycle_and_credits_the_rest_of_the_old(
+    market: Marketplace,
+) -> None:
     """Twelve of thirty days are over: 70 − 60 + 60 × 12 ÷ 30 = 34; unused Connects stay, the anchor moves."""
     at = utc("2016-05-01T15:00")
-    market.call("change_plan", member_id="m", plan="plus", effective="now", reference="up", at=at)
+    market.call(
+        "change_plan",
+        member_id="m",
+        plan="plus",
+        effective="now",
+        reference="up",
+        at=at,
+    )
     assert market.run("2016-05-01T15:00").renewed == 1
     assert market.entries()[-1] == ("renewal", 34, 74)
     assert str(market.member()["anchor_on"]) == "2016-05-01"
@@ -226,19 +348,37 @@ def test_an_upgrade_begins_a_cycle_and_credits_the_rest_of_the_old(market: Marke
 
 def test_changing_back_and_forth_earns_nothing(market: Marketplace) -> None:
     """On one day the credits add up to that of the best plan, reckoned from the day's first."""
-    for number, plan in enumerate(["plus", "basic", "plus", "agency-plus", "basic", "agency-plus"]):
+    for number, plan in enumerate(
+        ["plus", "basic", "plus", "agency-plus", "basic", "agency-plus"]
+    ):
         at = utc(f"2016-05-01T15:{number:02}")
-        market.call("change_plan", member_id="m", plan=plan, effective="now", reference=plan + str(number), at=at)
+        market.call(
+            "change_plan",
+            member_id="m",
+            plan=plan,
+            effective="now",
+            reference=plan + str(number),
+            at=at,
+        )
         market.run(f"2016-05-01T15:{number:02}")
     credits = [entry[:2] for entry in market.entries()[1:]]
     assert credits == [("renewal", 34), ("adjustment", 10)]
     assert violations(market.conn) == []
 
 
-def test_an_upgrade_on_the_boundary_day_adjusts_that_days_renewal(market: Marketplace) -> None:
+def test_an_upgrade_on_the_boundary_day_adjusts_that_days_renewal(
+    market: Marketplace,
+) -> None:
     """The renewal stays; the difference goes into its lot."""
     market.run("2016-05-19T00:00")
-    market.call("change_plan", member_id="m", plan="plus", effective="now", reference="up", at=MAY[19])
+    market.call(
+        "change_plan",
+        member_id="m",
+        plan="plus",
+        effective="now",
+        reference="up",
+        at=MAY[19],
+    )
     market.run("2016-05-19T12:00")
     assert market.entries()[-1] == ("adjustment", 10, 70)
     assert market.lots() == [("allowance", 0), ("allowance", 70)]
@@ -247,7 +387,9 @@ def test_an_upgrade_on_the_boundary_day_adjusts_that_days_renewal(market: Market
     assert violations(market.conn) == []
 
 
-def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(database: str, conn: store.Database) -> None:
+def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(
+    database: str, conn: store.Database
+) -> None:
     """Question 5: the new plan's cap governs the boundary; changing one's mind cancels it."""
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
@@ -255,7 +397,10 @@ def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(database: str,
     down = {"member_id": "m", "effective": "next_cycle"}
     market.call("change_plan", **down, plan="basic", reference="1", at=MAY[2])
     market.run("2016-05-02T13:00")
-    assert (market.member()["plan"], market.member()["pending_plan"]) == ("plus", "basic")
+    assert (market.member()["plan"], market.member()["pending_plan"]) == (
+        "plus",
+        "basic",
+    )
     market.call("change_plan", **down, plan="plus", reference="2", at=MAY[3])
     market.run("2016-05-03T13:00")
     assert market.member()["pending_plan"] is None
@@ -265,9 +410,13 @@ def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(database: str,
     assert market.member()["plan"] == "basic"
 
 
-def test_what_is_recorded_late_is_applied_in_the_order_of_its_time(market: Marketplace) -> None:
+def test_what_is_recorded_late_is_applied_in_the_order_of_its_time(
+    market: Marketplace,
+) -> None:
     """A suspension before the boundary and its end after it: the boundary between them is 0."""
-    market.call("set_status", member_id="m", status="suspended", reference="1", at=MAY[18])
+    market.call(
+        "set_status", member_id="m", status="suspended", reference="1", at=MAY[18]
+    )
     market.call("set_status", member_id="m", status="active", reference="2", at=MAY[20])
     market.run("2016-05-21T00:00")
     assert market.entries()[1:] == [("expiry", -40, 0), ("renewal", 0, 0)]
@@ -276,7 +425,9 @@ def test_what_is_recorded_late_is_applied_in_the_order_of_its_time(market: Marke
 
 def test_a_closed_member_is_final(market: Marketplace) -> None:
     """Boundaries before the end are posted, nothing after; the balance stays and every call is refused."""
-    market.call("set_status", member_id="m", status="closed", reference="end", at=MAY[20])
+    market.call(
+        "set_status", member_id="m", status="closed", reference="end", at=MAY[20]
+    )
     with refused("RN005"):
         market.call("spend", member_id="m", amount=1, reference="job")
     market.run("2016-07-01T00:00")
@@ -290,7 +441,9 @@ def test_a_closed_member_is_final(market: Marketplace) -> None:
 
 def test_a_new_zone_moves_the_boundaries_after_the_next(market: Marketplace) -> None:
     """The next one keeps its instant."""
-    market.call("set_timezone", member_id="m", timezone="Asia/Tokyo", reference="z", at=MAY[2])
+    market.call(
+        "set_timezone", member_id="m", timezone="Asia/Tokyo", reference="z", at=MAY[2]
+    )
     market.run("2016-05-02T13:00")
     assert market.member()["renews_at"] == utc("2016-05-19T00:00")
     assert violations(market.conn) == []
@@ -303,7 +456,9 @@ def test_a_new_zone_moves_the_boundaries_after_the_next(market: Marketplace) -> 
 def test_one_reference_is_one_call(market: Marketplace) -> None:
     """Question 8: across all functions; with other content it is refused and says what it was used for."""
     market.call("grant_bonus", member_id="m", amount=30, reference="gift", at=MAY[2])
-    assert market.call("grant_bonus", member_id="m", amount=30, reference="gift", at=MAY[3])[3]
+    assert market.call(
+        "grant_bonus", member_id="m", amount=30, reference="gift", at=MAY[3]
+    )[3]
     for function, more in (("grant_bonus", {"amount": 31}), ("purchase", {"amount": 30}), ("spend", {"amount": 30}),
                            ("set_status", {"status": "active"})):  # fmt: skip
         with refused("RN003"):
@@ -366,18 +521,25 @@ def test_a_bad_argument_is_refused_and_nothing_is_kept(
         {"anchor_on": "1066-10-14"},
     ],
 )
-def test_a_bad_enrolment_is_refused(market: Marketplace, change: dict[str, Any]) -> None:
+def test_a_bad_enrolment_is_refused(
+    market: Marketplace, change: dict[str, Any]
+) -> None:
     """RN006 as well, a member who exists included."""
     enrol = {"member_id": "new", "plan": "plus", "anchor_on": "2016-05-10", "timezone": "UTC", "status": "active",
              "reference": "e", "at": MAY[10]}  # fmt: skip
     with refused("RN006"):
         market.call("enroll", **enrol | change)
-    assert market.conn.execute("SELECT count(*) AS n FROM renewer.member").fetchone() == {"n": 1}
+    assert market.conn.execute(
+        "SELECT count(*) AS n FROM renewer.member"
+    ).fetchone() == {"n": 1}
 
 
 def test_an_unknown_member_is_refused(market: Marketplace) -> None:
     """RN001."""
-    for function, more in (("spend", {"amount": 1}), ("set_status", {"status": "active"})):
+    for function, more in (
+        ("spend", {"amount": 1}),
+        ("set_status", {"status": "active"}),
+    ):
         with refused("RN001"):
             market.call(function, member_id="nobody", reference="x", **more)
 
@@ -386,9 +548,20 @@ def test_a_member_who_failed_waits_for_their_next_try(market: Marketplace) -> No
     """What moves Connects does not make them due before it; a request that waits may mend what is wrong, and does."""
     market.conn.execute("UPDATE renewer.member SET plan = 'gold'")
     market.run("2016-05-19T00:00")
-    assert market.member()["due_at"] == market.member()["retry_at"] == utc("2016-05-19T00:50")
+    assert (
+        market.member()["due_at"]
+        == market.member()["retry_at"]
+        == utc("2016-05-19T00:50")
+    )
     market.conn.execute("UPDATE renewer.member SET retry_at = '2099-01-01Z'")
-    market.call("purchase", member_id="m", amount=1, reference="p", expires_at=utc("2016-05-19T00:10"), at=MAY[2])
+    market.call(
+        "purchase",
+        member_id="m",
+        amount=1,
+        reference="p",
+        expires_at=utc("2016-05-19T00:10"),
+        at=MAY[2],
+    )
     assert market.member()["due_at"] == utc("2099-01-01")
     market.call("set_timezone", member_id="m", timezone="Asia/Tokyo", reference="z")
     assert market.member()["due_at"] == market.member()["retry_at"] < datetime.now(UTC)
@@ -396,12 +569,29 @@ def test_a_member_who_failed_waits_for_their_next_try(market: Marketplace) -> No
 
 def test_closed_is_final_whatever_was_recorded_before(market: Marketplace) -> None:
     """A request dated after the closing changes nothing, though it was recorded first."""
-    market.call("set_status", member_id="m", status="suspended", reference="s", at=utc("2016-05-10T12:00:05"))
-    market.call("set_status", member_id="m", status="closed", reference="c", at=utc("2016-05-10T12:00:03"))
+    market.call(
+        "set_status",
+        member_id="m",
+        status="suspended",
+        reference="s",
+        at=utc("2016-05-10T12:00:05"),
+    )
+    market.call(
+        "set_status",
+        member_id="m",
+        status="closed",
+        reference="c",
+        at=utc("2016-05-10T12:00:03"),
+    )
     market.run("2016-06-01")
-    assert (market.member()["status"], market.entries()) == ("closed", [("opening", 40, 40)])
+    assert (market.member()["status"], market.entries()) == (
+        "closed",
+        [("opening", 40, 40)],
+    )
     with refused("RN005"):
-        market.call("purchase", member_id="m", amount=1, reference="p", at=utc("2016-06-01"))
+        market.call(
+            "purchase", member_id="m", amount=1, reference="p", at=utc("2016-06-01")
+        )
 
 
 @pytest.mark.parametrize(
@@ -417,9 +607,21 @@ def test_a_request_dated_before_the_enrolment_comes_after_its_award(
     market: Marketplace, function: str, arguments: dict[str, Any]
 ) -> None:
     """The application's clock may be a little behind the database's."""
-    known = {"member_id": "new", "plan": "basic", "timezone": "UTC", "status": "active", "reference": "e"}
+    known = {
+        "member_id": "new",
+        "plan": "basic",
+        "timezone": "UTC",
+        "status": "active",
+        "reference": "e",
+    }
     market.call("enroll", anchor_on="2016-05-01", at=utc("2016-05-01T02:00"), **known)
-    market.call(function, member_id="new", reference="r", at=utc("2016-05-01T01:59"), **arguments)
+    market.call(
+        function,
+        member_id="new",
+        reference="r",
+        at=utc("2016-05-01T01:59"),
+        **arguments,
+    )
     assert market.run("2016-05-01T03:00", members=["new"]).failed == 0
     assert market.entries("new")[0] == ("renewal", 60, 60)
     assert violations(market.conn) == []
@@ -427,13 +629,26 @@ def test_a_request_dated_before_the_enrolment_comes_after_its_award(
 
 def test_a_call_repeated_after_its_end_is_answered(market: Marketplace) -> None:
     """What was bought may have lapsed meanwhile: whoever lost the answer must not take it for refused."""
-    known = {"member_id": "m", "amount": 5, "reference": "p", "expires_at": utc("2016-05-03")}
+    known = {
+        "member_id": "m",
+        "amount": 5,
+        "reference": "p",
+        "expires_at": utc("2016-05-03"),
+    }
     first = market.call("purchase", at=utc("2016-05-02"), **known)
     for at in (utc("2016-05-04"), utc("2099-01-01")):
         assert market.call("purchase", at=at, **known) == (*first[:3], True)
-    known = {"member_id": "new", "plan": "basic", "timezone": "UTC", "status": "active", "reference": "e"}
+    known = {
+        "member_id": "new",
+        "plan": "basic",
+        "timezone": "UTC",
+        "status": "active",
+        "reference": "e",
+    }
     market.call("enroll", anchor_on="2016-05-03", at=utc("2016-05-03"), **known)
-    assert market.call("enroll", anchor_on="2016-05-03", at=utc("2016-05-02"), **known)[3]
+    assert market.call("enroll", anchor_on="2016-05-03", at=utc("2016-05-02"), **known)[
+        3
+    ]
 
 
 def test_a_refund_is_never_dead_on_arrival(market: Marketplace) -> None:
@@ -442,9 +657,13 @@ def test_a_refund_is_never_dead_on_arrival(market: Marketplace) -> None:
     bring_in(market.conn, ["s,short,2016-05-01"], EPOCH)
     market.run("2016-06-01", members=["s"])
     market.call("spend", member_id="s", amount=6, reference="job", at=utc("2016-06-10"))
-    balance = market.call("refund", member_id="s", spend_reference="job", reference="back", at=utc("2016-07-01T00:10"))[
-        0
-    ]
+    balance = market.call(
+        "refund",
+        member_id="s",
+        spend_reference="job",
+        reference="back",
+        at=utc("2016-07-01T00:10"),
+    )[0]
     assert balance == 10
     market.run("2016-07-01T01:00", members=["s"])
     assert market.member("s")["balance"] == 16
@@ -467,4 +686,9 @@ def test_what_no_ledger_holds_is_refused_in_its_own_words(
 ) -> None:
     """RN006, not an error of the database's own."""
     with refused("RN006"):
-        market.call(function, member_id="m" if function == "purchase" else "new", reference="r", **arguments)
+        market.call(
+            function,
+            member_id="m" if function == "purchase" else "new",
+            reference="r",
+            **arguments,
+        )

@@ -32,18 +32,28 @@ def conn(conn: store.Database) -> store.Database:
     return conn
 
 
-def import_lines(conn: store.Database, lines: list[str], **more: Any) -> tuple[Imported, list[tuple[int, str]]]:
+def import_lines(
+    conn: store.Database, lines: list[str], **more: Any
+) -> tuple[Imported, list[tuple[int, str]]]:
     bad: list[tuple[int, str]] = []
     file = io.BytesIO("\n".join([HEADER, *lines]).encode())
     known = Plans(store.find_plans(conn))
     done = import_members(
-        conn, file, known, utc("2016-05-01"), on_bad=lambda line, why: bad.append((line, why)), **more
+        conn,
+        file,
+        known,
+        utc("2016-05-01"),
+        on_bad=lambda line, why: bad.append((line, why)),
+        **more,
     )
     return done, bad
 
 
 def members_of(conn: store.Database) -> list[str]:
-    return [row["member_id"] for row in conn.execute("SELECT member_id FROM renewer.member ORDER BY 1")]
+    return [
+        row["member_id"]
+        for row in conn.execute("SELECT member_id FROM renewer.member ORDER BY 1")
+    ]
 
 
 def test_one_bad_line_means_that_nothing_is_imported(conn: store.Database) -> None:

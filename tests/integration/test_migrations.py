@@ -21,7 +21,9 @@ def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> No
         conn.execute("DROP PROCEDURE renewer.post_batch")
     assert migrations.migrate(empty_database) == []
     with store.connect(empty_database) as conn:
-        assert conn.execute("SELECT 1 FROM pg_proc WHERE proname = 'post_batch'").fetchone()
+        assert conn.execute(
+            "SELECT 1 FROM pg_proc WHERE proname = 'post_batch'"
+        ).fetchone()
 
 
 def test_two_migrations_at_once_are_one(empty_database: str) -> None:
@@ -34,7 +36,9 @@ def test_two_migrations_at_once_are_one(empty_database: str) -> None:
 def test_a_lock_row_left_by_a_killed_migration_is_removed(database: str) -> None:
     """Nobody has to break it by hand."""
     with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute("INSERT INTO renewer.yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
+        conn.execute(
+            "INSERT INTO renewer.yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)"
+        )
     assert migrations.migrate(database) == []
 
 
@@ -53,7 +57,10 @@ def test_everything_lives_in_one_schema(conn: store.Database) -> None:
 
 def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> None:
     """It is an error an operator can act on."""
-    with store.connect(empty_database) as conn, pytest.raises(SchemaError, match="run `renewer migrate`"):
+    with (
+        store.connect(empty_database) as conn,
+        pytest.raises(SchemaError, match="run `renewer migrate`"),
+    ):
         migrations.check_schema(conn)
 
 
@@ -62,7 +69,9 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The files of a release with one migration more; return its name."""
     shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
     migration = tmp_path / "sql" / "migrations" / "0002_next.sql"
-    migration.write_text("-- depends: 0001_schema\nALTER TABLE renewer.run ADD COLUMN next text;\n")
+    migration.write_text(
+        "-- depends: 0001_schema\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+    )
     monkeypatch.setattr(migrations, "sql_folder", lambda: tmp_path / "sql")
     return migration.stem
 
@@ -71,28 +80,41 @@ def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
     database: str, conn: store.Database, next_release: str
 ) -> None:
     """The error names the migration that is missing, and `migrate` applies that one alone."""
-    with pytest.raises(SchemaError, match=r"older than this renewer \(0002_next is missing\): run `renewer migrate`"):
+    with pytest.raises(
+        SchemaError,
+        match=r"older than this renewer \(0002_next is missing\): run `renewer migrate`",
+    ):
         migrations.check_schema(conn)
     assert migrations.migrate(database) == [next_release]
     migrations.check_schema(conn)
 
 
-def test_a_schema_of_a_checkout_before_the_first_release_is_refused(empty_database: str) -> None:
+def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
+    empty_database: str,
+) -> None:
     """In one line, and nothing of it is changed."""
     with store.connect(empty_database) as conn:
         conn.execute("CREATE SCHEMA renewer")
-        conn.execute("CREATE TABLE renewer._yoyo_migration (migration_hash text, migration_id text)")
+        conn.execute(
+            "CREATE TABLE renewer._yoyo_migration (migration_hash text, migration_id text)"
+        )
         conn.execute("INSERT INTO renewer._yoyo_migration VALUES ('x', '0001_ledger')")
         with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
             migrations.check_schema(conn)
         with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
             migrations.migrate(empty_database)
-        assert conn.execute("SELECT to_regclass('renewer.member') AS found").fetchone() == {"found": None}
+        assert conn.execute(
+            "SELECT to_regclass('renewer.member') AS found"
+        ).fetchone() == {"found": None}
 
 
-def test_a_schema_that_is_too_new_is_refused(database: str, conn: store.Database) -> None:
+def test_a_schema_that_is_too_new_is_refused(
+    database: str, conn: store.Database
+) -> None:
     """Neither a pass nor a migration touches it."""
-    conn.execute("INSERT INTO renewer._yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_future')")
+    conn.execute(
+        "INSERT INTO renewer._yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_future')"
+    )
     with pytest.raises(SchemaError, match="9999_future"):
         migrations.check_schema(conn)
     with pytest.raises(SchemaError, match="upgrade renewer"):
@@ -135,7 +157,9 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
         ("kind = 'renewal'", "ledger_entry_cycle_named"),
     ],
 )
-def test_the_database_refuses_what_the_business_cannot(conn: store.Database, change: str, constraint: str) -> None:
+def test_the_database_refuses_what_the_business_cannot(
+    conn: store.Database, change: str, constraint: str
+) -> None:
     """Each rule is a constraint with a name that says it."""
     conn.execute(
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
@@ -153,5 +177,7 @@ def test_a_boundary_has_at_most_one_renewal(conn: store.Database) -> None:
         "cycle_n, occurred_at) VALUES ('m', {}, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
     conn.execute(add.format(1))
-    with pytest.raises(psycopg.errors.UniqueViolation, match="ledger_entry_boundary_key"):
+    with pytest.raises(
+        psycopg.errors.UniqueViolation, match="ledger_entry_boundary_key"
+    ):
         conn.execute(add.format(2))

@@ -22,7 +22,12 @@ from renewer.rules.plans import Revision
 from tests.integration.model import Model, Refused
 from tests.support import EPOCH, renew, repair, utc, violations
 
-PLANS = {"basic": (60, 0, None), "plus": (70, 140, None), "short": (10, None, 2), "free": (0, 5, 12)}
+PLANS = {
+    "basic": (60, 0, None),
+    "plus": (70, 140, None),
+    "short": (10, None, 2),
+    "free": (0, 5, 12),
+}
 ZONES = ("UTC", "America/Havana", "Asia/Tokyo", "Pacific/Apia")
 NAMES = (f"m{number}" for number in count())
 
@@ -43,23 +48,43 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
         @initialize(plan=plans, anchor=st.dates(date(2015, 10, 1), date(2016, 2, 29)), zone=zones,
                     status=st.sampled_from(["active", "active", "suspended", "under_review"]))  # fmt: skip
         def enroll(self, plan: str, anchor: date, zone: str, status: str) -> None:
-            self.now, self.name, self.references = utc("2016-03-01T05:00"), next(NAMES), count()
+            self.now, self.name, self.references = (
+                utc("2016-03-01T05:00"),
+                next(NAMES),
+                count(),
+            )
             self.model = Model(PLANS, plan, anchor, zone, status, self.now)
-            self.call("enroll", None, plan=plan, anchor_on=anchor, timezone=zone, status=status)
+            self.call(
+                "enroll",
+                None,
+                plan=plan,
+                anchor_on=anchor,
+                timezone=zone,
+                status=status,
+            )
 
         def call(self, function: str, at: datetime | None, **arguments: Any) -> str:
             """Call the function and, with the same arguments, once more: the second time nothing is posted."""
             reference = f"r{next(self.references)}"
-            known = {"member_id": self.name, "reference": reference, "at": at or self.now} | arguments
+            known = {
+                "member_id": self.name,
+                "reference": reference,
+                "at": at or self.now,
+            } | arguments
             named = ", ".join(f"{name} => %({name})s" for name in known)
             first, second = (
-                conn.execute(f"SELECT * FROM renewer.{function}({named})", known).fetchone() for _ in range(2)
+                conn.execute(
+                    f"SELECT * FROM renewer.{function}({named})", known
+                ).fetchone()
+                for _ in range(2)
             )
             assert first is not None
             assert second == first | {"repeated": True}
             return reference
 
-        def both(self, model: Any, function: str, at: datetime, **arguments: Any) -> str | None:
+        def both(
+            self, model: Any, function: str, at: datetime, **arguments: Any
+        ) -> str | None:
             """Do it in the model and in the database; both do it, or both refuse it for the same reason."""
             code = None
             try:
@@ -89,7 +114,13 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
 
         @rule()
         def a_backfill_runs(self) -> None:
-            repair(database, self.now.isoformat()[:19], date(1900, 1, 1), date(2100, 1, 1), members=[self.name])
+            repair(
+                database,
+                self.now.isoformat()[:19],
+                date(1900, 1, 1),
+                date(2100, 1, 1),
+                members=[self.name],
+            )
             self.model = self.model.backfill(self.now)
 
         @rule(hours=hours, passes=st.booleans())
@@ -105,32 +136,65 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
         @rule(amount=amounts, ago=backwards)
         def spend(self, amount: int, ago: timedelta) -> None:
             at, key = self.now - ago, f"s{len(self.model.spends)}"
-            reference = self.both(lambda: self.model.spend(amount, key, at), "spend", at, amount=amount)
+            reference = self.both(
+                lambda: self.model.spend(amount, key, at), "spend", at, amount=amount
+            )
             if reference:
                 self.model.spends[reference] = self.model.spends.pop(key)
 
         @precondition(lambda self: self.model.spends)
-        @rule(which=st.integers(0, 50), amount=st.none() | st.integers(1, 60), ago=backwards)
+        @rule(
+            which=st.integers(0, 50),
+            amount=st.none() | st.integers(1, 60),
+            ago=backwards,
+        )
         def refund(self, which: int, amount: int | None, ago: timedelta) -> None:
-            at, spent = self.now - ago, sorted(self.model.spends)[which % len(self.model.spends)]
-            self.both(lambda: self.model.refund(spent, amount, at), "refund", at, spend_reference=spent, amount=amount)
+            at, spent = (
+                self.now - ago,
+                sorted(self.model.spends)[which % len(self.model.spends)],
+            )
+            self.both(
+                lambda: self.model.refund(spent, amount, at),
+                "refund",
+                at,
+                spend_reference=spent,
+                amount=amount,
+            )
 
         @rule(amount=amounts, days=st.none() | st.integers(1, 50), bonus=st.booleans())
         def buy(self, amount: int, days: int | None, bonus: bool) -> None:
             ends = None if days is None else self.now + timedelta(days=days)
-            kind, function = ("bonus", "grant_bonus") if bonus else ("purchase", "purchase")
+            kind, function = (
+                ("bonus", "grant_bonus") if bonus else ("purchase", "purchase")
+            )
             at = self.now
-            self.both(lambda: self.model.add(kind, amount, ends, at), function, at, amount=amount, expires_at=ends)
+            self.both(
+                lambda: self.model.add(kind, amount, ends, at),
+                function,
+                at,
+                amount=amount,
+                expires_at=ends,
+            )
 
         def ask(self, function: str, at: datetime, **arguments: Any) -> None:
-            self.both(lambda: self.model.ask(function, at, **arguments), function, at, **arguments)
+            self.both(
+                lambda: self.model.ask(function, at, **arguments),
+                function,
+                at,
+                **arguments,
+            )
 
-        @rule(plan=plans, effective=st.sampled_from(["now", "next_cycle"]), ago=backwards)
+        @rule(
+            plan=plans, effective=st.sampled_from(["now", "next_cycle"]), ago=backwards
+        )
         def change_plan(self, plan: str, effective: str, ago: timedelta) -> None:
             self.ask("change_plan", self.now - ago, plan=plan, effective=effective)
 
         @rule(
-            status=st.sampled_from(["active", "active", "active", "suspended", "under_review", "closed"]), ago=backwards
+            status=st.sampled_from(
+                ["active", "active", "active", "suspended", "under_review", "closed"]
+            ),
+            ago=backwards,
         )
         def set_status(self, status: str, ago: timedelta) -> None:
             self.ask("set_status", self.now - ago, status=status)
@@ -143,20 +207,42 @@ def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
         def the_ledger_is_the_models(self) -> None:
             if not hasattr(self, "model"):
                 return
-            member = conn.execute("SELECT * FROM renewer.member WHERE member_id = %s", [self.name]).fetchone()
+            member = conn.execute(
+                "SELECT * FROM renewer.member WHERE member_id = %s", [self.name]
+            ).fetchone()
             assert member is not None
             model = self.model
-            assert (member["balance"], member["status"], member["plan"]) == (model.balance, model.status, model.plan)
+            assert (member["balance"], member["status"], member["plan"]) == (
+                model.balance,
+                model.status,
+                model.plan,
+            )
             assert member["timezone"] == model.zone
-            facts = ("renews_at", "lapses_at", "requested_at", "retry_at", "parked", "due_at")
-            expected_facts = (model.renews, model.lapses, model.requested, None, False, model.due)
+            facts = (
+                "renews_at",
+                "lapses_at",
+                "requested_at",
+                "retry_at",
+                "parked",
+                "due_at",
+            )
+            expected_facts = (
+                model.renews,
+                model.lapses,
+                model.requested,
+                None,
+                False,
+                model.due,
+            )
             assert tuple(member[name] for name in facts) == expected_facts
             lots = conn.execute(
                 "SELECT source, remaining, issued_at, expires_at FROM renewer.lot "
                 "WHERE member_id = %s ORDER BY number",
                 [self.name],
             )
-            expected = [(lot.source, lot.left, lot.issued, lot.ends) for lot in model.lots]
+            expected = [
+                (lot.source, lot.left, lot.issued, lot.ends) for lot in model.lots
+            ]
             assert [tuple(row.values()) for row in lots] == expected
             entries = conn.execute(
                 "SELECT kind, amount, occurred_at FROM renewer.ledger_entry WHERE member_id = %s ORDER BY seq",
@@ -178,7 +264,9 @@ def test_every_sequence_leaves_the_ledger_of_the_model(
     """
     for code, (allowance, cap, lifetime) in PLANS.items():
         store.add_plan(conn, Revision(code, EPOCH, allowance, cap, lifetime))
-    long = request.config.getoption("--long")  # new sequences each time; the short form plays the same ones
+    long = request.config.getoption(
+        "--long"
+    )  # new sequences each time; the short form plays the same ones
     examples, steps = (600, 60) if long else (40, 30)
     run_state_machine_as_test(
         machine(database, conn),

@@ -13,15 +13,38 @@ from renewer.errors import InputError
 from renewer.jobs import passes, renewal
 from renewer.rules.ledger import CatchUp
 from renewer.store.queries import query
-from tests.support import BASIC, bring_in, ledger, load_plans, renew, statement, utc, violations
+from tests.support import (
+    BASIC,
+    bring_in,
+    ledger,
+    load_plans,
+    renew,
+    statement,
+    utc,
+    violations,
+)
 
 CROWD = [
     f"m{n},{plan},{year}-{month:02}-{day:02},{zone},{status},{balance}"
     for n, (plan, year, month, day, zone, status, balance) in enumerate(
-        (("basic", "plus", "agency-plus")[i % 3], 2012 + i % 4, 1 + i % 12, 1 + i * 7 % 28, zone, status, i * 13 % 230)
+        (
+            ("basic", "plus", "agency-plus")[i % 3],
+            2012 + i % 4,
+            1 + i % 12,
+            1 + i * 7 % 28,
+            zone,
+            status,
+            i * 13 % 230,
+        )
         for i, (zone, status) in enumerate(
             (zone, status)
-            for zone in ("UTC", "America/Sao_Paulo", "Asia/Tokyo", "America/Havana", "Europe/Berlin")
+            for zone in (
+                "UTC",
+                "America/Sao_Paulo",
+                "Asia/Tokyo",
+                "America/Havana",
+                "Europe/Berlin",
+            )
             for status in ("active", "active", "active", "suspended", "under_review")
             for _ in range(4)
         )
@@ -37,20 +60,32 @@ def crowd(conn: store.Database) -> store.Database:
     return conn
 
 
-def test_a_pass_posts_what_is_due_and_a_second_nothing(database: str, conn: store.Database) -> None:
+def test_a_pass_posts_what_is_due_and_a_second_nothing(
+    database: str, conn: store.Database
+) -> None:
     """The thread's member is renewed once, on the day after the last day of their cycle."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     assert renew(database, "2016-05-18T23:00").counts == passes.Counts()
-    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=1, renewed=1, entries=2)
+    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
+        due=1, renewed=1, entries=2
+    )
     assert renew(database, "2016-05-19T01:00").counts == passes.Counts()
-    assert statement(conn, "ana") == [("opening", 2, 2), ("expiry", -2, 0), ("renewal", 60, 60)]
+    assert statement(conn, "ana") == [
+        ("opening", 2, 2),
+        ("expiry", -2, 0),
+        ("renewal", 60, 60),
+    ]
     assert violations(conn) == []
 
 
-def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(database: str, crowd: store.Database) -> None:
+def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(
+    database: str, crowd: store.Database
+) -> None:
     """The hour of passes does not matter; posted_at and run aside, the ledgers are the same."""
-    hours = [utc("2016-03-01T00:00") + timedelta(hours=hour) for hour in range(61 * 24 + 1)]
+    hours = [
+        utc("2016-03-01T00:00") + timedelta(hours=hour) for hour in range(61 * 24 + 1)
+    ]
     renewed = 0
     for as_of in hours:
         renewed += renew(database, as_of.isoformat()[:19], threads=1).counts.renewed
@@ -63,10 +98,15 @@ def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(database: str
     assert ledger(crowd) == walked
 
 
-def test_two_passes_at_once_share_the_work(database: str, crowd: store.Database) -> None:
+def test_two_passes_at_once_share_the_work(
+    database: str, crowd: store.Database
+) -> None:
     """Every boundary is posted once, by one of them, without an error."""
     with ThreadPoolExecutor(4) as pool:
-        passes = [pool.submit(renew, database, "2016-09-01T00:00", batch_size=2) for _ in range(4)]
+        passes = [
+            pool.submit(renew, database, "2016-09-01T00:00", batch_size=2)
+            for _ in range(4)
+        ]
         outcomes = [future.result().counts for future in passes]
     assert sum(counts.renewed for counts in outcomes) == 80
     assert all(counts.failed == counts.skipped == 0 for counts in outcomes)
@@ -78,7 +118,9 @@ def test_two_passes_at_once_share_the_work(database: str, crowd: store.Database)
     assert ledger(crowd) == together
 
 
-def test_a_bucket_that_another_process_holds_is_waited_for(database: str, crowd: store.Database) -> None:
+def test_a_bucket_that_another_process_holds_is_waited_for(
+    database: str, crowd: store.Database
+) -> None:
     """While its lease is taken nobody else posts there; when its holder leaves, the pass goes on."""
     with store.connect(database) as other, ThreadPoolExecutor(1) as pool:
         with other.transaction():
@@ -87,54 +129,88 @@ def test_a_bucket_that_another_process_holds_is_waited_for(database: str, crowd:
             pending = pool.submit(renew, database, "2016-09-01T00:00")
             with pytest.raises(TimeoutError):
                 pending.result(timeout=0.3)
-            assert crowd.execute("SELECT 1 FROM renewer.ledger_entry WHERE kind = 'renewal'").fetchone() is None
+            assert (
+                crowd.execute(
+                    "SELECT 1 FROM renewer.ledger_entry WHERE kind = 'renewal'"
+                ).fetchone()
+                is None
+            )
         assert pending.result(timeout=30).counts.renewed == 80
 
 
-def test_a_member_who_fails_delays_nobody_and_is_tried_again(database: str, conn: store.Database) -> None:
+def test_a_member_who_fails_delays_nobody_and_is_tried_again(
+    database: str, conn: store.Database
+) -> None:
     """The failure is on record with its error and next try; once the plan is mended the next pass renews them."""
     load_plans(conn)
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     outcome = renew(database, "2016-05-19T00:00")
     assert outcome.counts == passes.Counts(due=2, renewed=1, failed=1, entries=1)
-    assert outcome.failures == (("bad", "unknown plan 'gold': load it with `renewer plans load`"),)
+    assert outcome.failures == (
+        ("bad", "unknown plan 'gold': load it with `renewer plans load`"),
+    )
     assert renew(database, "2016-05-19T00:30").counts == passes.Counts()
     assert renew(database, "2016-05-19T01:00").counts.failed == 1
-    row = conn.execute("SELECT code, attempts, retry_at FROM renewer.failure JOIN renewer.member USING (member_id)").fetchone()
-    assert row == {"code": "PlanError", "attempts": 2, "retry_at": utc("2016-05-19T02:40")}
+    row = conn.execute(
+        "SELECT code, attempts, retry_at FROM renewer.failure JOIN renewer.member USING (member_id)"
+    ).fetchone()
+    assert row == {
+        "code": "PlanError",
+        "attempts": 2,
+        "retry_at": utc("2016-05-19T02:40"),
+    }
     conn.execute("UPDATE renewer.member SET plan = 'basic' WHERE member_id = 'bad'")
     assert renew(database, "2016-05-19T03:00").counts.renewed == 1
     assert conn.execute("SELECT 1 FROM renewer.failure").fetchone() is None
     assert statement(conn, "bad") == [("renewal", 60, 60)]
 
 
-def test_a_named_member_is_tried_again_at_once(database: str, conn: store.Database) -> None:
+def test_a_named_member_is_tried_again_at_once(
+    database: str, conn: store.Database
+) -> None:
     """`run --member` does not wait for the next try; others are left alone."""
     load_plans(conn)
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     assert renew(database, "2016-05-19T00:00", members=["bad"]).counts.failed == 1
     conn.execute("UPDATE renewer.member SET plan = 'basic' WHERE member_id = 'bad'")
-    assert renew(database, "2016-05-19T00:01", members=["bad"]).counts == passes.Counts(due=1, renewed=1, entries=1)
+    assert renew(database, "2016-05-19T00:01", members=["bad"]).counts == passes.Counts(
+        due=1, renewed=1, entries=1
+    )
     assert statement(conn, "good") == []
     with pytest.raises(InputError, match="unknown member 'nobody'"):
         renew(database, "2016-05-19T00:00", members=["good", "nobody"])
     assert statement(conn, "good") == []
 
 
-def test_what_the_database_refuses_is_that_members_failure(database: str, conn: store.Database) -> None:
+def test_what_the_database_refuses_is_that_members_failure(
+    database: str, conn: store.Database
+) -> None:
     """An error inside the posting procedure undoes that member alone and is recorded with its SQLSTATE."""
     load_plans(conn)
-    bring_in(conn, ["bad,basic,2016-04-19,UTC,active,2", "good,basic,2016-04-19,UTC,active,2"], "2016-05-01")
-    before = conn.execute("SELECT * FROM renewer.lot WHERE member_id = 'bad'").fetchall()
+    bring_in(
+        conn,
+        ["bad,basic,2016-04-19,UTC,active,2", "good,basic,2016-04-19,UTC,active,2"],
+        "2016-05-01",
+    )
+    before = conn.execute(
+        "SELECT * FROM renewer.lot WHERE member_id = 'bad'"
+    ).fetchall()
     conn.execute(
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, "
         "cycle_n, occurred_at) VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
-    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=2, renewed=1, failed=1, entries=2)
-    assert conn.execute("SELECT code FROM renewer.failure").fetchall() == [{"code": "23505"}]
-    assert conn.execute("SELECT * FROM renewer.lot WHERE member_id = 'bad'").fetchall() == before
+    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
+        due=2, renewed=1, failed=1, entries=2
+    )
+    assert conn.execute("SELECT code FROM renewer.failure").fetchall() == [
+        {"code": "23505"}
+    ]
+    assert (
+        conn.execute("SELECT * FROM renewer.lot WHERE member_id = 'bad'").fetchall()
+        == before
+    )
 
 
 def test_a_member_somebody_holds_stays_due_and_is_skipped(
@@ -145,10 +221,16 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
     with store.connect(database) as other, other.transaction():
-        other.execute("SELECT 1 FROM renewer.member WHERE member_id = 'held' FOR UPDATE")
-        assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=2, renewed=1, skipped=1, entries=1)
+        other.execute(
+            "SELECT 1 FROM renewer.member WHERE member_id = 'held' FOR UPDATE"
+        )
+        assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
+            due=2, renewed=1, skipped=1, entries=1
+        )
     assert conn.execute("SELECT 1 FROM renewer.failure").fetchone() is None
-    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(due=1, renewed=1, entries=1)
+    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
+        due=1, renewed=1, entries=1
+    )
 
 
 class Meddler:
@@ -194,7 +276,9 @@ def test_a_member_who_changes_meanwhile_is_planned_again(
     meddler.conn.close()
 
 
-def test_a_dry_run_counts_and_writes_nothing(database: str, crowd: store.Database) -> None:
+def test_a_dry_run_counts_and_writes_nothing(
+    database: str, crowd: store.Database
+) -> None:
     """Its counts are those of the pass that follows."""
     before = ledger(crowd)
     rehearsed = renew(database, "2016-04-15T00:00", dry_run=True)
@@ -204,33 +288,57 @@ def test_a_dry_run_counts_and_writes_nothing(database: str, crowd: store.Databas
     assert renew(database, "2016-04-15T00:00").counts == rehearsed.counts
 
 
-def test_catch_up_latest_posts_the_earlier_ones_as_zero(database: str, conn: store.Database) -> None:
+def test_catch_up_latest_posts_the_earlier_ones_as_zero(
+    database: str, conn: store.Database
+) -> None:
     """Every boundary is on record, and only the last is awarded."""
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19"], "2016-05-01")
     renew(database, "2016-07-20T00:00", catch_up=CatchUp.LATEST)
-    assert statement(conn, "m") == [("renewal", 0, 0), ("renewal", 0, 0), ("renewal", 70, 70)]
+    assert statement(conn, "m") == [
+        ("renewal", 0, 0),
+        ("renewal", 0, 0),
+        ("renewal", 70, 70),
+    ]
     assert violations(conn) == []
 
 
-def test_a_stopped_pass_finishes_its_batch_and_says_so(database: str, crowd: store.Database) -> None:
+def test_a_stopped_pass_finishes_its_batch_and_says_so(
+    database: str, crowd: store.Database
+) -> None:
     """What is left is due, and the next pass posts it."""
     stop = threading.Event()
-    first = renew(database, "2016-09-01T00:00", stop=stop, threads=1, batch_size=1, progress=lambda _: stop.set())
+    first = renew(
+        database,
+        "2016-09-01T00:00",
+        stop=stop,
+        threads=1,
+        batch_size=1,
+        progress=lambda _: stop.set(),
+    )
     assert first.stopped
     assert first.counts.renewed == 1
-    assert crowd.execute("SELECT stopped, renewed FROM renewer.run").fetchall() == [{"stopped": True, "renewed": 1}]
+    assert crowd.execute("SELECT stopped, renewed FROM renewer.run").fetchall() == [
+        {"stopped": True, "renewed": 1}
+    ]
     assert renew(database, "2016-09-01T00:00").counts.renewed == 79
 
 
-def test_a_run_is_on_record_with_its_counts(database: str, crowd: store.Database) -> None:
+def test_a_run_is_on_record_with_its_counts(
+    database: str, crowd: store.Database
+) -> None:
     """Each entry names the run that posted it."""
     outcome = renew(database, "2016-09-01T00:00", trigger="schedule")
     row = crowd.execute("SELECT * FROM renewer.run").fetchone()
     assert row is not None
-    assert {name: row[name] for name in outcome.counts.as_dict()} == outcome.counts.as_dict()
+    assert {
+        name: row[name] for name in outcome.counts.as_dict()
+    } == outcome.counts.as_dict()
     assert row["finished_at"] >= row["started_at"]
-    posted = crowd.execute("SELECT count(*) AS n FROM renewer.ledger_entry WHERE run_id = %s", [outcome.run_id])
+    posted = crowd.execute(
+        "SELECT count(*) AS n FROM renewer.ledger_entry WHERE run_id = %s",
+        [outcome.run_id],
+    )
     assert posted.fetchone() == {"n": outcome.counts.entries}
 
 
@@ -244,7 +352,12 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
         "after_member_id": "",
         "limit": 500,
     }
-    plan = "\n".join(row["QUERY PLAN"] for row in crowd.execute("EXPLAIN " + query("members/find_due_members"), parameters))
+    plan = "\n".join(
+        row["QUERY PLAN"]
+        for row in crowd.execute(
+            "EXPLAIN " + query("members/find_due_members"), parameters
+        )
+    )
     assert "member_due_idx" in plan
     assert "lot_open_idx" in plan
     assert "Seq Scan on member" not in plan
@@ -254,7 +367,9 @@ def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
 def test_each_retry_waits_longer_up_to_a_day(attempts: int) -> None:
     """The first comes with the next hourly pass."""
     as_of = utc("2016-05-19T00:00")
-    waits = [passes.back_off(as_of, tries) - as_of for tries in (attempts, attempts + 1)]
+    waits = [
+        passes.back_off(as_of, tries) - as_of for tries in (attempts, attempts + 1)
+    ]
     assert waits[0] <= waits[1] <= timedelta(days=1)
     assert passes.back_off(as_of, 0) - as_of < timedelta(hours=1)
 
@@ -266,5 +381,7 @@ def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -
     boundary = utc("2016-05-18T15:00")
     options = passes.Options()
     for as_of, renewed in ((boundary - timedelta(seconds=1), 0), (boundary, 1)):
-        outcome = renewal.renew_due(partial(store.connect, database), as_of=as_of, options=options)
+        outcome = renewal.renew_due(
+            partial(store.connect, database), as_of=as_of, options=options
+        )
         assert outcome.counts.renewed == renewed

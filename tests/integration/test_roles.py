@@ -70,13 +70,27 @@ CALLS = (
 )
 
 
-def test_the_application_can_call_the_functions_and_nothing_else(conn: store.Database) -> None:
+def test_the_application_can_call_the_functions_and_nothing_else(
+    conn: store.Database,
+) -> None:
     """They write as their owner, with a search path nobody can bend; no table is open to the application."""
     conn.execute("SET ROLE renewer_app")
     conn.execute("CREATE TEMPORARY TABLE member (member_id text)")
     for call in CALLS:
-        assert conn.execute(f"SELECT repeated FROM {call}").fetchone() == {"repeated": False}
-    for table in ("plan", "member", "lot", "request", "ledger_entry", "run", "failure", "timezone", "statement"):
+        assert conn.execute(f"SELECT repeated FROM {call}").fetchone() == {
+            "repeated": False
+        }
+    for table in (
+        "plan",
+        "member",
+        "lot",
+        "request",
+        "ledger_entry",
+        "run",
+        "failure",
+        "timezone",
+        "statement",
+    ):
         for attempt in (f"SELECT FROM renewer.{table}", f"DELETE FROM renewer.{table}"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute(attempt)
@@ -97,7 +111,9 @@ def test_only_the_application_moves_connects(conn: store.Database, role: str) ->
             conn.execute(f"SELECT * FROM {call}")
 
 
-def test_roles_keep_their_privileges_through_an_upgrade(database: str, conn: store.Database) -> None:
+def test_roles_keep_their_privileges_through_an_upgrade(
+    database: str, conn: store.Database
+) -> None:
     """Once the roles exist every migration grants again."""
     conn.execute("REVOKE SELECT ON renewer.plan FROM renewer_read")
     migrations.migrate(database)
@@ -118,11 +134,22 @@ def test_the_worker_can_repair(database: str, conn: store.Database) -> None:
 
 
 @pytest.mark.parametrize("name", ["explain", "preview", "history", "status", "verify"])
-def test_the_reader_can_answer_and_repair_nothing(database: str, conn: store.Database, name: str) -> None:
+def test_the_reader_can_answer_and_repair_nothing(
+    database: str, conn: store.Database, name: str
+) -> None:
     """Who answers members needs no more than to read."""
     as_reader = make_conninfo(database, options="-c role=renewer_read")
     done = command(as_reader, name, *([] if name in ("status", "verify") else ["a"]))
     assert done.returncode == 0, done.stderr
-    refused = command(as_reader, "backfill", "--from", "2016-05-01", "--to", "2016-07-01", "--as-of", "2016-07-25")
+    refused = command(
+        as_reader,
+        "backfill",
+        "--from",
+        "2016-05-01",
+        "--to",
+        "2016-07-01",
+        "--as-of",
+        "2016-07-25",
+    )
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "connect as a role that may" in refused.stderr

@@ -13,7 +13,11 @@ from tests.support import bring_in, load_plans, renew, violations
 def renewed(database: str, conn: store.Database) -> store.Database:
     """Two members with three renewals each, one of them with a rollover."""
     load_plans(conn)
-    bring_in(conn, ["a,basic,2016-04-19,UTC,active,2", "b,plus,2016-04-30,Asia/Tokyo,active,9"], "2016-05-01")
+    bring_in(
+        conn,
+        ["a,basic,2016-04-19,UTC,active,2", "b,plus,2016-04-30,Asia/Tokyo,active,9"],
+        "2016-05-01",
+    )
     renew(database, "2016-08-01T00:00")
     assert violations(conn) == []
     return conn
@@ -50,26 +54,40 @@ def renewed(database: str, conn: store.Database) -> store.Database:
         ("DELETE FROM renewer.member WHERE member_id = 'a'", {(1, "a")}),
     ],
 )  # fmt: skip
-def test_what_is_broken_is_named(renewed: store.Database, sabotage: str, broken: set[tuple[int, str]]) -> None:
+def test_what_is_broken_is_named(
+    renewed: store.Database, sabotage: str, broken: set[tuple[int, str]]
+) -> None:
     """The invariant and the member, and nobody else."""
     assert renewed.execute(sabotage).rowcount == 1
     assert {(each.invariant, each.member_id) for each in violations(renewed)} == broken
 
 
-def test_boundaries_of_a_zone_that_changed_are_moved(renewed: store.Database, database: str) -> None:
+def test_boundaries_of_a_zone_that_changed_are_moved(
+    renewed: store.Database, database: str
+) -> None:
     """After an update of the zone database: the next boundary, and so when it is due; nothing else."""
-    before = renewed.execute("SELECT * FROM renewer.member ORDER BY member_id").fetchall()
-    renewed.execute("UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' WHERE member_id = 'b'")
+    before = renewed.execute(
+        "SELECT * FROM renewer.member ORDER BY member_id"
+    ).fetchall()
+    renewed.execute(
+        "UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' WHERE member_id = 'b'"
+    )
     assert fix_boundaries(renewed, partial(store.connect, database)) == 1
     assert violations(renewed) == []
-    after = renewed.execute("SELECT * FROM renewer.member ORDER BY member_id").fetchall()
-    assert after == [row | {"version": row["version"] + (row["member_id"] == "b")} for row in before]
+    after = renewed.execute(
+        "SELECT * FROM renewer.member ORDER BY member_id"
+    ).fetchall()
+    assert after == [
+        row | {"version": row["version"] + (row["member_id"] == "b")} for row in before
+    ]
     assert fix_boundaries(renewed, partial(store.connect, database)) == 0
 
 
 def test_lag_is_no_violation(renewed: store.Database) -> None:
     """What is due and not posted yet breaks nothing."""
-    due = renewed.execute("SELECT count(*) AS n FROM renewer.member WHERE due_at < now()").fetchone()
+    due = renewed.execute(
+        "SELECT count(*) AS n FROM renewer.member WHERE due_at < now()"
+    ).fetchone()
     assert due == {"n": 2}
     assert violations(renewed) == []
 
@@ -77,7 +95,9 @@ def test_lag_is_no_violation(renewed: store.Database) -> None:
 @pytest.mark.parametrize(
     "fact", ["lapses_at = '2016-08-02Z'", "requested_at = '2016-08-02Z'"]
 )
-def test_a_fact_that_is_too_early_is_no_violation(renewed: store.Database, database: str, fact: str) -> None:
+def test_a_fact_that_is_too_early_is_no_violation(
+    renewed: store.Database, database: str, fact: str
+) -> None:
     """It costs one empty look, which writes the truth."""
     renewed.execute(f"UPDATE renewer.member SET {fact} WHERE member_id = 'a'")
     assert violations(renewed) == []

@@ -16,13 +16,17 @@ numbers = st.integers(0, 600)
 
 
 @given(anchor=anchors, n=numbers, timezone=zones)
-def test_cycles_tile_time_and_keep_the_anchor_day(anchor: date, n: int, timezone: str) -> None:
+def test_cycles_tile_time_and_keep_the_anchor_day(
+    anchor: date, n: int, timezone: str
+) -> None:
     """Consecutive cycles leave no gap and no overlap; each starts on the anchor's day or the month's last."""
     one, two = cycle.cycles(anchor, timezone, n, 2)
     assert one.last_day + timedelta(days=1) == two.first_day
     assert one.starts_at < two.starts_at
     month_end = (two.first_day + timedelta(days=1)).month != two.first_day.month
-    assert two.first_day.day == anchor.day or (month_end and two.first_day.day < anchor.day)
+    assert two.first_day.day == anchor.day or (
+        month_end and two.first_day.day < anchor.day
+    )
 
 
 @given(day=st.dates(date(1900, 1, 2), date(2150, 1, 1)), timezone=zones)
@@ -35,30 +39,52 @@ def test_a_day_starts_at_its_first_instant(day: date, timezone: str) -> None:
 
 
 @given(anchor=anchors, n=numbers, timezone=zones, offset=st.integers(0, 27 * 86400))
-def test_an_instant_lies_in_the_cycle_that_contains_it(anchor: date, n: int, timezone: str, offset: int) -> None:
+def test_an_instant_lies_in_the_cycle_that_contains_it(
+    anchor: date, n: int, timezone: str, offset: int
+) -> None:
     """The number of a cycle is found from its first instant and from any other before the next."""
     at = cycle.boundary(anchor, timezone, n) + timedelta(seconds=offset)
     assert cycle.cycle_number(anchor, timezone, at) == n
-    assert cycle.cycle_number(anchor, timezone, cycle.boundary(anchor, timezone, n + 1) - timedelta(seconds=1)) == n
+    assert (
+        cycle.cycle_number(
+            anchor,
+            timezone,
+            cycle.boundary(anchor, timezone, n + 1) - timedelta(seconds=1),
+        )
+        == n
+    )
 
 
 def test_the_end_of_january_comes_back_after_february() -> None:
     """Day 31 is clamped to a short month's end and never drifts."""
     days = [cycle.first_day(date(2015, 1, 31), n) for n in (1, 2, 3, 13, 14)]
-    assert days == [date(2015, 2, 28), date(2015, 3, 31), date(2015, 4, 30), date(2016, 2, 29), date(2016, 3, 31)]
+    assert days == [
+        date(2015, 2, 28),
+        date(2015, 3, 31),
+        date(2015, 4, 30),
+        date(2016, 2, 29),
+        date(2016, 3, 31),
+    ]
 
 
 def test_a_leap_day_comes_back_in_leap_years() -> None:
     """February 29 is the 28th in common years and itself again after four."""
     days = [cycle.first_day(date(2016, 2, 29), 12 * years) for years in (1, 2, 3, 4)]
-    assert days == [date(2017, 2, 28), date(2018, 2, 28), date(2019, 2, 28), date(2020, 2, 29)]
+    assert days == [
+        date(2017, 2, 28),
+        date(2018, 2, 28),
+        date(2019, 2, 28),
+        date(2020, 2, 29),
+    ]
 
 
 def test_the_last_day_of_december_fourth_is_awarded_on_the_fifth() -> None:
     """The thread's member: their cycle ends with December 4, 2018 and the next begins on the 5th."""
     found = cycle.cycle(date(2018, 11, 5), "UTC", 0)
     assert found.last_day == date(2018, 12, 4)
-    assert cycle.boundary(date(2018, 11, 5), "UTC", 1) == datetime(2018, 12, 5, tzinfo=UTC)
+    assert cycle.boundary(date(2018, 11, 5), "UTC", 1) == datetime(
+        2018, 12, 5, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,11 +100,22 @@ def test_the_last_day_of_december_fourth_is_awarded_on_the_fifth() -> None:
 )
 def test_odd_midnights(timezone: str, day: date, expected: str) -> None:
     """A midnight that does not exist is the first instant that does; one that exists twice, the first of the two."""
-    assert cycle.starts_at(day, timezone) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+    assert cycle.starts_at(day, timezone) == datetime.fromisoformat(expected).replace(
+        tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["Mars/Olympus", "", "localtime", "Factory", "../etc/passwd", "europe/berlin", "UTC\x00"]
+    "name",
+    [
+        "Mars/Olympus",
+        "",
+        "localtime",
+        "Factory",
+        "../etc/passwd",
+        "europe/berlin",
+        "UTC\x00",
+    ],
 )
 def test_a_zone_that_is_no_place_is_refused(name: str) -> None:
     """The error names the zone and the way out."""
@@ -86,7 +123,10 @@ def test_a_zone_that_is_no_place_is_refused(name: str) -> None:
         cycle.zone(name)
 
 
-@pytest.mark.parametrize(("anchor", "n"), [(date(1, 1, 1), 0), (date(2016, 1, 1), 10**6), (date(9999, 12, 31), 1)])
+@pytest.mark.parametrize(
+    ("anchor", "n"),
+    [(date(1, 1, 1), 0), (date(2016, 1, 1), 10**6), (date(9999, 12, 31), 1)],
+)
 def test_the_calendar_has_limits(anchor: date, n: int) -> None:
     """Outside them is an error, never an overflow."""
     with pytest.raises(InputError, match="outside the calendar"):

@@ -19,9 +19,15 @@ def read(text: str | bytes, header: str = HEADER) -> list[Line]:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("m,gold,2016-04-19,,,", "unknown plan 'gold': the plans are basic, lifetime, plus"),
+        (
+            "m,gold,2016-04-19,,,",
+            "unknown plan 'gold': the plans are basic, lifetime, plus",
+        ),
         ("m,basic,2016-04-19,Mars/Base,,", "unknown time zone 'Mars/Base'"),
-        ("m,basic,2016-02-30,,,", "anchor_on '2016-02-30' is not a date: use YYYY-MM-DD"),
+        (
+            "m,basic,2016-02-30,,,",
+            "anchor_on '2016-02-30' is not a date: use YYYY-MM-DD",
+        ),
         ("m,basic,19.04.2016,,,", "is not a date"),
         ("m,basic,20160419,,,", "is not a date"),
         ("m,basic,,,,", "anchor_on '' is not a date"),
@@ -32,7 +38,10 @@ def read(text: str | bytes, header: str = HEADER) -> list[Line]:
         ("m,basic,2016-04-19,,,many", "balance 'many' is not a whole number"),
         ("m,basic,2016-04-19,,,9999999999", "is not a whole number from 0"),
         ("m,basic,2016-04-19,,," + "9" * 5000, "is not a whole number from 0"),
-        ("m,basic,2016-04-19,,happy,", "unknown status 'happy': use active, under_review, suspended, closed"),
+        (
+            "m,basic,2016-04-19,,happy,",
+            "unknown status 'happy': use active, under_review, suspended, closed",
+        ),
         (",basic,2016-04-19,,,", "member_id has 0 characters"),
         ("m" * 65 + ",basic,2016-04-19,,,", "member_id has 65 characters"),
         ("a\x00b,basic,2016-04-19,,,", "characters that cannot be printed"),
@@ -89,11 +98,22 @@ def test_an_endless_line_is_refused() -> None:
 
 def test_columns_may_come_in_any_order_and_optional_ones_not_at_all() -> None:
     """A byte-order mark, blank lines, spaces and quotes are forgiven."""
-    (line,) = read('\n2016-04-19, "m, 1" ,plus\n\n'.replace(' "m, 1" ', '"m, 1"'), "\ufeffanchor_on,Member_ID,plan")
+    (line,) = read(
+        '\n2016-04-19, "m, 1" ,plus\n\n'.replace(' "m, 1" ', '"m, 1"'),
+        "\ufeffanchor_on,Member_ID,plan",
+    )
     assert line.number == 3
     assert line.member is not None
-    assert (line.member.member_id, line.member.plan, line.member.timezone) == ("m, 1", "plus", "UTC")
-    assert (line.member.status, line.member.balance, line.member.expires_at) == ("active", 0, None)
+    assert (line.member.member_id, line.member.plan, line.member.timezone) == (
+        "m, 1",
+        "plus",
+        "UTC",
+    )
+    assert (line.member.status, line.member.balance, line.member.expires_at) == (
+        "active",
+        0,
+        None,
+    )
 
 
 def test_a_balance_is_an_allowance_lot_of_the_current_cycle() -> None:

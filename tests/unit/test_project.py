@@ -22,7 +22,9 @@ ROOMS = {
 }
 """Which rooms each room may import from: the map of the project. Jobs and answers never import each other."""
 
-IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random|os\.environ|structlog|logging|psycopg)\b")
+IMPURE = re.compile(
+    r"\b(datetime\.now|date\.today|time\.time|random|os\.environ|structlog|logging|psycopg)\b"
+)
 
 MODULES = sorted((ROOT / "renewer").rglob("*.py"))
 QUERIES = sorted((ROOT / "sql" / "queries").rglob("*.sql"))
@@ -37,11 +39,21 @@ def imported(path: Path) -> set[str]:
     """Return the rooms a module imports from."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "renewer":
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.split(".")[0] == "renewer"
+        ):
             parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+            found |= (
+                {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+            )
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("renewer.")}
+            found |= {
+                alias.name.split(".")[1]
+                for alias in node.names
+                if alias.name.startswith("renewer.")
+            }
     return found
 
 
@@ -53,7 +65,11 @@ def test_a_module_imports_only_from_the_rooms_it_may(path: Path) -> None:
     assert imported(path) <= ROOMS[room(path)] | {room(path)}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "renewer" / "rules").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "renewer" / "rules").glob("*.py")),
+    ids=lambda path: path.stem,
+)
 def test_the_rules_have_no_clock_and_no_environment(path: Path) -> None:
     """What is due is decided from arguments alone."""
     assert not IMPURE.search(path.read_text())
@@ -61,10 +77,16 @@ def test_the_rules_have_no_clock_and_no_environment(path: Path) -> None:
 
 def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
     """A name says which one is meant."""
-    names = Counter(path.stem for path in MODULES if path.stem not in ("__init__", "__main__"))
+    names = Counter(
+        path.stem for path in MODULES if path.stem not in ("__init__", "__main__")
+    )
     for path in MODULES:
         tree = ast.parse(path.read_text())
-        names.update(f"class {node.name}" for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")
+        names.update(
+            f"class {node.name}"
+            for node in tree.body
+            if isinstance(node, ast.ClassDef) and node.name[0] != "_"
+        )
     assert [name for name, times in names.items() if times > 1] == []
 
 
@@ -90,15 +112,24 @@ def test_the_readme_names_every_command_setting_and_table() -> None:
     """Whoever adds one describes it."""
     from renewer.cli.app import app
 
-    commands = [(command.name or command.callback.__name__) for command in app.registered_commands if command.callback]
+    commands = [
+        (command.name or command.callback.__name__)
+        for command in app.registered_commands
+        if command.callback
+    ]
     assert commands
     for command in commands:
         assert f"`renewer {command}" in README
-    for name in [*(f"RENEWER_{field.upper()}" for field in Settings.model_fields), *LIBPQ_VARIABLES]:
+    for name in [
+        *(f"RENEWER_{field.upper()}" for field in Settings.model_fields),
+        *LIBPQ_VARIABLES,
+    ]:
         assert f"`{name}`" in README
     assert "`renewer plans load" in README
     assert "`renewer plans list`" in README
-    schema = "\n".join(path.read_text() for path in (ROOT / "sql" / "migrations").glob("0*.sql"))
+    schema = "\n".join(
+        path.read_text() for path in (ROOT / "sql" / "migrations").glob("0*.sql")
+    )
     for table in re.findall(r"CREATE TABLE renewer\.(\w+)", schema):
         assert f"`{table}`" in README
 

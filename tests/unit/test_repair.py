@@ -16,20 +16,32 @@ NOW = "2016-06-01T10:00"
 YEAR = date(2016, 1, 1), date(2016, 12, 31)
 
 
-def award(first_day: str, amount: int = 0, *, plan: str = "basic", **more: object) -> Award:
+def award(
+    first_day: str, amount: int = 0, *, plan: str = "basic", **more: object
+) -> Award:
     """Return a renewal on record."""
     named = CycleName(date.fromisoformat(first_day), APRIL_19, 1, plan)
     at = utc(first_day)
-    return Award(named, amount, more.get("reason", Reason.CAUGHT_UP), more.get("late"), (at,), at)  # type: ignore[arg-type]
+    return Award(
+        named, amount, more.get("reason", Reason.CAUGHT_UP), more.get("late"), (at,), at
+    )  # type: ignore[arg-type]
 
 
 def posted(posting: Posting) -> list[tuple[str, int, datetime]]:
-    return [(entry.kind.value, entry.amount, entry.occurred_at) for entry in posting.entries]
+    return [
+        (entry.kind.value, entry.amount, entry.occurred_at) for entry in posting.entries
+    ]
 
 
 def repaired(*awards: Award, as_of: str = NOW, **more: object) -> Posting:
     """Return what a backfill plans for a Basic member with 5 unused, in the cycle of 19 May."""
-    held = member("basic", "2016-04-19", "2016-05-25", unused=[(Source.ALLOWANCE, 5)], allowance_lot=1)
+    held = member(
+        "basic",
+        "2016-04-19",
+        "2016-05-25",
+        unused=[(Source.ALLOWANCE, 5)],
+        allowance_lot=1,
+    )
     repair = Repair(*YEAR, **more)  # type: ignore[arg-type]
     return plan_repair(held, PLANS, awards, repair, utc(as_of))
 
@@ -37,18 +49,25 @@ def repaired(*awards: Award, as_of: str = NOW, **more: object) -> Posting:
 def test_what_is_owed_goes_into_one_lot_that_ends_with_the_cycle() -> None:
     """Whatever cycles it is owed for; it is the newest allowance lot from then on."""
     posting = repaired(award("2016-04-19"), award("2016-05-19", 50, reason=None))
-    assert posted(posting) == [("late_renewal", 60, utc(NOW)), ("late_renewal", 10, utc(NOW))]
+    assert posted(posting) == [
+        ("late_renewal", 60, utc(NOW)),
+        ("late_renewal", 10, utc(NOW)),
+    ]
     (lot,) = posting.new_lots
     assert lot == Lot(lot.number, Source.ALLOWANCE, 70, utc(NOW), None)
     assert posting.after.allowance_lot == lot.number
 
 
-@pytest.mark.parametrize(("as_of", "ends_on"), [(NOW, "2017-05-19"), ("2016-09-25", "2017-09-19")])
+@pytest.mark.parametrize(
+    ("as_of", "ends_on"), [(NOW, "2017-05-19"), ("2016-09-25", "2017-09-19")]
+)
 def test_a_lifetime_counts_from_the_cycle_of_today(as_of: str, ends_on: str) -> None:
     """Of one who is behind as well: not from the cycle the ledger has reached."""
     held = member("lifetime", "2016-04-19", "2016-05-25")
     repair = Repair(date(2016, 4, 19), date(2016, 5, 19))
-    posting = plan_repair(held, PLANS, [award("2016-05-19", plan="lifetime")], repair, utc(as_of))
+    posting = plan_repair(
+        held, PLANS, [award("2016-05-19", plan="lifetime")], repair, utc(as_of)
+    )
     assert [lot.expires_at for lot in posting.new_lots] == [utc(ends_on)]
 
 
@@ -56,7 +75,14 @@ def test_a_late_renewal_names_the_cycle_it_is_for() -> None:
     """As the renewal it makes up for does; the reason is the operator's."""
     posting = repaired(award("2016-05-19", plan="plus"), reason="ticket 7")
     (entry,) = posting.entries
-    assert (entry.first_day, entry.anchor_on, entry.cycle_n, entry.plan, entry.amount, entry.reason) == (
+    assert (
+        entry.first_day,
+        entry.anchor_on,
+        entry.cycle_n,
+        entry.plan,
+        entry.amount,
+        entry.reason,
+    ) == (
         date(2016, 5, 19),
         APRIL_19,
         1,
@@ -90,13 +116,19 @@ def test_a_suspension_is_owed_when_the_member_is_named() -> None:
 def test_a_plan_limits_boundaries_never_posted_too() -> None:
     """Those of the plan the member has."""
     assert repaired(as_of="2016-06-25", plan="plus").entries == ()
-    assert [kind for kind, _, _ in posted(repaired(as_of="2016-06-25", plan="basic"))] == ["expiry", "renewal"]
+    assert [
+        kind for kind, _, _ in posted(repaired(as_of="2016-06-25", plan="basic"))
+    ] == ["expiry", "renewal"]
 
 
 def test_what_a_cycle_should_have_brought_is_by_the_rules_on_record_now() -> None:
     """None where there are none; a plan without Connects owes none and says so."""
     plans = Plans(
-        [Revision("basic", EPOCH, 60, 0), Revision("free", EPOCH, 0, 0), Revision("new", date(2020, 1, 1), 9, 0)]
+        [
+            Revision("basic", EPOCH, 60, 0),
+            Revision("free", EPOCH, 0, 0),
+            Revision("new", date(2020, 1, 1), 9, 0),
+        ]
     )
     given = [
         award("2016-05-19", 50, reason=None),
@@ -105,7 +137,10 @@ def test_what_a_cycle_should_have_brought_is_by_the_rules_on_record_now() -> Non
         award("2016-08-19", 0, late=60),
         award("2016-09-19", 7, reason=Reason.PLAN_CHANGED),
     ]
-    assert [(past.expected, past.awarded, past.reason, past.late) for past in past_cycles(given, plans)] == [
+    assert [
+        (past.expected, past.awarded, past.reason, past.late)
+        for past in past_cycles(given, plans)
+    ] == [
         (60, 50, "rules_corrected", False),
         (0, 0, "no_allowance", False),
         (None, 5, None, False),
