@@ -1,11 +1,14 @@
-"""The few errors an operator can act on; each message says what is wrong and what to do."""
+"""
+The few errors an operator can act on; each message says what is wrong and what to do.
+"""
 
 
 class RenewerError(Exception):
     """
     Something an operator can act on; *exit_code* is what the command line leaves with.
 
-    *plan* or *timezone* is what could not be resolved, when that is what is wrong: nobody parses the message for it.
+    *plan* or *timezone* is what could not be resolved, when that is what is wrong:
+    nobody parses the message for it.
     """
 
     exit_code = 2
@@ -29,7 +32,9 @@ class UnknownMember(RenewerError):
 
 
 class PlanError(RenewerError):
-    """A plan has no rules for a day, or a revision contradicts one that is on record."""
+    """
+    A plan has no rules for a day, or a revision contradicts one that is on record.
+    """
 
 
 class SchemaError(RenewerError):

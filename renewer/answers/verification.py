@@ -1,7 +1,8 @@
 """
 Checks the invariants on live data and names every member that breaks one.
 
-All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not mistaken for an error.
+All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not
+mistaken for an error.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from renewer.rules.ledger import value
 
 @value
 class Violation:
-    """An invariant (numbered as in DESIGN, section 5) that a member's data break, and how."""
+    """
+    An invariant (numbered as in DESIGN, section 5) that a member's data break, and how.
+    """
 
     invariant: int
     member_id: str
@@ -43,7 +46,9 @@ BY_QUERY = (
 
 
 def find_violations(conn: store.Database) -> Iterator[Violation]:
-    """Yield every violation of invariants 1 to 5; what is due and not posted yet is none."""
+    """
+    Yield every violation of invariants 1 to 5; what is due and not posted yet is none.
+    """
     with store.snapshot(conn):
         for invariant, name in BY_QUERY:
             for row in store.stream(conn, name):
@@ -87,36 +92,62 @@ class Renewed(NamedTuple):
 
 
 def _find_gaps(renewals: list[Renewed], row: DictRow) -> Iterator[str]:
-    """Yield what is missing or too much between a member's first boundary and the cycle the ledger has reached."""
-    expected = row["first_boundary_on"]
+    """
+    Yield what is missing or too much among a member's renewals.
+
+    There is one for each boundary from the first to the cycle the ledger has reached.
+    """
     for renewal in renewals:
         if renewal.first_day != cycle.first_day(renewal.anchor_on, renewal.n):
-            yield f"a renewal of {renewal.first_day}, which is no boundary of anchor {renewal.anchor_on}"
-    if renewals and renewals[0].first_day != expected:
-        yield f"the first renewal is of {renewals[0].first_day}, the first boundary {expected}"
+            day, anchor_on = renewal.first_day, renewal.anchor_on
+            yield f"a renewal of {day}, which is no boundary of anchor {anchor_on}"
     for before, after in pairwise(renewals):
         if not _follows(before, after):
-            yield f"after the renewal of {before.first_day} comes that of {after.first_day}"
+            skipped = (before.first_day, after.first_day)
+            yield "after the renewal of {} comes that of {}".format(*skipped)
+    if renewals:
+        yield from _find_wrong_ends(renewals[0], renewals[-1], row)
+    elif row["cycle_n"] is not None:
+        expected = row["first_boundary_on"]
+        if cycle.first_day(row["anchor_on"], row["cycle_n"]) >= expected:
+            yield f"the renewal of {expected} is missing"
+
+
+def _find_wrong_ends(first: Renewed, last: Renewed, row: DictRow) -> Iterator[str]:
+    """Yield where the *first* and the *last* renewal are not those of the member."""
+    expected = row["first_boundary_on"]
+    if first.first_day != expected:
+        day = first.first_day
+        yield f"the first renewal is of {day}, the first boundary {expected}"
     if row["cycle_n"] is None:
         return
-    reached = cycle.first_day(row["anchor_on"], row["cycle_n"])
-    if renewals and not _reaches(renewals[-1], row):
-        named = f"cycle {renewals[-1].n} of {renewals[-1].anchor_on}"
-        yield f"the last renewal is {named}, the ledger has reached cycle {row['cycle_n']} of {row['anchor_on']}"
-    if renewals and renewals[-1].first_day != reached:
-        yield f"the last renewal is of {renewals[-1].first_day}, the ledger has reached {reached}"
-    if not renewals and reached >= expected:
-        yield f"the renewal of {expected} is missing"
+    anchor_on, n = row["anchor_on"], row["cycle_n"]
+    if not _reaches(last, row):
+        named = f"cycle {last.n} of {last.anchor_on}"
+        reached = f"cycle {n} of {anchor_on}"
+        yield f"the last renewal is {named}, the ledger has reached {reached}"
+    reached_on = cycle.first_day(anchor_on, n)
+    if last.first_day != reached_on:
+        day = last.first_day
+        yield f"the last renewal is of {day}, the ledger has reached {reached_on}"
 
 
 def _reaches(last: Renewed, row: DictRow) -> bool:
-    """Whether the last renewal is of the cycle reached, or a change of plan on its day moved the anchor to that day."""
+    """
+    Whether the last renewal is of the cycle the ledger has reached.
+
+    A change of plan on its day moved the anchor to that day.
+    """
     anchor_on, n = row["anchor_on"], row["cycle_n"]
     return (anchor_on, n) in ((last.anchor_on, last.n), (last.first_day, 0))
 
 
 def _follows(before: Renewed, after: Renewed) -> bool:
-    """Whether two renewals are neighbours: of one anchor, or a change of plan moved the anchor between them."""
+    """
+    Whether two renewals are neighbours.
+
+    They are of one anchor, or a change of plan moved the anchor between them.
+    """
     if after.anchor_on == before.anchor_on:
         return after.n == before.n + 1
     if after.n == 0:

@@ -1,4 +1,4 @@
-"""The application: its commands, and the edge at which errors become one line and an exit code."""
+"""The application: its commands, and where errors become a line and an exit code."""
 
 import io
 import signal
@@ -26,7 +26,10 @@ from renewer.store import one_line
 
 app = typer.Typer(
     name="renewer",
-    help="Renews members' monthly Connects when their own billing cycle ends: once, on time, and explains itself.",
+    help=(
+        "Renews members' monthly Connects when their own billing cycle ends: once, "
+        "on time, and explains itself."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -72,32 +75,25 @@ app.command()(checks.verify)
 
 
 def main() -> NoReturn:
-    """Run the command line; what an operator can act on becomes one line on stderr and an exit code."""
+    """
+    Run the command line.
+
+    What an operator can act on becomes one line on stderr and an exit code.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a dash that a terminal cannot show is no reason to fail
+            # A dash that a terminal cannot show is no reason to fail.
+            stream.reconfigure(errors="replace")
     if not all(map(_is_text, sys.argv)):
         _leave("an argument is not valid UTF-8: check the terminal's encoding", 2)
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # and leave what is open in order
+    # An exception, so that what is open is left in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except RenewerError as error:
         _leave(str(error), error.exit_code)
-    except psycopg.errors.InsufficientPrivilege as error:
-        _leave(
-            f"the database refuses: {one_line(error)}; connect as a role that may, see `renewer migrate --roles`",
-            2,
-        )
-    except psycopg.OperationalError as error:
-        _leave(
-            f"the database failed: {one_line(error)}; nothing is lost, run it again", 3
-        )
     except psycopg.Error as error:
-        _leave(f"the database refuses: {one_line(error)}", 2)
+        _leave(*_judge(error))
     except BrokenPipeError:
         discard_output()
         sys.exit(0)
@@ -106,12 +102,28 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+def _judge(error: psycopg.Error) -> tuple[str, int]:
+    """Return what an error of the database means to an operator, and the exit code."""
+    told = one_line(error)
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        way_out = "connect as a role that may, see `renewer migrate --roles`"
+        return f"the database refuses: {told}; {way_out}", 2
+    if isinstance(error, psycopg.OperationalError):
+        return f"the database failed: {told}; nothing is lost, run it again", 3
+    return f"the database refuses: {told}", 2
+
+
 def _is_text(argument: str) -> bool:
-    """Whether PostgreSQL can hold *argument*: bytes that are no UTF-8 arrive as lone surrogates."""
+    """
+    Whether PostgreSQL can hold *argument*.
+
+    Bytes that are no UTF-8 arrive as lone surrogates, which cannot be encoded.
+    """
     try:
-        return "\0" not in argument and bool(argument.encode() or True)
+        argument.encode()
     except UnicodeEncodeError:
         return False
+    return "\0" not in argument
 
 
 def _leave(message: str, code: int) -> NoReturn:

@@ -31,7 +31,8 @@ def cycles(
     """
     List the cycles of an anchor: first day, last day and the instant the cycle starts.
 
-    From the anchor on or, with `--as-of`, from the cycle that contains that time. Needs no database.
+    From the anchor on or, with `--as-of`, from the cycle that contains that time. Needs
+    no database.
     """
     anchor_on = read_date("--anchor", anchor)
     first = 0
@@ -39,7 +40,8 @@ def cycles(
         first = cycle.cycle_number(anchor_on, timezone, read_instant("--as-of", as_of))
         if first < 0:
             raise InputError(
-                f"--as-of {as_of} is before the anchor {anchor_on}: there is no cycle yet"
+                f"--as-of {as_of} is before the anchor {anchor_on}: there is no "
+                "cycle yet"
             )
     rows = list(cycle.cycles(anchor_on, timezone, first, count))
     if json:

@@ -26,7 +26,11 @@ def verify(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check the ledger's invariants on live data; exit code 1 and the offending members when one is broken."""
+    """
+    Check the ledger's invariants on live data.
+
+    Exit code 1, and the offending members, when one is broken.
+    """
     with database.connected(note) as (conninfo, conn), progress("Verifying", None):
         fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
         violations = list(find_violations(conn))

@@ -1,4 +1,4 @@
-"""The demonstration: real members, a real database, the hourly job stepped over the hours that matter."""
+"""The demonstration: real members, a real database, and the hours that matter."""
 
 import io
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One member, who they are, and the hours at which the job's passes are worth watching."""
+    """One member, and the hours at which the job's passes are worth watching."""
 
     title: str
     line: str
@@ -45,7 +45,8 @@ SCENES = (
         "ana,basic,2016-04-19,UTC,active,2",
         "2016-05-14",
         ("2016-05-14T12:00", "2016-05-18T23:00", "2016-05-19T00:00"),
-        "Nothing is wrong. The cycle is 19 April to 18 May; the award comes the day after.",
+        "Nothing is wrong. The cycle is 19 April to 18 May; the award comes the day "
+        "after.",
     ),
     Scene(
         "Plus, 30 left: unused Connects roll over",
@@ -78,7 +79,8 @@ SCENES = (
         "eva,basic,2018-10-04,America/Sao_Paulo,active,10",
         "2018-10-20",
         ("2018-11-04T02:00", "2018-11-04T03:00"),
-        "That night clocks went from 23:59 to 01:00: the cycle starts with the first hour.",
+        "That night clocks went from 23:59 to 01:00: the cycle starts with the "
+        "first hour.",
     ),
     Scene(
         "“My billing cycle is 4th December but I could not see my Connects”",
@@ -126,7 +128,7 @@ SCENES = (
 
 def demo() -> None:
     """
-    Watch the job at work: a temporary database, ten members, the passes that matter, and why.
+    Watch the job at work: ten members, the passes that matter, and why.
 
     Needs the extra `embedded`; leaves nothing behind.
     """
@@ -140,10 +142,12 @@ def demo() -> None:
                 _play(number, scene, conninfo, conn)
             broken = len(list(find_violations(conn)))
     out.print(
-        f"Every invariant of the ledger was checked on all members: {broken} violations."
+        f"Every invariant of the ledger was checked on all members: {broken} "
+        "violations."
     )
     out.print(
-        "Next: renewer migrate, renewer plans load, renewer import, renewer run. See README."
+        "Next: renewer migrate, renewer plans load, renewer import, renewer run. "
+        "See README."
     )
 
 

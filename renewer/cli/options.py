@@ -33,7 +33,10 @@ CatchUpOption = Annotated[
     CatchUp | None,
     typer.Option(
         "--catch-up",
-        help="What several missed boundaries are worth. Default: RENEWER_CATCH_UP, or each.",
+        help=(
+            "What several missed boundaries are worth. Default: RENEWER_CATCH_UP, "
+            "or each."
+        ),
     ),
 ]
 Members = Annotated[
@@ -49,22 +52,29 @@ def read_instant(name: str, text: str) -> datetime:
         return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{name} {text!r} is not a time: use ISO 8601, such as 2026-05-19 or 2026-05-19T00:00:00+02:00"
+            f"{name} {text!r} is not a time: use ISO 8601, such as 2026-05-19 or "
+            "2026-05-19T00:00:00+02:00"
         ) from error
 
 
 def resolve_as_of(text: str | None, now: datetime, *, allow_future: bool) -> datetime:
-    """Return the time to act at: *text* or the database's *now*; the future only when it is allowed."""
+    """
+    Return the time to act at: *text* or the database's *now*.
+
+    The future only when it is allowed.
+    """
     if text is None:
         return now
     as_of = read_instant("--as-of", text)
     if not FIRST_AS_OF <= as_of <= now + FARTHEST:
         raise InputError(
-            f"--as-of {text!r} is out of reach: use {FIRST_AS_OF.year} to 100 years from now"
+            f"--as-of {text!r} is out of reach: use {FIRST_AS_OF.year} to 100 years "
+            "from now"
         )
     if as_of > now and not allow_future:
         raise InputError(
-            f"--as-of {as_of.isoformat()} is after the database's clock ({now.isoformat(timespec='seconds')}): "
+            f"--as-of {as_of.isoformat()} is after the database's clock "
+            f"({now.isoformat(timespec='seconds')}): "
             "what is posted stays posted; add --allow-future if you mean it"
         )
     return as_of

@@ -1,6 +1,5 @@
 """The command that repairs: cycles that were missed, or awarded too little."""
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
@@ -26,7 +25,7 @@ from renewer.host.logs import configure_logs
 from renewer.jobs.backfill import backfill as repair_members
 from renewer.jobs.passes import PassReport, log_pass
 from renewer.rules.cycle import read_date
-from renewer.rules.ledger import CatchUp, Kind
+from renewer.rules.ledger import CatchUp, Entry, Kind
 from renewer.rules.posting import Posting
 from renewer.rules.repair import Repair
 
@@ -69,10 +68,11 @@ def backfill(
     """
     Repair cycles whose first day lies from one date to another, both included.
 
-    Boundaries never posted are posted, from the oldest. Cycles awarded less than their plan allows now (missed and
-    caught up with 0, rules corrected since) get the difference once, as a late renewal of today; those that were 0
-    because the member was suspended only for members named with `--member`. Members who are not active are left as
-    they are. Safe to repeat, to stop and to run beside the hourly job.
+    Boundaries never posted are posted, from the oldest. Cycles awarded less than their
+    plan allows now (missed and caught up with 0, rules corrected since) get the
+    difference once, as a late renewal of today; those that were 0 because the member
+    was suspended only for members named with `--member`. Members who are not active are
+    left as they are. Safe to repeat, to stop and to run beside the hourly job.
     """
     repair = _read_repair(start, end, plan, reason, named=member is not None)
     report = Report(JsonRows("posted") if json else None)
@@ -122,89 +122,82 @@ def _read_repair(
     return Repair(first, last, plan, reason and reason.strip(), named)
 
 
-@dataclass
-class Report:
-    """What a backfill prints: every entry it posts (a dry run: would post), then a summary by outcome."""
+AMOUNTS = ("amount", "balance")
 
-    rows: JsonRows | None
-    looked: int = 0
-    entries: int = 0
-    renewed: int = 0
-    late: int = 0
-    shown: Table = field(
-        default_factory=lambda: table(
-            "member", "entry", "of", "amount", "balance", numbers=("amount", "balance")
-        )
-    )
+
+class Report:
+    """
+    What a backfill prints: the entries it posts, then a summary by outcome.
+
+    A dry run prints what it would post. With *rows* all of it is one JSON document.
+    """
+
+    def __init__(self, rows: JsonRows | None) -> None:
+        self.looked = 0
+        self._rows = rows
+        self._entries = 0
+        self._renewed = 0
+        self._late = 0
+        self._shown = table("member", "entry", "of", *AMOUNTS, numbers=AMOUNTS)
 
     def add(self, posting: Posting) -> None:
         """Take note of one member's posting."""
-        member_id = posting.before.member_id
         for entry in posting.entries:
-            self.entries += 1
-            self.renewed += entry.amount if entry.kind is Kind.RENEWAL else 0
-            self.late += entry.amount if entry.kind is Kind.LATE_RENEWAL else 0
-            of = entry.first_day or entry.occurred_at.date()
-            if self.rows is not None:
-                self.rows.add(
-                    {
-                        "member_id": member_id,
-                        "kind": entry.kind,
-                        "first_day": entry.first_day,
-                        "amount": entry.amount,
-                        "balance_after": entry.balance_after,
-                        "occurred_at": entry.occurred_at,
-                        "reason": entry.reason,
-                    }
-                )
-            elif self.entries <= SHOWN:
-                kind = entry.kind.value.replace("_", " ")
-                self.shown.add_row(
-                    member_id,
-                    kind,
-                    str(of),
-                    signed(entry.amount),
-                    str(entry.balance_after),
-                )
+            self._entries += 1
+            if entry.kind is Kind.RENEWAL:
+                self._renewed += entry.amount
+            if entry.kind is Kind.LATE_RENEWAL:
+                self._late += entry.amount
+            if self._rows is not None:
+                self._rows.add(_describe(posting.before.member_id, entry))
+            elif self._entries <= SHOWN:
+                self._show(posting.before.member_id, entry)
+
+    def _show(self, member_id: str, entry: Entry) -> None:
+        kind = entry.kind.value.replace("_", " ")
+        of = str(entry.first_day or entry.occurred_at.date())
+        amount, balance = signed(entry.amount), str(entry.balance_after)
+        self._shown.add_row(member_id, kind, of, amount, balance)
 
     def end(self, outcome: PassReport, repair: Repair) -> None:
         """Print what is left to print."""
-        if self.rows is not None:
-            self.rows.end(self._document(outcome, repair))
+        if self._rows is not None:
+            self._rows.end(self._document(outcome, repair))
             return
         out, counts = console(), outcome.counts
-        if self.entries:
-            print_table(self.shown)
-        if self.entries > SHOWN:
-            out.print(f"… and {self.entries - SHOWN} more entries: --json lists all.")
-        summary = table(
-            "outcome", "members", "Connects", numbers=("members", "Connects")
-        )
-        summary.add_row("boundaries posted", str(counts.renewed), signed(self.renewed))
-        summary.add_row("made up for late", str(counts.late), signed(self.late))
-        summary.add_row("nothing to repair", str(self.looked - counts.due), "")
-        if counts.skipped:
-            summary.add_row("busy, left for another run", str(counts.skipped), "")
-        if counts.failed:
-            summary.add_row("failed", str(counts.failed), "")
-        print_table(summary)
-        head = (
-            "Dry run, nothing written"
-            if outcome.run_id is None
-            else f"Backfill {outcome.run_id}"
-        )
+        if self._entries:
+            print_table(self._shown)
+        if self._entries > SHOWN:
+            out.print(f"… and {self._entries - SHOWN} more entries: --json lists all.")
+        print_table(self._summary(outcome))
+        head = "Dry run, nothing written"
+        if outcome.run_id is not None:
+            head = f"Backfill {outcome.run_id}"
         out.print(
-            f"{head}: cycles that began from {repair.start} to {repair.end}, as of {timestamp(outcome.as_of)}; "
+            f"{head}: cycles that began from {repair.start} to {repair.end}, as of "
+            f"{timestamp(outcome.as_of)}; "
             f"{counts.entries} entries in {outcome.seconds:.1f} s."
         )
         for member_id, message in outcome.failures:
             note(f"{member_id}: {message}")
-        if counts.failed > len(outcome.failures):
-            note(
-                f"… and {counts.failed - len(outcome.failures)} more: renewer status lists them."
-            )
+        hidden = counts.failed - len(outcome.failures)
+        if hidden:
+            note(f"… and {hidden} more: renewer status lists them.")
         if outcome.stopped:
             out.print("Stopped before the end: run it again for the rest.")
+
+    def _summary(self, outcome: PassReport) -> Table:
+        """Return how many members had which outcome, and the Connects they got."""
+        counts, numbers = outcome.counts, ("members", "Connects")
+        made = table("outcome", *numbers, numbers=numbers)
+        made.add_row("boundaries posted", str(counts.renewed), signed(self._renewed))
+        made.add_row("made up for late", str(counts.late), signed(self._late))
+        made.add_row("nothing to repair", str(self.looked - counts.due), "")
+        if counts.skipped:
+            made.add_row("busy, left for another run", str(counts.skipped), "")
+        if counts.failed:
+            made.add_row("failed", str(counts.failed), "")
+        return made
 
     def _document(self, outcome: PassReport, repair: Repair) -> dict[str, Any]:
         counts = outcome.counts
@@ -220,7 +213,7 @@ class Report:
             "skipped": counts.skipped,
             "failed": counts.failed,
             "entries": counts.entries,
-            "connects": {"renewed": self.renewed, "late": self.late},
+            "connects": {"renewed": self._renewed, "late": self._late},
             "seconds": outcome.seconds,
             "stopped": outcome.stopped,
             "failures": [
@@ -228,3 +221,16 @@ class Report:
                 for member_id, message in outcome.failures
             ],
         }
+
+
+def _describe(member_id: str, entry: Entry) -> dict[str, Any]:
+    """Return one entry as a row of the JSON document."""
+    return {
+        "member_id": member_id,
+        "kind": entry.kind,
+        "first_day": entry.first_day,
+        "amount": entry.amount,
+        "balance_after": entry.balance_after,
+        "occurred_at": entry.occurred_at,
+        "reason": entry.reason,
+    }

@@ -44,7 +44,11 @@ def load(
     ],
     json: Json = False,
 ) -> None:
-    """Put plan revisions on record. Loading the same again does nothing; a changed one is refused."""
+    """
+    Put plan revisions on record. Loading the same again does nothing.
+
+    A changed one is refused.
+    """
     revisions = plan_files.read_plans(source)
     with database.connected(note) as (_, conn):
         added = plan_files.record_plans(conn, revisions)
@@ -52,7 +56,8 @@ def load(
         print_json({"loaded": len(added), "unchanged": len(revisions) - len(added)})
     else:
         console().print(
-            f"{len(added)} plan revisions loaded, {len(revisions) - len(added)} on record already."
+            f"{len(added)} plan revisions loaded, {len(revisions) - len(added)} on "
+            "record already."
         )
 
 
@@ -120,8 +125,9 @@ def import_(
     """
     Import members from a CSV file with a header.
 
-    Columns: `member_id,plan,anchor_on,timezone,status,balance`, the last three optional. Every bad line is named and
-    nothing is imported, unless `--skip-bad`. A balance belongs to the cycle that contains `--as-of`.
+    Columns: `member_id,plan,anchor_on,timezone,status,balance`, the last three
+    optional. Every bad line is named and nothing is imported, unless `--skip-bad`. A
+    balance belongs to the cycle that contains `--as-of`.
     """
     bad_lines: list[dict[str, object]] = []
 
@@ -155,7 +161,8 @@ def import_(
         )
     elif done.bad and not skip_bad:
         console().print(
-            f"Nothing imported: {done.bad} bad lines. Mend them, or import the rest with --skip-bad."
+            f"Nothing imported: {done.bad} bad lines. Mend them, or import the rest "
+            "with --skip-bad."
         )
     else:
         console().print(

@@ -31,7 +31,9 @@ from renewer.worker.schedule import serve
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set, so that the batch in hand is finished."""
+    """
+    Yield an event that SIGTERM and SIGINT set, so that the batch in hand is finished.
+    """
     stop = threading.Event()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
@@ -48,7 +50,9 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
 
 def pass_options(catch_up: CatchUp | None) -> Options:
-    """Return how passes work here: the environment's settings, *catch_up* before them."""
+    """
+    Return how passes work here: the environment's settings, *catch_up* before them.
+    """
     settings = read_settings()
     return Options(catch_up or settings.catch_up, settings.threads, settings.batch_size)
 
@@ -67,8 +71,8 @@ def run(
     """
     Post all that is due, once, and leave.
 
-    Safe to repeat and to run beside others. Exit code 1 means that members failed: they are tried again by a later
-    pass and delay nobody.
+    Safe to repeat and to run beside others. Exit code 1 means that members failed: they
+    are tried again by a later pass and delay nobody.
     """
     options = pass_options(catch_up)
     with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
@@ -126,14 +130,16 @@ def _print_outcome(outcome: PassReport) -> None:
         if number and name in SELDOM
     ]
     console().print(
-        f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; {counts.entries} entries "
+        f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; "
+        f"{counts.entries} entries "
         f"in {outcome.seconds:.1f} s."
     )
     for member_id, message in outcome.failures:
         note(f"{member_id}: {message}")
     if outcome.stopped:
         console().print(
-            "Stopped before the end: the members left are due and the next pass renews them."
+            "Stopped before the end: the members left are due and the next pass "
+            "renews them."
         )
 
 
@@ -142,11 +148,15 @@ SELDOM = ("expired", "applied", "skipped", "failed")
 
 def worker(catch_up: CatchUpOption = None) -> None:
     """
-    Run a pass now and at every full hour (UTC), until SIGTERM or SIGINT; the batch in hand is finished.
+    Run a pass now and at every full hour (UTC), until SIGTERM or SIGINT.
 
-    Enrolments, changes of plan and released reviews are applied within a second of their call.
+    The batch in hand is finished.
 
-    A pass that fails because the database is away is logged and tried again a minute later.
+    Enrolments, changes of plan and released reviews are applied within a second of
+    their call.
+
+    A pass that fails because the database is away is logged and tried again a minute
+    later.
     """
     configure_logs()
     options = pass_options(catch_up)

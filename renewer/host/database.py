@@ -17,7 +17,9 @@ LARGEST_SKEW = timedelta(minutes=10)
 @contextmanager
 def address(say: Callable[[str], None]) -> Iterator[str]:
     """
-    Yield the conninfo of the configured database; without one, run the embedded PostgreSQL meanwhile.
+    Yield the conninfo of the configured database.
+
+    Without one, run the embedded PostgreSQL meanwhile.
 
     *say* is given the one line that tells which database that is.
     """
@@ -29,7 +31,8 @@ def address(say: Callable[[str], None]) -> Iterator[str]:
     folder = settings.data_dir or embedded.data_folder()
     with embedded.running(folder) as local:
         say(
-            f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database."
+            f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL "
+            "for another database."
         )
         yield local
 
@@ -43,11 +46,16 @@ def connected(say: Callable[[str], None]) -> Iterator[tuple[str, store.Database]
 
 
 def read_clock(conn: store.Database) -> datetime:
-    """Return the database's clock; InputError when it and this host's are more than ten minutes apart."""
+    """
+    Return the database's clock.
+
+    InputError when it and this host's are more than ten minutes apart.
+    """
     now, here = store.read_clock(conn), datetime.now(UTC)
     if abs(now - here) > LARGEST_SKEW:
         raise InputError(
-            f"the database's clock says {now.isoformat(timespec='seconds')}, this host's "
+            f"the database's clock says {now.isoformat(timespec='seconds')}, this "
+            "host's "
             f"{here.isoformat(timespec='seconds')}: set the wrong one right first"
         )
     return now
@@ -62,6 +70,10 @@ def find_member(conn: store.Database, member_id: str) -> Member:
 
 
 def prepare_pass(conn: store.Database) -> datetime:
-    """Return the time of a pass that begins now; SchemaError when the schema was upgraded meanwhile."""
+    """
+    Return the time of a pass that begins now.
+
+    SchemaError when the schema was upgraded meanwhile.
+    """
     migrations.check_schema(conn)
     return read_clock(conn)

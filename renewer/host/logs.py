@@ -8,7 +8,9 @@ import structlog
 
 
 def configure_logs(*, quiet: bool = False) -> None:
-    """Send every log of this process to stderr; *quiet* leaves out all below a warning."""
+    """
+    Send every log of this process to stderr; *quiet* leaves out all below a warning.
+    """
     level = logging.WARNING if quiet else logging.INFO
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -1,4 +1,6 @@
-"""What a person does about a member who failed: try them again now, or set them aside."""
+"""
+What a person does about a member who failed: try them again now, or set them aside.
+"""
 
 from renewer import store
 from renewer.errors import InputError, UnknownMember

@@ -1,7 +1,10 @@
 """
-Brings members in from a CSV file: every line is checked, and every bad one named, before anything is kept.
+Brings members in from a CSV file.
 
-Lines go through COPY into a table that lives as long as the transaction, so a file of any length needs no memory.
+Every line is checked, and every bad one named, before anything is kept.
+
+Lines go through COPY into a table that lives as long as the transaction, so a file of
+any length needs no memory.
 """
 
 import csv
@@ -36,7 +39,9 @@ class Imported:
 
 @value
 class NewMember:
-    """A member as a line of the file describes them; *expires_at* ends their balance."""
+    """
+    A member as a line of the file describes them; *expires_at* ends their balance.
+    """
 
     member_id: str
     plan: str
@@ -72,8 +77,9 @@ def import_members(
     """
     Import the members of a CSV *file* as they stand at *as_of*, all or none.
 
-    A balance becomes an allowance lot of the cycle that contains *as_of*. Each bad line is given to *on_bad* with its
-    number and reason, in the order of the file; unless *skip_bad* the first of them means that nothing is imported.
+    A balance becomes an allowance lot of the cycle that contains *as_of*. Each bad line
+    is given to *on_bad* with its number and reason, in the order of the file; unless
+    *skip_bad* the first of them means that nothing is imported.
     """
     rows = (_row(line) for line in read_lines(file, plans, as_of))
     bad = 0
@@ -88,7 +94,8 @@ def import_members(
             return Imported(store.import_staged(conn, as_of), bad)
     except psycopg.errors.UniqueViolation as error:
         raise InputError(
-            "a member of this file was added meanwhile and nothing was imported: import it again"
+            "a member of this file was added meanwhile and nothing was imported: "
+            "import it again"
         ) from error
     return Imported(0, bad)
 
@@ -103,13 +110,18 @@ def _row(line: Line) -> tuple[object, ...]:
 
 
 def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
-    """Yield every line of *file* after the header, checked; InputError when there is no usable header."""
+    """
+    Yield every line of *file* after the header, checked.
+
+    InputError when there is no usable header.
+    """
     numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
     columns = _read_header(next(numbered, (1, b""))[1])
     for number, raw in numbered:
         if len(raw) == LONGEST_LINE:
             raise InputError(
-                f"line {number} is longer than {LONGEST_LINE} bytes: is this a CSV file?"
+                f"line {number} is longer than {LONGEST_LINE} bytes: is this a CSV "
+                "file?"
             )
         try:
             values = _split(raw)
@@ -141,7 +153,10 @@ def _split(raw: bytes) -> list[str]:
 
 
 def _read_header(raw: bytes) -> list[str]:
-    expected = f"the first line must name the columns {','.join(REQUIRED)} and may name {','.join(OPTIONAL)}"
+    expected = (
+        f"the first line must name the columns {','.join(REQUIRED)} and may "
+        f"name {','.join(OPTIONAL)}"
+    )
     try:
         columns = [name.lower() for name in _split(raw.removeprefix(b"\xef\xbb\xbf"))]
     except InputError as error:
@@ -168,7 +183,8 @@ def _read_member(
     plan = given["plan"]
     if plan not in plans:
         raise InputError(
-            f"unknown plan {plan!r}: the plans are {', '.join(plans.codes()) or 'not loaded yet'}"
+            f"unknown plan {plan!r}: the plans are "
+            f"{', '.join(plans.codes()) or 'not loaded yet'}"
         )
     timezone = given.get("timezone") or "UTC"
     cycle.zone(timezone)
@@ -178,7 +194,8 @@ def _read_member(
     n = cycle.cycle_number(anchor_on, timezone, as_of)
     if n < 0:
         raise InputError(
-            f"anchor_on {anchor_on} is after {as_of.isoformat(timespec='minutes')}, the time of this import"
+            f"anchor_on {anchor_on} is after {as_of.isoformat(timespec='minutes')}, "
+            "the time of this import"
         )
     expires_at = None
     if balance:

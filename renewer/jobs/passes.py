@@ -1,5 +1,5 @@
 """
-What every pass does with members, whoever found them: plan and post them, count, record.
+What every pass does with members, whoever found them.
 
 What is posted is decided by a planner and guarded by the member's version.
 """

@@ -1,4 +1,4 @@
-"""Reads plan revisions from TOML, shipped presets or an operator's own file, and puts them on record."""
+"""Reads plan revisions from TOML and puts them on record."""
 
 import tomllib
 from collections.abc import Iterable
@@ -18,7 +18,10 @@ LARGEST = 1_000_000
 LONGEST = 1200
 """Longest lifetime, in months: a century."""
 
-SHAPE = 'each [[plans]] has code = "text", effective_from = YYYY-MM-DD, allowance, rollover_cap = a number or "unlimited"'
+SHAPE = (
+    'each [[plans]] has code = "text", effective_from = YYYY-MM-DD, allowance, '
+    'rollover_cap = a number or "unlimited"'
+)
 
 
 def presets() -> list[str]:
@@ -32,7 +35,11 @@ def presets() -> list[str]:
 
 
 def read_plans(name: str) -> list[Revision]:
-    """Return the revisions of a preset or of a TOML file; InputError says which line of thought went wrong."""
+    """
+    Return the revisions of a preset or of a TOML file.
+
+    InputError says which line of thought went wrong.
+    """
     if name in presets():
         text = (resources.files("renewer.jobs") / "presets" / f"{name}.toml").read_text(
             encoding="utf-8"
@@ -84,7 +91,8 @@ def _revision(where: str, plan: Any) -> Revision:
         raise InputError(f"{where}: code {code!r} is not a text of 1 to 64 characters")
     if type(day) is not date:
         raise InputError(
-            f"{where}: effective_from {day!r} is not a date: write it as 2026-01-31, without quotes"
+            f"{where}: effective_from {day!r} is not a date: write it as "
+            "2026-01-31, without quotes"
         )
     return Revision(
         code,
@@ -101,7 +109,8 @@ def _number(where: str, name: str, value: Any, least: int, most: int = LARGEST) 
     if type(value) is not int or not least <= value <= most:
         also = ', or "unlimited"' if name == "rollover_cap" else ""
         raise InputError(
-            f"{where}: {name} {value!r} is not a whole number from {least} to {most}{also}"
+            f"{where}: {name} {value!r} is not a whole number from {least} to "
+            f"{most}{also}"
         )
     return value
 
@@ -112,7 +121,8 @@ def _refuse_repeats(name: str, revisions: Iterable[Revision]) -> None:
         key = (revision.code, revision.effective_from)
         if key in seen:
             raise InputError(
-                f"{name}: plan {revision.code!r} has two revisions from {revision.effective_from}: keep one"
+                f"{name}: plan {revision.code!r} has two revisions from "
+                f"{revision.effective_from}: keep one"
             )
         seen.add(key)
 

@@ -34,10 +34,12 @@ def next_cycle(member: Member) -> int:
     return member.cycle_n + 1
 
 
-def post_lapse(draft: Draft, at: datetime, number: int) -> None:
-    """Expire what is left in a lot whose own end is *at*."""
-    amount = -draft.remaining(number)
-    draft.post(Kind.EXPIRY, amount, at, number, reason=Reason.LAPSED)
+def post_lapses(draft: Draft, until: datetime) -> None:
+    """Expire what is left in each lot whose own end comes up to *until*."""
+    while (lapse := draft.next_lapse()) is not None and lapse[0] <= until:
+        at, number = lapse
+        amount = -draft.remaining(number)
+        draft.post(Kind.EXPIRY, amount, at, number, reason=Reason.LAPSED)
 
 
 def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:

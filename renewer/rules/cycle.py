@@ -1,7 +1,8 @@
 """
 Cycles, last days and boundaries from an anchor and a time zone.
 
-Source of every rule here: DESIGN, section 2. Days are `date`, instants are `datetime` in UTC.
+Source of every rule here: DESIGN, section 2. Days are `date`, instants are `datetime`
+in UTC.
 """
 
 import re
@@ -17,9 +18,13 @@ from renewer.rules.ledger import value
 
 FIRST_ANCHOR = date(1900, 1, 1)
 LAST_DAY = date(9000, 1, 1)
-"""Limits of the calendar: before the first no zone is reliable, after the last `datetime` overflows."""
+"""
+Limits of the calendar: before the first no zone is reliable, after the last `datetime`
+overflows.
+"""
 
-# Names in the zone database that are no place: they change with the machine or mean "unset".
+# Names in the zone database that are no place: they change with the machine or mean
+# "unset".
 NOT_A_PLACE = {"localtime", "Factory", "posixrules"}
 
 SECOND = timedelta(seconds=1)
@@ -28,7 +33,9 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 @value
 class Cycle:
-    """Cycle *n* of an anchor: its two inclusive days and the instant its first day begins."""
+    """
+    Cycle *n* of an anchor: its two inclusive days and the instant its first day begins.
+    """
 
     n: int
     first_day: date
@@ -44,10 +51,13 @@ def timezones() -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def zone(timezone: str) -> ZoneInfo:
-    """Return the zone of an IANA name; InputError names the way out when there is none."""
+    """
+    Return the zone of an IANA name; InputError names the way out when there is none.
+    """
     if timezone not in timezones():
         raise InputError(
-            f"unknown time zone {timezone!r}: use an IANA name such as Europe/Berlin or UTC",
+            f"unknown time zone {timezone!r}: use an IANA name such as "
+            "Europe/Berlin or UTC",
             timezone=timezone,
         )
     return ZoneInfo(timezone)
@@ -58,8 +68,8 @@ def first_day(anchor_on: date, n: int) -> date:
     """
     Return the first day of cycle *n*: the anchor plus *n* months.
 
-    Always counted from the anchor, never from the previous cycle, so a day clamped to the end of a short
-    month comes back in the next long one.
+    Always counted from the anchor, never from the previous cycle, so a day clamped to
+    the end of a short month comes back in the next long one.
     """
     try:
         day = anchor_on + relativedelta(months=n)
@@ -83,13 +93,12 @@ def starts_at(day: date, timezone: str) -> datetime:
     """
     Return the first instant of *day* in *timezone*, in UTC.
 
-    A midnight that exists twice is the first of the two. One that does not exist (the clocks jump over it)
-    is the instant of the jump: the first that does.
+    A midnight that exists twice is the first of the two. One that does not exist (the
+    clocks jump over it) is the instant of the jump: the first that does.
     """
     local = zone(timezone)
-    midnight = datetime.combine(
-        day, time(), local
-    )  # fold=0: the first of two midnights
+    # fold=0: of a midnight that exists twice, the first.
+    midnight = datetime.combine(day, time(), local)
     at = midnight.astimezone(UTC)
     if at.astimezone(local).replace(tzinfo=None) == midnight.replace(tzinfo=None):
         return at
@@ -98,18 +107,17 @@ def starts_at(day: date, timezone: str) -> datetime:
 
 def _jump_over(midnight: datetime, at: datetime) -> datetime:
     """
-    Return the instant at which the clocks jump over *midnight*; *at* is that midnight by the clocks before.
+    Return the instant at which the clocks jump over *midnight*.
 
-    Most jumps start at midnight and *at* is the instant already; some (Toronto 1919) start before it.
+    *at* is that midnight by the clocks before. Most jumps start at midnight and *at* is
+    the instant already; some (Toronto 1919) start before it.
     """
     before = midnight.utcoffset()
     after = at.astimezone(midnight.tzinfo).utcoffset()
     assert before is not None
     assert after is not None
-    low, high = (
-        at - (after - before),
-        at,
-    )  # the clocks have not jumped at low, they have at high
+    # The clocks have not jumped at low; at high they have.
+    low, high = at - (after - before), at
     while high - low > SECOND:
         middle = low + ((high - low) // 2 // SECOND) * SECOND
         if middle.astimezone(midnight.tzinfo).utcoffset() == before:
@@ -156,7 +164,11 @@ def cycle_number(anchor_on: date, timezone: str, at: datetime) -> int:
 
 
 def read_date(name: str, text: str) -> date:
-    """Return the day *text* names; InputError for any other form than YYYY-MM-DD and for days that never were."""
+    """
+    Return the day *text* names.
+
+    InputError for any other form than YYYY-MM-DD and for days that never were.
+    """
     try:
         return date.fromisoformat(text if DATE.fullmatch(text) else "")
     except ValueError as error:

@@ -93,7 +93,9 @@ class Draft:
         renews: CycleName | None = None,
         reference: str | None = None,
     ) -> None:
-        """Move *lot* and the balance by *amount*; *renews* is the cycle of a renewal."""
+        """
+        Move *lot* and the balance by *amount*; *renews* is the cycle of a renewal.
+        """
         self.balance += amount
         if lot is not None:
             self._move(lot, amount)

@@ -7,7 +7,7 @@ Source of every rule here: DESIGN, section 3.
 from datetime import date, datetime
 
 from renewer.rules import cycle
-from renewer.rules.boundary import next_cycle, post_boundary, post_lapse
+from renewer.rules.boundary import next_cycle, post_boundary, post_lapses
 from renewer.rules.draft import Draft
 from renewer.rules.ledger import WAITING, CatchUp, Member
 from renewer.rules.plans import Plans
@@ -46,17 +46,16 @@ def post_due(
     while True:
         member = draft.member
         request = next_request(member, as_of)
-        until = as_of if request is None else request.at
-        lapse = draft.next_lapse()
         if member.status in WAITING:
             # Boundaries and expiries wait; only what ends the waiting is applied.
             if request is None:
                 break
             if apply_request(draft, plans, request):
                 released_at = request.at
-        elif lapse is not None and lapse[0] <= min(member.renews_at, until):
-            post_lapse(draft, *lapse)
-        elif member.renews_at <= until:
+            continue
+        until = as_of if request is None else request.at
+        post_lapses(draft, min(member.renews_at, until))
+        if member.renews_at <= until:
             if through is not None and _next_day(member) > through:
                 break
             post_boundary(draft, plans, _horizon(member, as_of, catch_up, released_at))

@@ -76,11 +76,11 @@ from renewer.store.staging import (
 )
 
 __all__ = [
+    "EVER",
+    "LEASE_CLASS",
     "After",
     "Calls",
     "Database",
-    "EVER",
-    "LEASE_CLASS",
     "Lag",
     "Outcome",
     "RecordedFailure",

@@ -93,7 +93,9 @@ def post_locked(conn: Database, planned: dict[str, Any], run_id: int) -> Outcome
 
 
 def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
-    """Return *posting* as a `renewer.planned`; *retry_at* is for when SQL refuses it."""
+    """
+    Return *posting* as a `renewer.planned`; *retry_at* is for when SQL refuses it.
+    """
     before, after = posting.before, posting.after
     return {
         "member_id": before.member_id,

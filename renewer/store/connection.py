@@ -1,4 +1,8 @@
-"""The connection to PostgreSQL and how it is read from; it is autocommit, never prepares and knows no session state."""
+"""
+The connection to PostgreSQL and how it is read from.
+
+It is autocommit, never prepares and knows no session state.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +23,21 @@ Database = Connection[DictRow]
 CONNECT_TIMEOUT_S = 10
 STREAM_ROWS = 5000
 LEASE_CLASS = 0x52454E45
-"""First key of renewer's advisory locks ("RENE"), so that another application's do not meet them."""
+"""
+First key of renewer's advisory locks ("RENE"), so that another application's do not
+meet them.
+"""
 
 
 def connect(conninfo: str) -> Database:
-    """Open a connection; DatabaseUnreachable, with the server's own words, when none answers."""
+    """
+    Open a connection.
+
+    DatabaseUnreachable, with the server's own words, when none answers.
+    """
     try:
-        # A pooler may hand the next statement to another server process: nothing is prepared.
+        # A pooler may hand the next statement to another server process: nothing is
+        # prepared.
         conn = psycopg.connect(
             conninfo,
             autocommit=True,
@@ -72,7 +84,9 @@ def snapshot(conn: Database) -> Iterator[None]:
 
 
 def stream(conn: Database, name: str) -> Iterator[DictRow]:
-    """Yield the rows of query *name* without holding them all; needs an open transaction."""
+    """
+    Yield the rows of query *name* without holding them all; needs an open transaction.
+    """
     with conn.cursor(name) as cur:
         cur.itersize = STREAM_ROWS
         yield from cur.execute(query(name))

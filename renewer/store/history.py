@@ -46,7 +46,11 @@ def find_awards(
     start: date | None = None,
     end: date | None = None,
 ) -> dict[str, list[Award]]:
-    """Return the renewals on record of each of *members*, oldest first, of cycles that begin from *start* to *end*."""
+    """
+    Return the renewals on record of each of *members*, oldest first.
+
+    Only those of cycles that begin from *start* to *end*.
+    """
     parameters = {"members": list(members), "start": start, "end": end}
     found: dict[str, list[Award]] = {member_id: [] for member_id in members}
     for row in conn.execute(query("history/find_awards"), parameters):
@@ -71,13 +75,21 @@ def find_awards(
 def find_movements(
     conn: Database, member_id: str, after: int, since: datetime
 ) -> list[DictRow]:
-    """Return a member's bonuses from *since* on, refunds and adjustments behind entry *after*, oldest first."""
+    """
+    Return a member's movements that are worth telling, oldest first.
+
+    These are bonuses from *since* on, refunds and adjustments behind entry *after*.
+    """
     parameters = {"member": member_id, "after": after, "since": since}
     return conn.execute(query("history/find_movements"), parameters).fetchall()
 
 
 def find_last_boundary(conn: Database, member_id: str) -> DictRow | None:
-    """Return what of the ended cycle the last boundary posted carried and lost; None before the first."""
+    """
+    Return what of the ended cycle the last boundary posted carried and lost.
+
+    None before the first.
+    """
     return conn.execute(
         query("history/find_last_boundary"), {"member": member_id}
     ).fetchone()
@@ -85,7 +97,11 @@ def find_last_boundary(conn: Database, member_id: str) -> DictRow | None:
 
 @value
 class Calls:
-    """Since when a member has their present status, None for ever; and whether their plan ever changed at once."""
+    """
+    Since when a member has their present status, None for ever.
+
+    And whether their plan ever changed at once.
+    """
 
     status_since: datetime | None
     changed_plan: bool

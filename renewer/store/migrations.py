@@ -1,5 +1,5 @@
 """
-Creates and upgrades the schema: yoyo over sql/migrations, every routine of sql/routines after.
+Creates and upgrades the schema, and replaces every routine.
 
 yoyo's own tables live inside schema `renewer`.
 """
@@ -24,7 +24,10 @@ from renewer.store.queries import query, sql_folder
 MIGRATE_LOCK = 0x72656E65776572
 """Key of the session advisory lock held around a migration ("renewer")."""
 
-TOO_OLD = "the database's schema is older than this renewer ({missing} is missing): run `renewer migrate`"
+TOO_OLD = (
+    "the database's schema is older than this renewer ({missing} is missing): "
+    "run `renewer migrate`"
+)
 NO_SCHEMA = "the database has no renewer schema yet: run `renewer migrate`"
 TOO_NEW = (
     "the database's schema is not of this renewer ({unknown} is unknown to it): "
@@ -33,7 +36,11 @@ TOO_NEW = (
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo on a connection of ours, so that any libpq address works and a step and its mark are one transaction."""
+    """
+    yoyo on a connection of ours.
+
+    So any libpq address works, and a step and its mark are one transaction.
+    """
 
     def __init__(self, connection: Connection[Any]) -> None:
         self._ours = connection
@@ -47,8 +54,8 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def apply_one(
         self, migration: Migration, force: bool = False, mark: bool = True
     ) -> None:
-        # yoyo applies on one connection and marks on another; a kill between the two would leave a migration
-        # that is applied, not marked, and fails ever after.
+        # yoyo applies on one connection and marks on another; a kill between the two
+        # would leave a migration that is applied, not marked, and fails ever after.
         with self.transaction():
             migration.process_steps(self, "apply", force=force)
             if mark:
@@ -58,19 +65,21 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def get_log_data(
         self, migration: Migration | None = None, operation: str = "apply"
     ) -> dict[str, Any]:
-        os.environ.setdefault(
-            "LOGNAME", "renewer"
-        )  # a container's user often has no name, and yoyo asks for it
+        # A container's user often has no name, and yoyo asks for it.
+        os.environ.setdefault("LOGNAME", "renewer")
         data: dict[str, Any] = super().get_log_data(migration, operation)
         return data
 
 
 def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     """
-    Bring the schema to this version and return the migrations that were applied; routines are always replaced.
+    Bring the schema to this version and return the migrations that were applied.
 
-    With *roles*, and whenever they exist already, renewer's roles get their privileges. Safe to repeat, to interrupt
-    and to run twice at once: a second one waits for the first.
+    Routines are always replaced.
+
+    With *roles*, and whenever they exist already, renewer's roles get their privileges.
+    Safe to repeat, to interrupt and to run twice at once: a second one waits for the
+    first.
     """
     with (
         connect(conninfo) as locked,
@@ -81,7 +90,8 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
         conn.execute(query("migrations/set_search_path"))
         backend = _Backend(conn)
         backend.init_database()
-        backend.break_lock()  # we hold the advisory lock: a row here is what a killed process left behind
+        # We hold the advisory lock: a row here is what a killed process left behind.
+        backend.break_lock()
         migrations = read_migrations(str(sql_folder() / "migrations"))
         _refuse_unknown(find_applied_migrations(locked), migrations)
         pending = backend.to_apply(migrations)
@@ -113,12 +123,16 @@ def _locked(conn: Database) -> Iterator[None]:
 
 
 def grant_roles(conn: Connection[Any]) -> None:
-    """Create renewer's roles where they are missing and give each exactly its privileges."""
+    """
+    Create renewer's roles where they are missing and give each exactly its privileges.
+    """
     conn.execute(sql.SQL((sql_folder() / "roles.sql").read_text(encoding="utf-8")))
 
 
 def check_schema(conn: Database) -> None:
-    """Raise SchemaError, saying what to do, unless the schema is exactly this version's."""
+    """
+    Raise SchemaError, saying what to do, unless the schema is exactly this version's.
+    """
     applied = find_applied_migrations(conn)
     if not applied:
         raise SchemaError(NO_SCHEMA)

@@ -25,6 +25,8 @@ def add_plan(conn: Database, revision: Revision) -> bool:
 
 
 def retry_failed(conn: Database, codes: Iterable[str]) -> int:
-    """Let members who failed for want of one of *codes* be tried now; return how many."""
+    """
+    Let members who failed for want of one of *codes* be tried now; return how many.
+    """
     parameters = {"codes": list(codes)}
     return len(conn.execute(query("plans/retry_failed"), parameters).fetchall())

@@ -44,7 +44,10 @@ def record_progress(
 
 @value
 class Lag:
-    """How many members are due and since when the oldest boundary of theirs waits, None when none does."""
+    """
+    How many members are due and since when the oldest boundary of theirs waits, None
+    when none does.
+    """
 
     due: int
     oldest_boundary_at: datetime | None
@@ -59,14 +62,20 @@ def find_lag(conn: Database, as_of: datetime) -> Lag:
 
 
 def find_runs(conn: Database, limit: int) -> list[DictRow]:
-    """Return the last *limit* passes, newest first: what they counted, how long they took and their state."""
+    """
+    Return the last *limit* passes, newest first.
+
+    What they counted, how long they took, and their state.
+    """
     return conn.execute(query("runs/find_runs"), {"limit": limit}).fetchall()
 
 
 @value
 class RecordedFailure:
     """
-    Why a member's posting failed, how often, and when it is tried again; a parked one waits for a person.
+    Why a member's posting failed, how often, and when it is tried again.
+
+    A parked one waits for a person.
 
     *plan* or *timezone* is what could not be resolved, when that is why.
     """
@@ -86,7 +95,11 @@ class RecordedFailure:
 def find_failures(
     conn: Database, limit: int, member_id: str | None = None
 ) -> list[RecordedFailure]:
-    """Return up to *limit* failures, of everybody or of one member, the next to be tried first, parked ones last."""
+    """
+    Return up to *limit* failures, of everybody or of one member.
+
+    The next to be tried come first, parked ones last.
+    """
     rows = conn.execute(
         query("runs/find_failures"), {"limit": limit, "member": member_id}
     )

@@ -1,4 +1,6 @@
-"""An import: lines are staged, checked against what is on record, then become members."""
+"""
+An import: lines are staged, checked against what is on record, then become members.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -10,7 +12,11 @@ from renewer.store.queries import query
 def stage_members(
     conn: Database, rows: Iterable[tuple[object, ...]], progress: Callable[[int], None]
 ) -> None:
-    """Copy *rows* (columns of create_staging) into a table of this transaction and mark those that repeat a member."""
+    """
+    Copy *rows* (columns of create_staging) into a table of this transaction.
+
+    Then mark those that repeat a member.
+    """
     conn.execute(query("staging/lock_import"), {"lease_class": LEASE_CLASS})
     conn.execute(query("staging/create_staging"))
     with conn.cursor() as cur, cur.copy(query("staging/copy_staging")) as copy:
@@ -22,14 +28,18 @@ def stage_members(
 
 
 def find_bad_lines(conn: Database) -> Iterator[tuple[int, str]]:
-    """Yield number and reason of every staged line that cannot be imported, in the order of the file."""
+    """Yield number and reason of each line that cannot be imported, in order."""
     with conn.cursor("bad_lines") as cur:
         for row in cur.execute(query("staging/find_bad_lines")):
             yield row["line"], row["reason"]
 
 
 def import_staged(conn: Database, as_of: datetime) -> int:
-    """Turn every good staged line into a member with an opening lot and entry; return how many."""
+    """
+    Turn every good staged line into a member with an opening lot and entry.
+
+    Return how many.
+    """
     imported = conn.execute(query("staging/import_members")).rowcount
     conn.execute(query("staging/import_lots"), {"as_of": as_of})
     conn.execute(query("staging/import_openings"), {"as_of": as_of})

@@ -1,4 +1,8 @@
-"""Hears what the marketplace announces on channel renewer_due, so that it is applied at once and not on the hour."""
+"""
+Hears what the marketplace announces on channel renewer_due.
+
+So it is applied at once and not on the hour.
+"""
 
 import threading
 import uuid
@@ -13,7 +17,9 @@ from renewer.store import Database, announce, one_line
 
 WAIT_S = 0.5
 PROOF_S = 5.0
-"""How long the listener waits for a notification of its own before it counts itself deaf."""
+"""
+How long the listener waits for a notification of its own before it counts itself deaf.
+"""
 PAUSE_S = 5.0
 
 log = structlog.get_logger()
@@ -27,8 +33,9 @@ def listen(
     """
     Call *renew* with the members that were announced, until *stop* is set.
 
-    A connection that hears nothing, as through a pooler, is given up with one warning: the hourly pass does everything.
-    One that is lost is made again, and then *renew* is called with None: anybody may have been announced meanwhile.
+    A connection that hears nothing, as through a pooler, is given up with one warning:
+    the hourly pass does everything. One that is lost is made again, and then *renew* is
+    called with None: anybody may have been announced meanwhile.
     """
     lost = False
     while not stop.is_set():
@@ -39,7 +46,7 @@ def listen(
                 if heard is None:
                     log.warning(
                         "listener.deaf",
-                        way_out="set RENEWER_LISTEN_URL to an address that is no pooler's",
+                        way_out="set RENEWER_LISTEN_URL to an address of no pooler",
                     )
                     return
                 log.info("listener.started")
@@ -62,10 +69,12 @@ def listen(
 
 def _prove_hearing(conn: Database, connect: Callable[[], Database]) -> set[str] | None:
     """
-    Return what else *conn* heard before a notification from another connection; None when that never came.
+    Return what else *conn* heard before a notification from another connection.
 
-    A pooler accepts LISTEN and delivers nothing. Announced on *conn* itself it would come back even through one, with
-    the answer to the announcement.
+    None when that never came.
+
+    A pooler accepts LISTEN and delivers nothing. Announced on *conn* itself it would
+    come back even through one, with the answer to the announcement.
     """
     token = f"listener {uuid.uuid4()}"
     with connect() as other:

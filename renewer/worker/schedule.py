@@ -1,4 +1,8 @@
-"""When a pass runs: at the start, at every full hour, for members who are announced. Never what it writes."""
+"""
+When a pass runs: at the start, every full hour, and for members announced.
+
+Never what it writes.
+"""
 
 import threading
 from collections.abc import Callable
@@ -29,10 +33,13 @@ def serve(
     stop: threading.Event,
 ) -> None:
     """
-    Run a pass now and at minute 0 of every hour (UTC) until *stop* is set; the batches in hand are finished.
+    Run a pass now and at minute 0 of every hour (UTC) until *stop* is set.
 
-    *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there should be none. Members who
-    are announced meanwhile are renewed within a second, beside a pass or between two, over *listen_connect*.
+    The batches in hand are finished.
+
+    *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there
+    should be none. Members who are announced meanwhile are renewed within a second,
+    beside a pass or between two, over *listen_connect*.
     """
     scheduler = BackgroundScheduler(timezone=UTC)
 
@@ -57,19 +64,20 @@ def serve(
                 )
         except (DatabaseUnreachable, psycopg.OperationalError) as error:
             retry_at = datetime.now(UTC) + RETRY
-            log.error(
+            log.error(  # noqa: TRY400 - expected: no traceback
                 "renewal.pass_failed",
                 error=one_line(error),
                 retry_at=retry_at.isoformat(),
-            )  # noqa: TRY400
+            )
             scheduler.modify_job("renew", next_run_time=retry_at)
         except RenewerError as error:
             log.error("renewal.pass_refused", error=str(error))  # noqa: TRY400
         except Exception:
             log.exception("renewal.pass_broken")
 
-    # One job, so that the first pass, a retry and the hourly pass can never overlap. A run that comes late
-    # is still run (misfire_grace_time), several missed ones are one (coalesce).
+    # One job, so that the first pass, a retry and the hourly pass can never overlap. A
+    # run that comes late is still run (misfire_grace_time), several missed ones are one
+    # (coalesce).
     scheduler.add_job(
         renew,
         CronTrigger(minute=0, timezone=UTC),
