@@ -159,7 +159,14 @@ LONGEST = 64
 """Characters of the longest name; what is longer was never a name of ours."""
 
 
+def escape(text: str) -> str:
+    """Return *text* with its control characters shown, as in a Python string."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def shown(text: str) -> str:
-    """Return what somebody named, in one line; control characters are shown."""
-    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Return what somebody named, in one line that is not too long to be read."""
+    line = escape(text)
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

@@ -1,6 +1,5 @@
 """The application: its commands, and where errors become a line and an exit code."""
 
-import io
 import signal
 import sys
 from importlib.metadata import version
@@ -20,9 +19,10 @@ from renewer.cli import (
     status,
     work,
 )
-from renewer.cli.output import complain, discard_output
+from renewer.cli.output import complain
 from renewer.errors import RenewerError
-from renewer.store import one_line
+from renewer.host.streams import steady_streams
+from renewer.store import is_server_trouble, one_line
 
 app = typer.Typer(
     name="renewer",
@@ -80,10 +80,7 @@ def main() -> NoReturn:
 
     What an operator can act on becomes one line on stderr and an exit code.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A dash that a terminal cannot show is no reason to fail.
-            stream.reconfigure(errors="replace")
+    steady_streams()
     if not all(map(_is_text, sys.argv)):
         _leave("an argument is not valid UTF-8: check the terminal's encoding", 2)
     # An exception, so that what is open is left in order.
@@ -94,9 +91,6 @@ def main() -> NoReturn:
         _leave(str(error), error.exit_code)
     except psycopg.Error as error:
         _leave(*_judge(error))
-    except BrokenPipeError:
-        discard_output()
-        sys.exit(0)
     except KeyboardInterrupt:
         _leave("interrupted; nothing is lost", 130)
     sys.exit(0)
@@ -105,11 +99,11 @@ def main() -> NoReturn:
 def _judge(error: psycopg.Error) -> tuple[str, int]:
     """Return what an error of the database means to an operator, and the exit code."""
     told = one_line(error)
+    if is_server_trouble(error):
+        return f"the database failed: {told}; nothing is lost, run it again", 3
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         way_out = "connect as a role that may, see `renewer migrate --roles`"
         return f"the database refuses: {told}; {way_out}", 2
-    if isinstance(error, psycopg.OperationalError):
-        return f"the database failed: {told}; nothing is lost, run it again", 3
     return f"the database refuses: {told}", 2
 
 

@@ -1,7 +1,7 @@
 """What commands print: JSON documents, tables of 80 columns, one-line complaints."""
 
 import json
-import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +20,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from renewer.answers.wording import local
+from renewer.answers.wording import escape, local
 
 WIDTH = 80
+STEERING = re.compile(r"[\u007f-\u009f\u2028-\u202e\u2066-\u2069]")
+"""Characters that JSON leaves as they are and that a terminal obeys."""
 
 
 def console() -> Console:
@@ -45,13 +47,13 @@ def complain(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """Say something beside the output, on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    """Say something beside the output, on stderr; control characters are shown."""
+    print(escape(message), file=sys.stderr, flush=True)
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout."""
-    print(json.dumps(document, default=_iso, ensure_ascii=False, indent=2))
+    print(_dumps(document, indent=2))
 
 
 class JsonRows:
@@ -67,12 +69,8 @@ class JsonRows:
 
     def add(self, row: Any) -> None:
         """Print one more row of the list."""
-        try:
-            print(
-                ("," if self._begun else self._opening) + "\n    " + _dumps(row), end=""
-            )
-        except BrokenPipeError:
-            discard_output()  # nobody reads on; what is being done is done all the same
+        before = "," if self._begun else self._opening
+        print(f"{before}\n    {_dumps(row)}", end="")
         self._begun = True
 
     def end(self, rest: dict[str, Any]) -> None:
@@ -83,13 +81,10 @@ class JsonRows:
         print("\n}")
 
 
-def discard_output() -> None:
-    """Throw away what is still to be printed on stdout: whoever read it has left."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, default=_iso, ensure_ascii=False)
+def _dumps(value: Any, indent: int | None = None) -> str:
+    """Return *value* as JSON in which no character steers a terminal."""
+    text = json.dumps(value, default=_iso, ensure_ascii=False, indent=indent)
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _iso(value: Any) -> str:
@@ -97,9 +92,18 @@ def _iso(value: Any) -> str:
     return value.isoformat()
 
 
+class PlainTable(Table):
+    """A table whose cells are shown as they are: control characters are not obeyed."""
+
+    def add_row(self, *cells: Any, **more: Any) -> None:
+        """Add a row of texts."""
+        shown = (escape(each) if isinstance(each, str) else each for each in cells)
+        super().add_row(*shown, **more)
+
+
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """Return an empty table; columns named in *numbers* are aligned right."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = PlainTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left")
     return made

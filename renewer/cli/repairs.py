@@ -22,6 +22,7 @@ from renewer.cli.work import pass_options, stop_on_signal
 from renewer.errors import InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs
+from renewer.host.settings import read_settings
 from renewer.jobs.backfill import backfill as repair_members
 from renewer.jobs.passes import PassReport, log_pass
 from renewer.rules.cycle import read_date
@@ -80,6 +81,7 @@ def backfill(
         at = resolve_as_of(
             as_of, database.read_clock(conn), allow_future=allow_future or dry_run
         )
+        patience_s = read_settings().statement_timeout
         total = store.count_members(conn) if member is None else len(member)
         configure_logs(quiet=console().is_terminal)
         with progress("Looking for gaps", total) as advance:
@@ -89,7 +91,7 @@ def backfill(
                 advance(members)
 
             outcome = repair_members(
-                partial(store.connect, conninfo),
+                partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
                 repair,
                 as_of=at,
                 options=pass_options(CatchUp.EACH),

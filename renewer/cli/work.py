@@ -1,6 +1,8 @@
 """Commands that run passes: now, or every hour."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from functools import partial
 from types import FrameType
 from typing import Annotated, Any
 
+import psycopg
 import typer
 
 from renewer import store
@@ -20,24 +23,36 @@ from renewer.cli.options import (
     resolve_as_of,
 )
 from renewer.cli.output import console, note, print_json, progress, timestamp
+from renewer.errors import DatabaseUnreachable
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
 from renewer.jobs import renewal
 from renewer.jobs.passes import Options, PassReport, log_pass
 from renewer.rules.ledger import CatchUp
-from renewer.worker.schedule import serve
+from renewer.worker.schedule import Worker
+
+LEAVE_S = 45.0
+"""How long a process that was asked to stop may take before it is ended."""
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
     """
     Yield an event that SIGTERM and SIGINT set, so that the batch in hand is finished.
+
+    A second signal ends the process at once, and LEAVE_S after the first it ends by
+    itself: a log that nobody reads can hold a thread for ever.
     """
     stop = threading.Event()
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
         stop.set()
+        timer = threading.Timer(LEAVE_S, os._exit, [3])
+        timer.daemon = True
+        timer.start()
 
     before = {
         number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)
@@ -78,10 +93,11 @@ def run(
     with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
         now = database.read_clock(conn)
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
+        patience_s = read_settings().statement_timeout
         configure_logs(quiet=console().is_terminal)
         with progress("Renewing", store.count_due(conn, at, member)) as advance:
             outcome = renewal.renew_due(
-                partial(store.connect, conninfo),
+                partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
                 as_of=at,
                 options=options,
                 members=member,
@@ -94,7 +110,7 @@ def run(
         print_json(as_document(outcome))
     else:
         _print_outcome(outcome)
-    raise typer.Exit(1 if outcome.counts.failed else 0)
+    raise typer.Exit(1 if outcome.counts.failed or outcome.left else 0)
 
 
 def as_document(outcome: PassReport) -> dict[str, Any]:
@@ -109,6 +125,7 @@ def as_document(outcome: PassReport) -> dict[str, Any]:
         },
         "seconds": outcome.seconds,
         "stopped": outcome.stopped,
+        "left": outcome.left,
         "failures": [
             {"member_id": member_id, "error": message}
             for member_id, message in outcome.failures
@@ -137,9 +154,10 @@ def _print_outcome(outcome: PassReport) -> None:
     for member_id, message in outcome.failures:
         note(f"{member_id}: {message}")
     if outcome.stopped:
+        console().print("Stopped before the end.")
+    if outcome.left:
         console().print(
-            "Stopped before the end: the members left are due and the next pass "
-            "renews them."
+            f"{outcome.left} members are still due: the next pass renews them."
         )
 
 
@@ -150,21 +168,34 @@ def worker(catch_up: CatchUpOption = None) -> None:
     """
     Run a pass now and at every full hour (UTC), until SIGTERM or SIGINT.
 
-    The batch in hand is finished.
+    The batch in hand is finished; a second signal ends it at once. Enrolments, changes
+    of plan and released reviews are applied within a second of their call.
 
-    Enrolments, changes of plan and released reviews are applied within a second of
-    their call.
-
-    A pass that fails because the database is away is logged and tried again a minute
-    later.
+    While the database is away the worker waits for it and tries again every minute.
     """
     configure_logs()
-    options = pass_options(catch_up)
+    options, settings = pass_options(catch_up), read_settings()
     with database.address(note) as conninfo, stop_on_signal() as stop:
+        _refuse_wrong_schema(conninfo)
+        patience_s = settings.statement_timeout
+        connect, listen = (
+            partial(store.connect, each, patience_s=patience_s, stop=stop)
+            for each in (conninfo, settings.listen_url or conninfo)
+        )
+        work = Worker(connect, listen, options, database.prepare_pass, stop)
+        if not work.serve():
+            # A thread that waits for ever must not keep the process.
+            sys.stderr.flush()
+            os._exit(3)
+
+
+def _refuse_wrong_schema(conninfo: str) -> None:
+    """Raise what keeps every pass from working; a server that is away does not."""
+    try:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
-        connect, listen = (
-            partial(store.connect, each)
-            for each in (conninfo, read_settings().listen_url or conninfo)
-        )
-        serve(connect, listen, options, database.prepare_pass, stop)
+    except DatabaseUnreachable:
+        return  # the first pass says so and waits for it
+    except psycopg.Error as error:
+        if not store.is_server_trouble(error):
+            raise

@@ -36,6 +36,13 @@ class Settings(BaseSettings):
         500, ge=1, le=10_000, description="members a thread plans and posts at a time"
     )
 
+    statement_timeout: float = Field(
+        240,
+        gt=0,
+        le=86_400,
+        description="seconds a pass waits for an answer of the server",
+    )
+
     def conninfo(self) -> str | None:
         """Return where the database is; None means the embedded one."""
         if self.database_url:

@@ -13,7 +13,14 @@ from functools import partial
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.jobs.passes import Options, Pass, PassReport, Planner, plan_member
+from renewer.jobs.passes import (
+    Options,
+    Pass,
+    PassReport,
+    Patience,
+    Planner,
+    plan_member,
+)
 from renewer.jobs.renewal import find_named
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
@@ -56,11 +63,13 @@ def backfill(
         planner = repair_planner(plans, repair, as_of)
         clock = store.read_clock(conn)
         repairing = Pass(planner, as_of, clock, run_id, report=report)
+        patience = Patience(stop)
         if named is not None:
-            repairing.post(conn, named)
+            _post(repairing, conn, named, patience)
             progress(len(named))
         else:
-            _walk(repairing, conn, repair, options.batch_size, stop, progress)
+            size = options.batch_size
+            _walk(repairing, conn, repair, size, stop, patience, progress)
         return repairing.finish(conn, stopped=stop.is_set())
 
 
@@ -70,6 +79,7 @@ def _walk(
     repair: Repair,
     size: int,
     stop: threading.Event,
+    patience: Patience,
     progress: Callable[[int], None],
 ) -> None:
     """Look at every member once, *size* at a time."""
@@ -79,11 +89,26 @@ def _walk(
             conn, repair.start, repair.end, repairing.as_of, after, size
         )
         if window.members:
-            repairing.post(conn, store.find_members(conn, window.members))
+            members = store.find_members(conn, window.members)
+            _post(repairing, conn, members, patience)
         progress(window.looked)
         if window.looked < size:
             return
         after = window.last
+
+
+def _post(
+    repairing: Pass, conn: Database, members: list[Member], patience: Patience
+) -> None:
+    """Post *members*; those who are busy are tried again, in the end counted so."""
+
+    def once() -> int:
+        nonlocal members
+        busy = repairing.post(conn, members)
+        members = store.find_members(conn, busy) if busy else []
+        return len(busy)
+
+    repairing.skip(patience.repeat(once))
 
 
 def repair_planner(plans: Plans, repair: Repair, as_of: datetime) -> Planner:

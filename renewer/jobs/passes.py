@@ -24,6 +24,15 @@ from renewer.store import Database, Outcome, Unplanned, Unposted
 CONFLICTS = 3
 """How often a member that changed meanwhile is planned again before it is locked."""
 
+BUSY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+"""Errors that mean that somebody else has the member: they stay due, nobody failed."""
+
+BUSY_PATIENCE_S = 30.0
+BUSY_PAUSE_S = 0.25
 LOCK_TIMEOUT_S = 2.0
 RECORD_EVERY_S = 2.0
 FIRST_RETRY = timedelta(minutes=50)
@@ -80,7 +89,8 @@ class PassReport:
     """
     What a pass has to report.
 
-    A dry run has no *run_id*; a *stopped* pass left members for the next.
+    A dry run has no *run_id*; a *stopped* pass left members for the next. *left* is how
+    many are still due, None when that is not asked: in a dry run and a backfill.
     """
 
     run_id: int | None
@@ -89,6 +99,7 @@ class PassReport:
     failures: tuple[tuple[str, str], ...]
     seconds: float
     stopped: bool = False
+    left: int | None = None
 
 
 @value
@@ -133,11 +144,29 @@ class Batch:
 
     counts: Counts = field(default_factory=Counts)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
 
     def fail(self, member_id: str, message: str) -> None:
         """Count a member who failed."""
         self.counts.failed += 1
         self.failures.append((member_id, message))
+
+
+class Patience:
+    """How long a pass waits for all busy members together, unless it has to stop."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._left_s = BUSY_PATIENCE_S
+
+    def repeat(self, once: Callable[[], int]) -> int:
+        """Do *once*, again while members are busy; return how many were to the end."""
+        busy = once()
+        while busy and self._left_s > 0 and not self._stop.is_set():
+            self._left_s -= BUSY_PAUSE_S
+            self._stop.wait(BUSY_PAUSE_S)
+            busy = once()
+        return busy
 
 
 class Pass:
@@ -161,7 +190,7 @@ class Pass:
     ) -> None:
         self.as_of = as_of
         self._planner = planner
-        self._retry_from = min(as_of, clock)
+        self.retry_from = min(as_of, clock)
         self._run_id = run_id
         self._progress = progress
         self._report = report
@@ -171,9 +200,9 @@ class Pass:
         self._began = time.monotonic()
         self._recorded = self._began
 
-    def post(self, conn: Database, members: Sequence[Member]) -> None:
+    def post(self, conn: Database, members: Sequence[Member]) -> list[str]:
         """
-        Plan and post *members*.
+        Plan and post *members*; return who was busy, and was not counted.
 
         One that changed meanwhile is read and planned again, in the end under a lock.
         """
@@ -194,7 +223,9 @@ class Pass:
                 break
         for member in members:
             self._post_locked(conn, member, batch)
+        batch.counts.due -= len(batch.busy)
         self._record(conn, batch)
+        return batch.busy
 
     def _send(
         self, conn: Database, planned: dict[str, Posting | Unplanned], batch: Batch
@@ -209,6 +240,8 @@ class Pass:
                 self._count(item, batch)
             elif refused.outcome is Outcome.FAILED:
                 batch.fail(member_id, refused.message or "")
+            elif refused.outcome is Outcome.BUSY:
+                batch.busy.append(member_id)
             else:
                 changed.append(member_id)
         return changed
@@ -239,22 +272,26 @@ class Pass:
         """
         Send *items*, all of one bucket, to the posting procedure.
 
-        A value that SQL cannot read ends the call before anything is written. Then each
-        member is sent alone, so that only the one whose value it is fails.
+        A value that SQL cannot read ends the call before anything is written, and a
+        lock or a deadlock may end it between two members. Then each member is sent
+        alone, so that only the one whose value it is fails, and only one is busy.
         """
         try:
             documents = [self._describe(item) for item in items]
             return store.post_batch(conn, documents, run_id)
-        except psycopg.DataError as error:
-            if len(items) == 1:
-                failed = self._refuse(_member_of(items[0]), error)
-                return store.post_batch(conn, [self._describe(failed)], run_id)
-            alone = [self._call(conn, [item], run_id) for item in items]
-            return [unposted for each in alone for unposted in each]
+        except (psycopg.DataError, *BUSY) as error:
+            if len(items) > 1:
+                alone = [self._call(conn, [item], run_id) for item in items]
+                return [unposted for each in alone for unposted in each]
+            member = _member_of(items[0])
+            if isinstance(error, BUSY):
+                return [Unposted(member.member_id, Outcome.BUSY)]
+            failed = self._describe(self._refuse(member, error))
+            return store.post_batch(conn, [failed], run_id)
 
     def _describe(self, item: Posting | Unplanned) -> dict[str, Any]:
         """Return what is sent for one member, with the time they are tried again."""
-        retry_at = back_off(self._retry_from, _member_of(item).attempts)
+        retry_at = back_off(self.retry_from, _member_of(item).attempts)
         if isinstance(item, Unplanned):
             return store.describe_failure(item, retry_at)
         return store.describe_posting(item, retry_at)
@@ -272,11 +309,11 @@ class Pass:
                 store.lock_member(conn, member.member_id, LOCK_TIMEOUT_S)
                 (member,) = store.find_members(conn, [member.member_id])
                 item = next(iter(self._planner(conn, [member])), None)
-                outcome = Outcome.BUSY
+                outcome = Outcome.POSTED
                 if isinstance(item, Posting):
                     document = self._describe(item)
                     outcome = store.post_locked(conn, document, self._run_id)
-        except psycopg.errors.LockNotAvailable:
+        except BUSY:
             item, outcome = None, Outcome.BUSY
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             item = self._refuse(member, error)
@@ -287,9 +324,11 @@ class Pass:
             self._count(item, batch)
         elif isinstance(item, Unplanned) and outcome is Outcome.FAILED:
             batch.fail(item.member.member_id, item.message)
-        else:
-            # Busy, or another process did what there was to do; who is due stays due.
+        elif item is None and outcome is Outcome.POSTED:
+            # Another process did meanwhile what there was to do.
             batch.counts.skipped += 1
+        else:
+            batch.busy.append(member.member_id)
 
     def _count(self, posting: Posting, batch: Batch) -> None:
         self._report(posting)
@@ -315,7 +354,13 @@ class Pass:
             self._recorded = now
             store.record_progress(conn, self._run_id, self._counts.as_dict())
 
-    def finish(self, conn: Database, *, stopped: bool) -> PassReport:
+    def skip(self, busy: int) -> None:
+        """Count members who were busy to the end, once each; they stay due."""
+        self._counts.add(Counts(due=busy, skipped=busy))
+
+    def finish(
+        self, conn: Database, *, stopped: bool, left: int | None = None
+    ) -> PassReport:
         """Record that the pass ends, and return what it has to report."""
         if self._run_id is not None:
             # The one synchronous write of a pass: it flushes every asynchronous commit
@@ -332,6 +377,7 @@ class Pass:
             tuple(self._failures),
             seconds,
             stopped,
+            left,
         )
 
 
@@ -343,5 +389,6 @@ def log_pass(report: PassReport, what: str = "renewal") -> None:
         run_id=report.run_id,
         as_of=report.as_of.isoformat(),
         seconds=report.seconds,
+        left=report.left,
         **report.counts.as_dict(),
     )

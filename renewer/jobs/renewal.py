@@ -16,7 +16,14 @@ from functools import partial
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.jobs.passes import Options, Pass, PassReport, Planner, plan_member
+from renewer.jobs.passes import (
+    Options,
+    Pass,
+    PassReport,
+    Patience,
+    Planner,
+    plan_member,
+)
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
@@ -25,7 +32,7 @@ from renewer.store import After, Database, Unplanned
 
 LEASE_PAUSE_S = 0.02
 LEASE_PATIENCE_S = 60.0
-"""How long a pass waits for buckets that others hold before it leaves them to them."""
+"""How long a pass waits for a bucket that others hold before it goes on without."""
 
 
 def renewal_planner(plans: Plans, as_of: datetime, catch_up: CatchUp) -> Planner:
@@ -56,6 +63,7 @@ def renew_due(
     Post all that is due at *as_of*, for *members* or for everyone; say what was done.
 
     Safe to repeat, to kill and to run many times at once: each boundary is posted once.
+    Busy members are walked again for a while, and are counted as left in the end.
     Named members who failed do not wait for their next try. With *dry_run* nothing is
     written. *stop* ends the pass after the batches in hand. InputError when a name is
     unknown; psycopg's errors mean that the server is in trouble.
@@ -75,11 +83,17 @@ def renew_due(
             run_id,
             progress=progress,
         )
+        patience = Patience(stop)
         if members is not None:
-            left = _renew_named(renewal, conn, members, options.batch_size, stop)
+            named = Named(renewal, conn, members, options.batch_size, stop)
+            busy, stopped = patience.repeat(named.go), stop.is_set()
         else:
-            left = Walk(renewal, connect, options, stop).go(conn)
-        return renewal.finish(conn, stopped=left)
+            walk = Walk(renewal, connect, options, stop)
+            busy = patience.repeat(lambda: walk.go(conn))
+            stopped = walk.is_stopped
+        renewal.skip(busy)
+        left = None if dry_run else store.count_due(conn, as_of, members)
+        return renewal.finish(conn, stopped=stopped, left=left)
 
 
 def find_named(conn: Database, members: Sequence[str]) -> list[Member]:
@@ -94,26 +108,43 @@ def find_named(conn: Database, members: Sequence[str]) -> list[Member]:
     return found
 
 
-def _renew_named(
-    renewal: Pass,
-    conn: Database,
-    members: Sequence[str],
-    batch_size: int,
-    stop: threading.Event,
-) -> bool:
-    """Post those of *members* who are due; return whether some were left."""
-    due = store.find_due_among(conn, members, renewal.as_of, heed_retry=False)
-    for start in range(0, len(due), batch_size):
-        if stop.is_set():
-            return True
-        names = due[start : start + batch_size]
-        renewal.post(conn, store.find_members(conn, names))
-    return False
+class Named:
+    """The way of a pass through members an operator named, or a call announced."""
+
+    def __init__(
+        self,
+        renewal: Pass,
+        conn: Database,
+        members: Sequence[str],
+        batch_size: int,
+        stop: threading.Event,
+    ) -> None:
+        self._renewal = renewal
+        self._conn = conn
+        self._members = members
+        self._batch_size = batch_size
+        self._stop = stop
+        self._has_tried = False
+
+    def go(self) -> int:
+        """Post those who are due; return how many were busy."""
+        as_of, size, busy = self._renewal.as_of, self._batch_size, 0
+        due = store.find_due_among(
+            self._conn, self._members, as_of, heed_retry=self._has_tried
+        )
+        self._has_tried = True
+        for start in range(0, len(due), size):
+            if self._stop.is_set():
+                break
+            names = due[start : start + size]
+            members = store.find_members(self._conn, names)
+            busy += len(self._renewal.post(self._conn, members))
+        return busy
 
 
 @dataclass(slots=True)
 class Bucket:
-    """How far a pass has come in one bucket."""
+    """How far a pass has come in one bucket, and since when others have it."""
 
     number: int
     after: After = field(default_factory=After)
@@ -134,10 +165,19 @@ class Walk:
         self._connect = connect
         self._options = options
         self._stop = stop
+        self._broken = threading.Event()
         self._buckets: deque[Bucket] = deque()
+        self._busy = 0
+        self._guard = threading.Lock()
 
-    def go(self, conn: Database) -> bool:
-        """See each bucket to its end; return whether some were left."""
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the pass was asked to leave before it had seen all buckets."""
+        return bool(self._buckets)
+
+    def go(self, conn: Database) -> int:
+        """See each bucket to its end; return how many members were busy."""
+        self._busy = 0
         due = store.find_due_buckets(conn, self._renewal.as_of)
         self._buckets.extend(Bucket(number) for number in due)
         threads = max(1, min(self._options.threads, len(due)))
@@ -147,14 +187,15 @@ class Walk:
                 for work in works:
                     work.result()
             except BaseException:
-                self._stop.set()
+                # The other threads leave, too; the caller's *stop* is not ours to set.
+                self._broken.set()
                 raise
-        return bool(self._buckets)
+        return self._busy
 
     def _work(self) -> None:
         """Do batches of one bucket after the other until none is left."""
         with self._connect() as conn, self._connect() as leases:
-            while not self._stop.is_set():
+            while not (self._stop.is_set() or self._broken.is_set()):
                 try:
                     bucket = self._buckets.popleft()
                 except IndexError:
@@ -164,22 +205,29 @@ class Walk:
 
     def _step(self, conn: Database, leases: Database, bucket: Bucket) -> bool:
         """Do one batch of a bucket; return whether this pass is done with it."""
-        size = self._options.batch_size
-        as_of = self._renewal.as_of
         with leases.transaction():
-            if not store.lease_bucket(leases, bucket.number):
+            if not store.lease_bucket(leases, bucket.number) and not _is_fed_up(bucket):
                 self._renewal.is_alive(conn)
-                return _wait(bucket)
-            bucket.waiting_since = None
-            due, after = store.find_due(conn, bucket.number, as_of, bucket.after, size)
+                return False
+            size, as_of = self._options.batch_size, self._renewal.as_of
+            retry_until = self._renewal.retry_from
+            due, bucket.after = store.find_due(
+                conn, bucket.number, as_of, retry_until, bucket.after, size
+            )
             if due:
-                self._renewal.post(conn, due)
-                bucket.after = after
+                busy = self._renewal.post(conn, due)
+                with self._guard:
+                    self._busy += len(busy)
         return len(due) < size
 
 
-def _wait(bucket: Bucket) -> bool:
-    """Pause before a bucket that another holds is tried again; return whether to go."""
+def _is_fed_up(bucket: Bucket) -> bool:
+    """
+    Pause before a bucket that another holds is tried again.
+
+    Return whether to go on without its lease: anybody can take an advisory lock. The
+    members' versions guard what is posted, a lease only saves double work.
+    """
     now = time.monotonic()
     bucket.waiting_since = bucket.waiting_since or now
     time.sleep(LEASE_PAUSE_S)

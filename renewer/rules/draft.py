@@ -7,10 +7,13 @@ from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
+from renewer.errors import InputError
 from renewer.rules.ledger import CycleName, Entry, Kind, Lot, Member, Request, Source
 from renewer.rules.posting import Applied, Boundary, Posting
 
 STATE = attrgetter(*(field.name for field in fields_of(Member)))
+
+LARGEST_BALANCE = 2**31 - 1
 
 
 class Draft:
@@ -95,8 +98,15 @@ class Draft:
     ) -> None:
         """
         Move *lot* and the balance by *amount*; *renews* is the cycle of a renewal.
+
+        InputError when the balance becomes larger than the table can hold.
         """
         self.balance += amount
+        if self.balance > LARGEST_BALANCE:
+            raise InputError(
+                f"the balance would be {self.balance}, more than a ledger holds "
+                f"({LARGEST_BALANCE}): let Connects be spent first"
+            )
         if lot is not None:
             self._move(lot, amount)
         first_day = anchor_on = cycle_n = plan = None

@@ -149,7 +149,8 @@ def _reckon_day(
     if renewed_at is not None and member.changed is not None:
         return member.changed
     assert member.cycle_n is not None
-    old = plans.in_force(member.plan, first_day)
+    # An imported cycle may be older than the first rules of its plan.
+    old = plans.first_known(member.plan, first_day)
     days = (cycle.first_day(member.anchor_on, member.cycle_n + 1) - first_day).days
     # A zone further east may have reached the day after the cycle's last.
     elapsed = min((today - first_day).days, days)

@@ -20,8 +20,10 @@ from renewer.store.batches import (
 )
 from renewer.store.connection import (
     LEASE_CLASS,
+    STOP_GRACE_S,
     Database,
     connect,
+    is_server_trouble,
     one_line,
     read_clock,
     snapshot,
@@ -78,6 +80,7 @@ from renewer.store.staging import (
 __all__ = [
     "EVER",
     "LEASE_CLASS",
+    "STOP_GRACE_S",
     "After",
     "Calls",
     "Database",
@@ -113,6 +116,7 @@ __all__ = [
     "find_statement",
     "fix_boundary",
     "import_staged",
+    "is_server_trouble",
     "lease_bucket",
     "listen",
     "lock_member",

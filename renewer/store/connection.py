@@ -1,61 +1,177 @@
 """
 The connection to PostgreSQL and how it is read from.
 
-It is autocommit, never prepares and knows no session state.
+It is autocommit, never prepares, and waits for no answer for ever.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 import orjson
 import psycopg
-from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, scalar_row
 from psycopg.types.json import set_json_loads
 
 from renewer.errors import DatabaseUnreachable, InputError
 from renewer.store.queries import query
+from renewer.store.secrets import hide_secrets
 
-Database = Connection[DictRow]
-
-CONNECT_TIMEOUT_S = 10
 STREAM_ROWS = 5000
 LEASE_CLASS = 0x52454E45
+"""First key of renewer's advisory locks ("RENE"): no other application's meet them."""
+
+STOP_GRACE_S = 15.0
+"""How long an answer is waited for once a process has been asked to stop."""
+
+DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A peer that is gone without a word is noticed within a minute, by the system.
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "client_encoding": "UTF8",
+    "fallback_application_name": "renewer",
+}
+"""What an address that does not say otherwise is connected with."""
+
+SERVER_TROUBLE = ("08", "25", "53", "57", "58")
 """
-First key of renewer's advisory locks ("RENE"), so that another application's do not
-meet them.
+Classes of SQLSTATE that mean trouble of the server, for which no member is to blame.
+
+Connection, transaction state (read-only after a failover, sessions ended by a timeout),
+resources, operator intervention, system.
 """
 
 
-def connect(conninfo: str) -> Database:
+class Database(psycopg.Connection[DictRow]):
     """
-    Open a connection.
+    A connection that gives up a server that does not answer.
 
-    DatabaseUnreachable, with the server's own words, when none answers.
+    A peer that is gone may keep a socket open for ever: no timeout of the server helps
+    then. After *patience_s*, or STOP_GRACE_S after *stop* was set, the connection is
+    closed and an OperationalError raised.
     """
+
+    patience_s: float | None = None
+    stop: Event | None = None
+    _stop_seen: float | None = None
+
+    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **more: Any) -> Any:
+        """Wait for what *gen* asks the server, but not for ever."""
+        return super().wait(self._bounded(gen), *args, **more)
+
+    def _bounded(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """Pass on what *gen* waits for; psycopg comes back ten times a second."""
+        began = time.monotonic()
+        try:
+            asked = next(gen)
+            while True:
+                answer = yield asked
+                self._lose_patience(began)
+                asked = gen.send(answer)
+        except StopIteration as done:
+            return done.value
+
+    def _lose_patience(self, began: float) -> None:
+        now = time.monotonic()
+        if self.stop is not None and self.stop.is_set():
+            self._stop_seen = self._stop_seen or now
+            if now - self._stop_seen > STOP_GRACE_S:
+                self._give_up(now - began)
+        if self.patience_s is not None and now - began > self.patience_s:
+            self._give_up(now - began)
+
+    def _give_up(self, waited_s: float) -> None:
+        self.pgconn.finish()
+        raise psycopg.OperationalError(
+            f"no answer from the server for {waited_s:.0f} s: it is given up"
+        )
+
+
+def connect(
+    conninfo: str, *, patience_s: float | None = None, stop: Event | None = None
+) -> Database:
+    """
+    Open a connection, which waits up to *patience_s* for each answer.
+
+    Once *stop* is set it waits for none much longer. DatabaseUnreachable when no server
+    answers, InputError when the address or a setting of the role cannot be used.
+    """
+    try:
+        named = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        # The driver's words would show the address, and so perhaps a password.
+        raise InputError(
+            "the database's address cannot be read: give a URL such as "
+            "postgresql://user@host/database, or key=value pairs"
+        ) from None
+    missing = {name: value for name, value in DEFAULTS.items() if name not in named}
     try:
         # A pooler may hand the next statement to another server process: nothing is
         # prepared.
-        conn = psycopg.connect(
+        conn = Database.connect(
             conninfo,
             autocommit=True,
             row_factory=dict_row,
             prepare_threshold=None,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            fallback_application_name="renewer",
+            **missing,
         )
-    except psycopg.ProgrammingError as error:
-        raise InputError(
-            f"the database's address cannot be read: {one_line(error)}"
-        ) from error
-    except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(
-            f"the database cannot be reached: {one_line(error)}"
-        ) from error
+    except psycopg.Error as error:
+        told = hide_secrets(one_line(error), conninfo)
+        raise DatabaseUnreachable(f"the database cannot be reached: {told}") from None
+    conn.patience_s, conn.stop = patience_s, stop
+    conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     set_json_loads(orjson.loads, conn)
+    try:
+        _pin(conn)
+    except psycopg.Error as error:
+        conn.close()
+        told = hide_secrets(one_line(error), conninfo)
+        raise DatabaseUnreachable(f"the database cannot be reached: {told}") from None
     return conn
+
+
+def _pin(conn: Database) -> None:
+    """
+    Make the session independent of what role and database have set.
+
+    Through a pooler nothing may be set: it would stay with the server's session, which
+    another client gets next. Then what could not be read is refused.
+    """
+    served_by = scalar(conn, "connection/read_backend", {})
+    if served_by == conn.info.backend_pid:
+        timeout = f"{int((conn.patience_s or 0) * 1000)}ms"
+        conn.execute(query("connection/pin_session"), {"statement_timeout": timeout})
+        return
+    style = conn.info.parameter_status("DateStyle") or ""
+    if not style.startswith("ISO"):
+        conn.close()
+        raise InputError(
+            f"DateStyle is {style!r}, and a pooler stands between, where nothing can "
+            "be set: ALTER ROLE … SET DateStyle TO 'ISO' for the user of this address"
+        )
+
+
+def is_server_trouble(error: BaseException) -> bool:
+    """
+    Whether *error* is trouble of the server that passes: nothing was wrong with a call.
+
+    An error of the connection has no SQLSTATE.
+    """
+    if isinstance(error, DatabaseUnreachable):
+        return True
+    if not isinstance(error, psycopg.Error):
+        return False
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(SERVER_TROUBLE)
 
 
 def one_line(error: BaseException) -> str:
@@ -84,9 +200,10 @@ def snapshot(conn: Database) -> Iterator[None]:
 
 
 def stream(conn: Database, name: str) -> Iterator[DictRow]:
+    """Yield the rows of query *name* without holding them all.
+
+    Needs an open transaction.
     """
-    Yield the rows of query *name* without holding them all; needs an open transaction.
-    """
-    with conn.cursor(name) as cur:
+    with conn.cursor(name.replace("/", "_")) as cur:
         cur.itersize = STREAM_ROWS
         yield from cur.execute(query(name))

@@ -44,16 +44,23 @@ class After:
 
 
 def find_due(
-    conn: Database, bucket: int, as_of: datetime, after: After, limit: int
+    conn: Database,
+    bucket: int,
+    as_of: datetime,
+    retry_until: datetime,
+    after: After,
+    limit: int,
 ) -> tuple[list[Member], After]:
     """
     Return up to *limit* due members of *bucket* behind *after*, longest due first.
 
-    Also return where they end.
+    Also return where they end. One who failed is due only when their next try comes up
+    to *retry_until*: a pass that acts in the future tries nobody twice.
     """
     parameters = {
         "bucket": bucket,
         "as_of": as_of,
+        "retry_until": retry_until,
         "after_due_at": after.due_at,
         "after_member_id": after.member_id,
         "limit": limit,

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg.rows import tuple_row
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
@@ -22,7 +23,7 @@ from renewer.store.connection import Database, connect
 from renewer.store.queries import query, sql_folder
 
 MIGRATE_LOCK = 0x72656E65776572
-"""Key of the session advisory lock held around a migration ("renewer")."""
+"""Key of the advisory lock held around a migration ("renewer")."""
 
 TOO_OLD = (
     "the database's schema is older than this renewer ({missing} is missing): "
@@ -50,6 +51,19 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
     def connect(self, dburi: DatabaseURI) -> Connection[Any]:  # noqa: ARG002
         return self._ours
+
+    def begin(self) -> None:
+        super().begin()
+        self._connection.execute(query("migrations/set_search_path"))
+
+    def execute(self, sql: str, params: Any = None) -> Any:
+        # yoyo finds its tables by the search path. Set for the session, it would stay
+        # with a pooler's connection: each statement gets a transaction of its own.
+        if self._in_transaction:
+            return super().execute(sql, params)
+        with self._connection.transaction():
+            self._connection.execute(query("migrations/set_search_path"))
+            return super().execute(sql, params)
 
     def apply_one(
         self, migration: Migration, force: bool = False, mark: bool = True
@@ -81,19 +95,16 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
     Safe to repeat, to interrupt and to run twice at once: a second one waits for the
     first.
     """
-    with (
-        connect(conninfo) as locked,
-        psycopg.connect(conninfo, autocommit=True) as conn,
-        _locked(locked),
-    ):
+    with connect(conninfo) as locked, connect(conninfo) as conn, _locked(locked):
         conn.execute(query("migrations/create_schema"))
-        conn.execute(query("migrations/set_search_path"))
+        # yoyo reads its rows by position.
+        conn.row_factory = tuple_row  # type: ignore[assignment]
         backend = _Backend(conn)
         backend.init_database()
         # We hold the advisory lock: a row here is what a killed process left behind.
         backend.break_lock()
         migrations = read_migrations(str(sql_folder() / "migrations"))
-        _refuse_unknown(find_applied_migrations(locked), migrations)
+        _refuse_unknown(find_applied_migrations(conn), migrations)
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         backend.run_post_apply(migrations)
@@ -106,20 +117,19 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
 def find_applied_migrations(conn: Database) -> list[str]:
     """Return the migrations the schema has seen; none when there is no schema."""
     try:
-        rows = conn.execute(query("migrations/find_applied_migrations"))
-        return [row["migration_id"] for row in rows]
+        with conn.cursor(row_factory=tuple_row) as cur:
+            rows = cur.execute(query("migrations/find_applied_migrations")).fetchall()
+        return [migration_id for (migration_id,) in rows]
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return []
 
 
 @contextmanager
 def _locked(conn: Database) -> Iterator[None]:
-    """Hold the migration lock; the end of the session frees it, however it comes."""
-    conn.execute(query("migrations/lock_migrations"), {"key": MIGRATE_LOCK})
-    try:
+    """Hold the migration lock to the end of a transaction, however that comes."""
+    with conn.transaction():
+        conn.execute(query("migrations/lock_migrations"), {"key": MIGRATE_LOCK})
         yield
-    finally:
-        conn.execute(query("migrations/unlock_migrations"), {"key": MIGRATE_LOCK})
 
 
 def grant_roles(conn: Connection[Any]) -> None:

@@ -8,19 +8,18 @@ import threading
 import uuid
 from collections.abc import Callable
 
-import psycopg
 import structlog
 
 from renewer import store
-from renewer.errors import DatabaseUnreachable
 from renewer.store import Database, announce, one_line
 
 WAIT_S = 0.5
+GATHER_S = 0.05
+"""How long announcements are gathered: many are looked up together."""
 PROOF_S = 5.0
-"""
-How long the listener waits for a notification of its own before it counts itself deaf.
-"""
+"""How long it waits for a notification of its own before it counts itself deaf."""
 PAUSE_S = 5.0
+DEAF_PAUSE_S = 300.0
 
 log = structlog.get_logger()
 
@@ -33,48 +32,62 @@ def listen(
     """
     Call *renew* with the members that were announced, until *stop* is set.
 
-    A connection that hears nothing, as through a pooler, is given up with one warning:
+    A connection that hears nothing, as through a pooler, is tried again now and then:
     the hourly pass does everything. One that is lost is made again, and then *renew* is
-    called with None: anybody may have been announced meanwhile.
+    called with None: anybody may have been announced meanwhile. Each change is logged
+    once.
     """
-    lost = False
+    state, was_lost = "new", False
     while not stop.is_set():
         try:
             with connect() as conn:
                 store.listen(conn)
                 heard = _prove_hearing(conn, connect)
                 if heard is None:
-                    log.warning(
-                        "listener.deaf",
-                        way_out="set RENEWER_LISTEN_URL to an address of no pooler",
-                    )
-                    return
-                log.info("listener.started")
-                if lost:
-                    renew(None)
-                lost = False
-                while not stop.is_set():
-                    if heard:
-                        renew(sorted(heard))
-                    heard = {
-                        notify.payload
-                        for notify in conn.notifies(timeout=WAIT_S, stop_after=1)
-                    }
-        except (DatabaseUnreachable, psycopg.OperationalError) as error:
-            if not lost:
-                log.warning("listener.lost", error=one_line(error), retry_s=PAUSE_S)
-            lost = True
-            stop.wait(PAUSE_S)
+                    if state != "deaf":
+                        way_out = "set RENEWER_LISTEN_URL to an address of no pooler"
+                        log.warning("listener.deaf", way_out=way_out)
+                    state = "deaf"
+                else:
+                    state = "hearing"
+                    log.info("listener.started")
+                    if was_lost:
+                        renew(None)
+                    was_lost = False
+                    _hear(conn, heard, renew, stop)
+        except Exception as error:
+            # Whatever it is, an announcement must not be the last that was heard.
+            if state != "lost":
+                told = one_line(error)
+                log.warning("listener.lost", error=told, retry_s=PAUSE_S)
+            state, was_lost = "lost", True
+        stop.wait(DEAF_PAUSE_S if state == "deaf" else PAUSE_S)
+
+
+def _hear(
+    conn: Database,
+    heard: set[str],
+    renew: Callable[[list[str] | None], None],
+    stop: threading.Event,
+) -> None:
+    """Pass on what is announced, each member once, until *stop* is set."""
+    while not stop.is_set():
+        if heard:
+            renew(sorted(heard))
+        heard = {
+            notify.payload for notify in conn.notifies(timeout=WAIT_S, stop_after=1)
+        }
+        if heard:
+            heard |= {notify.payload for notify in conn.notifies(timeout=GATHER_S)}
 
 
 def _prove_hearing(conn: Database, connect: Callable[[], Database]) -> set[str] | None:
     """
     Return what else *conn* heard before a notification from another connection.
 
-    None when that never came.
-
-    A pooler accepts LISTEN and delivers nothing. Announced on *conn* itself it would
-    come back even through one, with the answer to the announcement.
+    None when that never came. A pooler accepts LISTEN and delivers nothing. Announced
+    on *conn* itself it would come back even through one, with the answer to the
+    announcement.
     """
     token = f"listener {uuid.uuid4()}"
     with connect() as other:

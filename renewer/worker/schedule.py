@@ -1,5 +1,5 @@
 """
-When a pass runs: at the start, every full hour, and for members announced.
+When a pass runs: at the start, every full hour, and for members who are announced.
 
 Never what it writes.
 """
@@ -8,92 +8,162 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from renewer.errors import DatabaseUnreachable, RenewerError
+from renewer.errors import RenewerError
 from renewer.jobs.passes import Options, log_pass
 from renewer.jobs.renewal import renew_due
-from renewer.store import Database, find_due_among, one_line
+from renewer.store import (
+    STOP_GRACE_S,
+    Database,
+    find_due_among,
+    is_server_trouble,
+    one_line,
+)
 from renewer.worker.listener import listen
 
 RETRY = timedelta(minutes=1)
-"""How soon a pass is tried again after the database went away."""
+"""How soon a pass is tried again while the server is in trouble."""
+
+TICK_S = 1.0
+LEAVE_S = STOP_GRACE_S + 10
+"""How long what is in hand may take once the worker was asked to stop."""
 
 log = structlog.get_logger()
 
 
-def serve(
-    connect: Callable[[], Database],
-    listen_connect: Callable[[], Database],
-    options: Options,
-    prepare_pass: Callable[[Database], datetime],
-    stop: threading.Event,
-) -> None:
+class Worker:
     """
-    Run a pass now and at minute 0 of every hour (UTC) until *stop* is set.
-
-    The batches in hand are finished.
+    Runs a pass now and at minute 0 of every hour (UTC) until *stop* is set.
 
     *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there
     should be none. Members who are announced meanwhile are renewed within a second,
     beside a pass or between two, over *listen_connect*.
     """
-    scheduler = BackgroundScheduler(timezone=UTC)
 
-    def renew(announced: list[str] | None = None) -> None:
-        try:
-            with connect() as conn:
-                as_of = prepare_pass(conn)
-                # Anybody may announce anything: only those who are due count.
-                members = None
-                if announced is not None:
-                    members = find_due_among(conn, announced, as_of, heed_retry=True)
-            if members != []:
-                log_pass(
-                    renew_due(
-                        connect,
-                        as_of=as_of,
-                        options=options,
-                        trigger="schedule",
-                        members=members,
-                        stop=stop,
-                    )
-                )
-        except (DatabaseUnreachable, psycopg.OperationalError) as error:
+    def __init__(
+        self,
+        connect: Callable[[], Database],
+        listen_connect: Callable[[], Database],
+        options: Options,
+        prepare_pass: Callable[[Database], datetime],
+        stop: threading.Event,
+    ) -> None:
+        self._connect = connect
+        self._options = options
+        self._prepare_pass = prepare_pass
+        self._stop = stop
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._listener = threading.Thread(
+            target=listen,
+            args=(listen_connect, self.renew_announced, stop),
+            name="listener",
+            daemon=True,
+        )
+        self._passing = threading.Lock()
+        self._retry = threading.Event()
+        self._in_trouble = False
+
+    def serve(self) -> bool:
+        """Work until *stop* is set; return whether what was in hand was finished."""
+        # One job, so that the first pass, a retry and the hourly pass never overlap. A
+        # run that comes late is still run (misfire_grace_time), several missed ones
+        # are one (coalesce).
+        self._scheduler.add_job(
+            self._pass_hourly,
+            CronTrigger(minute=0, timezone=UTC),
+            id="renew",
+            next_run_time=datetime.now(UTC),
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
+        self._scheduler.start()
+        self._listener.start()
+        options = self._options
+        log.info(
+            "worker.started",
+            catch_up=options.catch_up.value,
+            threads=options.threads,
+        )
+        while not self._stop.wait(TICK_S):
+            self._schedule_retry()
+        return self._leave()
+
+    def _schedule_retry(self) -> None:
+        """
+        Move the next pass to a minute from now, when the last one could not be done.
+
+        Not from within the pass: the scheduler's lock, which this takes, is held while
+        the scheduler waits for the pass.
+        """
+        if self._retry.is_set():
+            self._retry.clear()
             retry_at = datetime.now(UTC) + RETRY
-            log.error(  # noqa: TRY400 - expected: no traceback
-                "renewal.pass_failed",
-                error=one_line(error),
-                retry_at=retry_at.isoformat(),
-            )
-            scheduler.modify_job("renew", next_run_time=retry_at)
-        except RenewerError as error:
-            log.error("renewal.pass_refused", error=str(error))  # noqa: TRY400
-        except Exception:
-            log.exception("renewal.pass_broken")
+            self._scheduler.modify_job("renew", next_run_time=retry_at)
 
-    # One job, so that the first pass, a retry and the hourly pass can never overlap. A
-    # run that comes late is still run (misfire_grace_time), several missed ones are one
-    # (coalesce).
-    scheduler.add_job(
-        renew,
-        CronTrigger(minute=0, timezone=UTC),
-        id="renew",
-        next_run_time=datetime.now(UTC),
-        misfire_grace_time=None,
-        coalesce=True,
-        max_instances=1,
-    )
-    scheduler.start()
-    listener = threading.Thread(
-        target=listen, args=(listen_connect, renew, stop), name="listener"
-    )
-    listener.start()
-    log.info("worker.started", catch_up=options.catch_up.value, threads=options.threads)
-    stop.wait()
-    scheduler.shutdown(wait=True)
-    listener.join()
-    log.info("worker.stopped")
+    def _leave(self) -> bool:
+        """Start nothing new and wait, for a while, for what is in hand."""
+        self._scheduler.shutdown(wait=False)
+        self._listener.join(LEAVE_S)
+        finished = self._passing.acquire(timeout=LEAVE_S)
+        finished = finished and not self._listener.is_alive()
+        log.info("worker.stopped", finished=finished)
+        return finished
+
+    def _pass_hourly(self) -> None:
+        with self._passing:
+            if not self._stop.is_set():
+                self._renew(None)
+
+    def renew_announced(self, announced: list[str] | None) -> None:
+        """Renew members who were *announced*; None: anybody may have been."""
+        self._renew(announced)
+
+    def _renew(self, announced: list[str] | None) -> None:
+        """Run one pass; whatever goes wrong, the worker works on."""
+        try:
+            self._run_pass(announced)
+        except RenewerError as error:
+            if is_server_trouble(error):
+                self._report_trouble(error)
+            else:
+                log.error("renewal.pass_refused", error=str(error))  # noqa: TRY400
+        except Exception as error:
+            if is_server_trouble(error):
+                self._report_trouble(error)
+            else:
+                log.exception("renewal.pass_broken")
+        else:
+            if self._in_trouble:
+                self._in_trouble = False
+                log.info("database.back")
+
+    def _run_pass(self, announced: list[str] | None) -> None:
+        with self._connect() as conn:
+            as_of = self._prepare_pass(conn)
+            # Anybody may announce anything: only those who are due count.
+            members = None
+            if announced is not None:
+                members = find_due_among(conn, announced, as_of, heed_retry=True)
+        if members == []:
+            return
+        report = renew_due(
+            self._connect,
+            as_of=as_of,
+            options=self._options,
+            trigger="schedule",
+            members=members,
+            stop=self._stop,
+        )
+        log_pass(report)
+
+    def _report_trouble(self, error: BaseException) -> None:
+        """Say once that the server is in trouble, and try again until it is not."""
+        self._retry.set()
+        if not self._in_trouble and not self._stop.is_set():
+            self._in_trouble = True
+            retry_s = round(RETRY.total_seconds())
+            log.error("database.away", error=one_line(error), retry_s=retry_s)

@@ -1,4 +1,5 @@
--- A member as the planner sees them: the columns are the fields of Member, in its order; then due_at, to page by.
+-- A member as the planner sees them: the columns are the fields of Member, in its order; then due_at, to page by,
+-- and retry_at.
 --
 -- lots:     those that have something left, as arrays, oldest first; a member with waiting requests also has the used-up
 --           ones that a change of plan may credit
@@ -12,7 +13,7 @@ SELECT m.member_id, m.bucket, m.plan, m.anchor_on, m.timezone, m.status, m.balan
             ELSE coalesce((SELECT f.attempts FROM renewer.failure AS f WHERE f.member_id = m.member_id), 0)
        END AS attempts,
        m.first_boundary_on, m.last_boundary_at, m.cycle_ended_at, m.pending_plan, m.boundary_timezone,
-       m.allowance_lot, m.changed, l.lots, r.requests, m.due_at
+       m.allowance_lot, m.changed, l.lots, r.requests, m.due_at, m.retry_at
 FROM renewer.member AS m
 CROSS JOIN LATERAL (
     SELECT pg_catalog.json_agg(

@@ -104,6 +104,14 @@ class Model:
         self.lots.append(Held(of[0], 0, *of[1:]))
         return self.lots[-1]
 
+    def cycle_ends(self, issued: datetime) -> datetime:
+        """The first boundary after something is issued, posted or not."""
+        n, ends = self.n or 0, self.renews
+        while ends <= issued:
+            n += 1
+            ends = cycle.boundary(self.anchor, self.zone, n)
+        return ends
+
     def refuse_closed(self) -> None:
         if self.status == "closed" or any(
             args.get("status") == "closed" for _, _, args in self.waiting
@@ -167,7 +175,7 @@ class Model:
                     if newest and newest[0] and newest[0] > self.judged(at)
                     else None
                 )
-                lot = self.issue("refund", at, ends, self.renews)  # noqa: PLW2901
+                lot = self.issue("refund", at, ends, self.cycle_ends(at))  # noqa: PLW2901
             self.post("refund", part, at, lot)
             self.lower_lapse(lot.ends)
 
@@ -252,7 +260,7 @@ class Model:
         )
         for lot in self.lots:
             if lot.cycle_ends is not None and (lot.cycle_ends > at or lot.issued >= at):
-                lot.cycle_ends = self.renews
+                lot.cycle_ends = self.cycle_ends(lot.issued)
 
     def award(self, amount: int, lifetime: int | None, at: datetime, day: date) -> None:
         amount = 0 if self.status == "suspended" else amount
@@ -297,7 +305,7 @@ class Model:
                 if lifetime
                 else None
             )
-            lot = after.issue("allowance", at, ends, after.renews)
+            lot = after.issue("allowance", at, ends, after.cycle_ends(at))
             if at == after.last_boundary:
                 after.renewal_lot = (
                     after.renewal_lot or lot

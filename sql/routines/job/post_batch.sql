@@ -8,7 +8,8 @@
 -- Locks:      one member's row at a time, skipped when another transaction holds it
 -- Commits:    after every member, so it cannot be called inside a transaction. Each commit is asynchronous: a crash may
 --             lose the last ones, whole members that are then still due. The caller ends with a synchronous write.
--- Errors:     a value that JSON has and SQL cannot read ends the call before anything is written
+-- Errors:     a value that JSON has and SQL cannot read ends the call before anything is written; trouble of the server
+--             (disk, read-only, shutdown, privileges) ends it between two members
 CREATE OR REPLACE PROCEDURE renewer.post_batch(
     key text, postings jsonb, run bigint, INOUT outcomes jsonb)
 LANGUAGE plpgsql
@@ -16,19 +17,28 @@ AS $$
 DECLARE
     planned renewer.planned;
     outcome text;
+    other   boolean := pg_catalog.current_setting('default_transaction_isolation') <> 'read committed';
 BEGIN
     outcomes := '[]';
+    IF other THEN
+        -- A role may be set to another isolation: then a member somebody changed would be an error.
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    END IF;
     FOR planned IN SELECT p.* FROM pg_catalog.jsonb_populate_recordset(NULL::renewer.planned, postings) AS p LOOP
         PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
         IF planned.error_code IS NULL THEN
             BEGIN
                 outcome := renewer.post_member(planned, run);
             EXCEPTION WHEN OTHERS THEN
-                IF pg_catalog.left(SQLSTATE, 2) IN ('25', '40', '53', '57', '58') OR SQLSTATE = '42501' THEN
+                IF pg_catalog.left(SQLSTATE, 2) IN ('25', '53', '57', '58') OR SQLSTATE = '42501' THEN
                     RAISE;  -- the server's trouble (disk, read-only, privileges), not this member's
+                ELSIF pg_catalog.left(SQLSTATE, 2) = '40' OR SQLSTATE = '55P03' THEN
+                    outcome := 'busy';  -- a deadlock, a lock somebody else holds
+                ELSE
+                    planned.error_code := SQLSTATE;
+                    planned.error_message := SQLERRM;
                 END IF;
-                planned.error_code := SQLSTATE;
-                planned.error_message := SQLERRM;
             END;
         END IF;
         IF planned.error_code IS NOT NULL THEN
@@ -40,6 +50,9 @@ BEGIN
                 'message', planned.error_message);
         END IF;
         COMMIT;
+        IF other THEN
+            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        END IF;
     END LOOP;
 END
 $$;

@@ -1,6 +1,6 @@
 -- Change a member's plan, now or with the next cycle.
 --
--- Errors: RN001, RN003, RN005, RN006 unknown plan, unknown effective
+-- Errors: RN001, RN003, RN005, RN006 unknown plan, unknown effective, now and no rules for today
 -- Locks:  the member's row, to the end of the transaction
 CREATE OR REPLACE FUNCTION renewer.change_plan(
     member_id text, plan text, effective text, reference text, at timestamptz DEFAULT now())
@@ -8,11 +8,23 @@ RETURNS TABLE (balance integer, first_seq bigint, last_seq bigint, repeated bool
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    today date;
 BEGIN
     PERFORM renewer.check_plan(change_plan.plan);
     IF change_plan.effective IS NULL OR change_plan.effective NOT IN ('now', 'next_cycle') THEN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
             'effective %s is unknown: use now or next_cycle', pg_catalog.quote_nullable(change_plan.effective));
+    END IF;
+    IF change_plan.effective = 'now' THEN
+        SELECT renewer.local_day(change_plan.at, m.timezone) INTO today
+        FROM renewer.member AS m WHERE m.member_id = change_plan.member_id;
+        IF NOT EXISTS (
+            SELECT FROM renewer.plan AS p
+            WHERE p.code = change_plan.plan AND p.effective_from <= coalesce(today, 'infinity')) THEN
+            RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+                'plan %L has no rules for %s yet: use next_cycle, or load an earlier revision', change_plan.plan, today);
+        END IF;
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.record_change(
         'change_plan', change_plan.member_id,

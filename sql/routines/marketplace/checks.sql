@@ -44,7 +44,24 @@ BEGIN
 END
 $$;
 
--- A name (what it is of, for the message) that is empty or too long.
+-- A balance, with amount added, that is more than any ledger holds.
+CREATE OR REPLACE FUNCTION renewer.check_balance(member_id text, amount integer)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held bigint;
+BEGIN
+    SELECT m.balance INTO held FROM renewer.member AS m WHERE m.member_id = check_balance.member_id;
+    IF held + check_balance.amount > 2147483647 THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            'member %L has %s Connects and would have %s, more than a ledger holds: let them be spent first',
+            check_balance.member_id, held, held + check_balance.amount);
+    END IF;
+END
+$$;
+
+-- A name (what it is of, for the message) that is empty, too long, or would steer a terminal.
 CREATE OR REPLACE FUNCTION renewer.check_name(what text, name text, longest integer)
 RETURNS void
 LANGUAGE plpgsql
@@ -53,6 +70,10 @@ BEGIN
     IF check_name.name IS NULL OR pg_catalog.length(check_name.name) NOT BETWEEN 1 AND check_name.longest THEN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
             '%s must have 1 to %s characters', check_name.what, check_name.longest);
+    END IF;
+    IF check_name.name ~ '[\u0001-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]' THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
+            '%s has control characters: use characters that can be printed', check_name.what);
     END IF;
 END
 $$;

@@ -41,7 +41,7 @@ BEGIN
             'member %L exists already: they are enrolled or imported once', enroll.member_id);
     END IF;
     -- After the look-up: a call that is repeated with another time is answered.
-    IF enroll.anchor_on > (enroll.at AT TIME ZONE enroll.timezone)::date THEN
+    IF enroll.anchor_on > renewer.local_day(enroll.at, enroll.timezone) THEN
         PERFORM renewer.refuse_anchor(enroll.anchor_on);
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.keep_request(

@@ -2,6 +2,7 @@
 --
 -- Parameters: member_id; kind, the entry's; amount, with its sign; lot; reference and at, of the call
 -- Returns:    the entry's seq
+-- Errors:     RN006 when the balance would be more than a ledger holds
 -- Locks:      the member's row, held since receive_request
 CREATE OR REPLACE FUNCTION renewer.post_movement(
     member_id text, kind text, amount integer, lot integer, reference text, at timestamptz)
@@ -13,6 +14,9 @@ DECLARE
     posted  bigint;
     held    integer;
 BEGIN
+    IF post_movement.amount > 0 THEN
+        PERFORM renewer.check_balance(post_movement.member_id, post_movement.amount);
+    END IF;
     UPDATE renewer.lot AS l SET remaining = l.remaining + post_movement.amount
     WHERE l.member_id = post_movement.member_id AND l.number = post_movement.lot;
     UPDATE renewer.member AS m
