@@ -15,7 +15,11 @@ from tests.support import MIGRATIONS
 
 
 def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> None:
-    """The first run applies what is missing, the second nothing; routines are there after both."""
+    """
+    The first run applies what is missing, the second nothing.
+
+    Routines are there after both.
+    """
     assert migrations.migrate(empty_database) == MIGRATIONS
     with psycopg.connect(empty_database, autocommit=True) as conn:
         conn.execute("DROP PROCEDURE renewer.post_batch")
@@ -43,12 +47,17 @@ def test_a_lock_row_left_by_a_killed_migration_is_removed(database: str) -> None
 
 
 def test_everything_lives_in_one_schema(conn: store.Database) -> None:
-    """Neither tables nor routines, the migration tool's own included, are anywhere else."""
+    """
+    Neither tables nor routines, the migration tool's own included, are anywhere else.
+    """
     rows = conn.execute(
         """
-        SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        SELECT n.nspname
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-        UNION SELECT n.nspname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        UNION
+        SELECT n.nspname
+        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
         WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
         """
     )
@@ -79,10 +88,13 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
     database: str, conn: store.Database, next_release: str
 ) -> None:
-    """The error names the migration that is missing, and `migrate` applies that one alone."""
+    """
+    The error names the migration that is missing, and `migrate` applies that one alone.
+    """
     with pytest.raises(
         SchemaError,
-        match=r"older than this renewer \(0002_next is missing\): run `renewer migrate`",
+        match=r"older than this renewer \(0002_next is missing\): "
+        r"run `renewer migrate`",
     ):
         migrations.check_schema(conn)
     assert migrations.migrate(database) == [next_release]
@@ -96,7 +108,8 @@ def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
     with store.connect(empty_database) as conn:
         conn.execute("CREATE SCHEMA renewer")
         conn.execute(
-            "CREATE TABLE renewer._yoyo_migration (migration_hash text, migration_id text)"
+            "CREATE TABLE renewer._yoyo_migration "
+            "(migration_hash text, migration_id text)"
         )
         conn.execute("INSERT INTO renewer._yoyo_migration VALUES ('x', '0001_ledger')")
         with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
@@ -113,7 +126,8 @@ def test_a_schema_that_is_too_new_is_refused(
 ) -> None:
     """Neither a pass nor a migration touches it."""
     conn.execute(
-        "INSERT INTO renewer._yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_future')"
+        "INSERT INTO renewer._yoyo_migration (migration_hash, migration_id) "
+        "VALUES ('x', '9999_future')"
     )
     with pytest.raises(SchemaError, match="9999_future"):
         migrations.check_schema(conn)
@@ -126,14 +140,18 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
     owner = "renewer_test_owner"
     with psycopg.connect(empty_database, autocommit=True) as conn:
         conn.execute(
-            f"DO $$ BEGIN CREATE ROLE {owner}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            f"DO $$ BEGIN CREATE ROLE {owner}; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         )
         conn.execute(f"GRANT CREATE ON DATABASE {conn.info.dbname} TO {owner}")
         conn.execute(f"SET ROLE {owner}")
         conn.execute("CREATE SCHEMA renewer")
         text = (migrations.sql_folder() / "migrations" / "0001_schema.sql").read_text()
         conn.execute(text)
-        add = "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
+        add = (
+            "INSERT INTO renewer.ledger_entry "
+            "(member_id, seq, kind, amount, balance_after, lot, occurred_at) "
+        )
         conn.execute(add + "VALUES ('m', 1, 'bonus', 5, 5, 1, now())")
         for statement in (
             "UPDATE renewer.ledger_entry SET amount = 6",
@@ -162,7 +180,8 @@ def test_the_database_refuses_what_the_business_cannot(
 ) -> None:
     """Each rule is a constraint with a name that says it."""
     conn.execute(
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
+        "INSERT INTO renewer.ledger_entry "
+        "(member_id, seq, kind, amount, balance_after, lot, occurred_at) "
         "VALUES ('m', 1, 'bonus', 5, 5, 1, now())"
     )
     with pytest.raises(psycopg.errors.CheckViolation) as caught:
@@ -173,8 +192,9 @@ def test_the_database_refuses_what_the_business_cannot(
 def test_a_boundary_has_at_most_one_renewal(conn: store.Database) -> None:
     """The key is unique and never null, whoever writes."""
     add = (
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, "
-        "cycle_n, occurred_at) VALUES ('m', {}, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
+        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
+        "balance_after, lot, first_day, anchor_on, cycle_n, occurred_at) VALUES "
+        "('m', {}, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
     conn.execute(add.format(1))
     with pytest.raises(

@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 
 import psycopg
@@ -24,37 +24,34 @@ from tests.support import (
     violations,
 )
 
-CROWD = [
-    f"m{n},{plan},{year}-{month:02}-{day:02},{zone},{status},{balance}"
-    for n, (plan, year, month, day, zone, status, balance) in enumerate(
-        (
-            ("basic", "plus", "agency-plus")[i % 3],
-            2012 + i % 4,
-            1 + i % 12,
-            1 + i * 7 % 28,
-            zone,
-            status,
-            i * 13 % 230,
-        )
-        for i, (zone, status) in enumerate(
-            (zone, status)
-            for zone in (
-                "UTC",
-                "America/Sao_Paulo",
-                "Asia/Tokyo",
-                "America/Havana",
-                "Europe/Berlin",
-            )
-            for status in ("active", "active", "active", "suspended", "under_review")
-            for _ in range(4)
-        )
-    )
-]
+PLANS = ("basic", "plus", "agency-plus")
+ZONES = ("UTC", "America/Sao_Paulo", "Asia/Tokyo", "America/Havana", "Europe/Berlin")
+STATUSES = ("active", "active", "active", "suspended", "under_review")
+
+
+def crowd_lines() -> list[str]:
+    """Return a hundred members: four of each of STATUSES in each of ZONES."""
+    lines: list[str] = []
+    for zone in ZONES:
+        for status in STATUSES:
+            for _ in range(4):
+                n = len(lines)
+                plan = PLANS[n % 3]
+                anchor_on = date(2012 + n % 4, 1 + n % 12, 1 + n * 7 % 28)
+                balance = n * 13 % 230
+                lines.append(f"m{n},{plan},{anchor_on},{zone},{status},{balance}")
+    return lines
+
+
+CROWD = crowd_lines()
 
 
 @pytest.fixture
 def crowd(conn: store.Database) -> store.Database:
-    """A hundred members of three plans, five zones and three statuses, brought in on March 1, 2016."""
+    """
+    A hundred members of three plans, five zones and three statuses, brought in on March
+    1, 2016.
+    """
     load_plans(conn)
     bring_in(conn, CROWD, "2016-03-01T00:00")
     return conn
@@ -63,7 +60,9 @@ def crowd(conn: store.Database) -> store.Database:
 def test_a_pass_posts_what_is_due_and_a_second_nothing(
     database: str, conn: store.Database
 ) -> None:
-    """The thread's member is renewed once, on the day after the last day of their cycle."""
+    """
+    The thread's member is renewed once, on the day after the last day of their cycle.
+    """
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     assert renew(database, "2016-05-18T23:00").counts == passes.Counts()
@@ -82,7 +81,11 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(
 def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(
     database: str, crowd: store.Database
 ) -> None:
-    """The hour of passes does not matter; posted_at and run aside, the ledgers are the same."""
+    """
+    The hour of passes does not matter.
+
+    But for posted_at and run, the ledgers are the same.
+    """
     hours = [
         utc("2016-03-01T00:00") + timedelta(hours=hour) for hour in range(61 * 24 + 1)
     ]
@@ -121,7 +124,11 @@ def test_two_passes_at_once_share_the_work(
 def test_a_bucket_that_another_process_holds_is_waited_for(
     database: str, crowd: store.Database
 ) -> None:
-    """While its lease is taken nobody else posts there; when its holder leaves, the pass goes on."""
+    """
+    While its lease is taken nobody else posts there.
+
+    When its holder leaves, the pass goes on.
+    """
     with store.connect(database) as other, ThreadPoolExecutor(1) as pool:
         with other.transaction():
             for bucket in store.find_due_buckets(crowd, utc("2016-09-01T00:00")):
@@ -141,7 +148,11 @@ def test_a_bucket_that_another_process_holds_is_waited_for(
 def test_a_member_who_fails_delays_nobody_and_is_tried_again(
     database: str, conn: store.Database
 ) -> None:
-    """The failure is on record with its error and next try; once the plan is mended the next pass renews them."""
+    """
+    The failure is on record with its error and next try.
+
+    Once the plan is mended the next pass renews them.
+    """
     load_plans(conn)
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
@@ -153,7 +164,8 @@ def test_a_member_who_fails_delays_nobody_and_is_tried_again(
     assert renew(database, "2016-05-19T00:30").counts == passes.Counts()
     assert renew(database, "2016-05-19T01:00").counts.failed == 1
     row = conn.execute(
-        "SELECT code, attempts, retry_at FROM renewer.failure JOIN renewer.member USING (member_id)"
+        "SELECT code, attempts, retry_at "
+        "FROM renewer.failure JOIN renewer.member USING (member_id)"
     ).fetchone()
     assert row == {
         "code": "PlanError",
@@ -187,7 +199,10 @@ def test_a_named_member_is_tried_again_at_once(
 def test_what_the_database_refuses_is_that_members_failure(
     database: str, conn: store.Database
 ) -> None:
-    """An error inside the posting procedure undoes that member alone and is recorded with its SQLSTATE."""
+    """
+    An error inside the posting procedure undoes that member alone and is recorded with
+    its SQLSTATE.
+    """
     load_plans(conn)
     bring_in(
         conn,
@@ -198,8 +213,9 @@ def test_what_the_database_refuses_is_that_members_failure(
         "SELECT * FROM renewer.lot WHERE member_id = 'bad'"
     ).fetchall()
     conn.execute(
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, "
-        "cycle_n, occurred_at) VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
+        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
+        "balance_after, lot, first_day, anchor_on, cycle_n, occurred_at) VALUES "
+        "('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
     assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
         due=2, renewed=1, failed=1, entries=2
@@ -216,7 +232,10 @@ def test_what_the_database_refuses_is_that_members_failure(
 def test_a_member_somebody_holds_stays_due_and_is_skipped(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row that stays locked is no failure: it is counted, and the next pass renews the member."""
+    """
+    A row that stays locked is no failure: it is counted, and the next pass renews the
+    member.
+    """
     monkeypatch.setattr(passes, "LOCK_TIMEOUT_S", 0.05)
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
@@ -234,7 +253,9 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
 
 
 class Meddler:
-    """Changes a member between the moment a pass reads them and the moment it posts them."""
+    """
+    Changes a member between the moment a pass reads them and the moment it posts them.
+    """
 
     def __init__(self, database: str, times: int) -> None:
         self.conn = psycopg.connect(database, autocommit=True)
@@ -244,10 +265,13 @@ class Meddler:
         if self.times:
             self.times -= 1
             self.conn.execute(
-                "UPDATE renewer.member SET version = version + 1, balance = balance - 1, last_seq = last_seq + 1;"
+                "UPDATE renewer.member SET version = version + 1, "
+                "balance = balance - 1, last_seq = last_seq + 1;"
                 "UPDATE renewer.lot SET remaining = remaining - 1;"
-                "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
-                "SELECT member_id, last_seq, 'spend', -1, balance, 1, '2016-05-18' FROM renewer.member"
+                "INSERT INTO renewer.ledger_entry "
+                "(member_id, seq, kind, amount, balance_after, lot, occurred_at) "
+                "SELECT member_id, last_seq, 'spend', -1, balance, 1, '2016-05-18' "
+                "FROM renewer.member"
             )
 
 
@@ -255,7 +279,10 @@ class Meddler:
 def test_a_member_who_changes_meanwhile_is_planned_again(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """However often they spend between reading and posting, no spend is lost and the boundary is posted once."""
+    """
+    However often they spend between reading and posting, no spend is lost and the
+    boundary is posted once.
+    """
     load_plans(conn)
     bring_in(conn, ["busy,plus,2016-04-19,UTC,active,50"], "2016-05-01")
     meddler = Meddler(database, times)
