@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -101,17 +102,29 @@ def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(
     assert ledger(crowd) == walked
 
 
-def test_two_passes_at_once_share_the_work(
-    database: str, crowd: store.Database
-) -> None:
-    """Every boundary is posted once, by one of them, without an error."""
+def renew_beside_others(database: str, barrier: threading.Barrier) -> passes.Counts:
+    """Run a pass that waits after its first batch until each of the others did one."""
+    first = threading.Event()
+
+    def progress(_: int) -> None:
+        if not first.is_set():
+            first.set()
+            barrier.wait(60)
+
+    return renew(database, "2016-09-01T00:00", batch_size=2, progress=progress).counts
+
+
+def test_passes_at_once_share_the_work(database: str, crowd: store.Database) -> None:
+    """Each of four does some; every boundary is posted once, without an error."""
+    barrier = threading.Barrier(4)
     with ThreadPoolExecutor(4) as pool:
-        passes = [
-            pool.submit(renew, database, "2016-09-01T00:00", batch_size=2)
-            for _ in range(4)
+        pending = [
+            pool.submit(renew_beside_others, database, barrier) for _ in range(4)
         ]
-        outcomes = [future.result().counts for future in passes]
+        outcomes = [future.result() for future in pending]
+    assert [counts.renewed > 0 for counts in outcomes] == [True] * 4
     assert sum(counts.renewed for counts in outcomes) == 80
+    assert sum(counts.due for counts in outcomes) == 80
     assert all(counts.failed == counts.skipped == 0 for counts in outcomes)
     assert violations(crowd) == []
     together = ledger(crowd)
@@ -369,36 +382,63 @@ def test_a_run_is_on_record_with_its_counts(
     assert posted.fetchone() == {"n": outcome.counts.entries}
 
 
-def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
-    """Neither the members who are not due nor the lots that are used up are scanned."""
-    crowd.execute("SET enable_seqscan = off")
+MANY = """
+    INSERT INTO renewer.member
+        (member_id, plan, anchor_on, cycle_n, first_boundary_on, renews_at, balance,
+         last_lot)
+    SELECT 'm' || n, 'basic', '2016-03-19', 0, '2016-04-19',
+           '2016-04-01Z'::timestamptz + n * interval '1 hour', 60, 10
+    FROM generate_series(1, 5000) AS n;
+
+    INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at)
+    SELECT 'm' || n, number, 'allowance', CASE number WHEN 10 THEN 60 ELSE 0 END,
+           '2016-03-19Z'
+    FROM generate_series(1, 5000) AS n, generate_series(1, 10) AS number;
+
+    ANALYZE renewer.member, renewer.lot
+"""
+"""Members due an hour after each other; nine of their ten lots are used up."""
+
+
+def find_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a plan and all that stands below it."""
+    nodes = [plan]
+    for child in plan.get("Plans", ()):
+        nodes += find_nodes(child)
+    return nodes
+
+
+def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
+    """Neither members who are not due nor lots are scanned, with real statistics."""
+    for each in MANY.split(";"):
+        conn.execute(each)
     parameters = {
         "bucket": 1,
-        "as_of": utc("2016-04-01T00:00"),
+        "as_of": utc("2016-04-08T00:00"),
         "after_due_at": utc("2000-01-01T00:00"),
         "after_member_id": "",
         "limit": 500,
     }
-    plan = "\n".join(
-        row["QUERY PLAN"]
-        for row in crowd.execute(
-            "EXPLAIN " + query("members/find_due_members"), parameters
-        )
-    )
-    assert "member_due_idx" in plan
-    assert "lot_open_idx" in plan
-    assert "Seq Scan on member" not in plan
+    explained = conn.execute(
+        "EXPLAIN (FORMAT JSON) " + query("members/find_due_members"), parameters
+    ).fetchone()
+    assert explained is not None
+    nodes = find_nodes(explained["QUERY PLAN"][0]["Plan"])
+    scanned = {
+        node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"
+    }
+    assert scanned & {"member", "lot"} == set()
+    assert {"member_due_idx", "lot_open_idx"} <= {
+        node.get("Index Name") for node in nodes
+    }
 
 
-@pytest.mark.parametrize("attempts", range(12))
-def test_each_retry_waits_longer_up_to_a_day(attempts: int) -> None:
-    """The first comes with the next hourly pass."""
+def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:
+    """The first, after 50 minutes, comes with the next hourly pass."""
     as_of = utc("2016-05-19T00:00")
-    waits = [
-        passes.back_off(as_of, tries) - as_of for tries in (attempts, attempts + 1)
-    ]
-    assert waits[0] <= waits[1] <= timedelta(days=1)
-    assert passes.back_off(as_of, 0) - as_of < timedelta(hours=1)
+    waits = [passes.back_off(as_of, attempts) - as_of for attempts in range(12)]
+    minutes = [50, 100, 200, 400, 800, *[24 * 60] * 7]
+    assert waits == [timedelta(minutes=each) for each in minutes]
 
 
 def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -> None:

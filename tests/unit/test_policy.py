@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from renewer.errors import PlanError
 from renewer.rules import cycle
-from renewer.rules.ledger import CatchUp, Kind, Lot, Source, Status
+from renewer.rules.ledger import CatchUp, Kind, Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Posting
@@ -318,11 +318,15 @@ def check_posting(posting: Posting, rules: Revision) -> None:
     assert after.renews_at == cycle.boundary(
         after.anchor_on, after.timezone, after.cycle_n + 1
     )
-    for lot in (
-        bound(settled.lots) if renewals and rules.rollover_cap is not None else ()
-    ):
-        assert lot.remaining <= rules.rollover_cap or lot.source is ALLOWANCE
+    if renewals and rules.rollover_cap is not None:
+        assert sum(lot.remaining for lot in carried(after)) <= rules.rollover_cap
 
 
-def bound(held: Sequence[Lot]) -> list[Lot]:
-    return [lot for lot in held if lot.cycle_bound]
+def carried(after: Member) -> list[Lot]:
+    """Return what a boundary left of earlier cycles: not the allowance it awarded."""
+    return [
+        lot
+        for lot in after.lots
+        if lot.cycle_bound
+        and not (lot.source is ALLOWANCE and lot.issued_at == after.last_boundary_at)
+    ]
