@@ -1,4 +1,7 @@
-"""A real PostgreSQL for every test that asks for one: the embedded 18, or RENEWER_TEST_DATABASE_URL."""
+"""
+A real PostgreSQL for every test that asks for one: the embedded 18, or
+RENEWER_TEST_DATABASE_URL.
+"""
 
 import os
 import uuid

@@ -1,4 +1,7 @@
-"""What several tests do: bring members in, run passes, read the ledger, call the command line."""
+"""
+What several tests do: bring members in, run passes, read the ledger, call the command
+line.
+"""
 
 import io
 import json
@@ -49,7 +52,10 @@ def member(
     unused: Sequence[tuple[Source, int]] = (),
     **more: Any,
 ) -> Member:
-    """Return a member in the cycle that contains *as_of*, with *unused* lots issued at the cycle's start."""
+    """
+    Return a member in the cycle that contains *as_of*, with *unused* lots issued at the
+    cycle's start.
+    """
     anchor, timezone = date.fromisoformat(anchor_on), more.pop("timezone", "UTC")
     n = cycle.cycle_number(anchor, timezone, utc(as_of))
     issued_at = cycle.boundary(anchor, timezone, n)
@@ -72,7 +78,11 @@ def load_plans(conn: store.Database, preset: str = "upwork-2016") -> None:
 
 
 def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
-    """Import members; each line is a row of the CSV file, whose last fields may be left out."""
+    """
+    Import members.
+
+    Each line is a row of the CSV file, whose last fields may be left out.
+    """
     text = "\n".join(
         [
             HEADER,
@@ -131,16 +141,18 @@ def ledger(conn: store.Database) -> list[tuple[Any, ...]]:
     """Return all of the ledger that does not depend on when it was written."""
     rows = conn.execute(
         """
-        SELECT member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, cycle_n, plan, reason,
-               occurred_at
+        SELECT member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
+               cycle_n, plan, reason, occurred_at
         FROM renewer.ledger_entry ORDER BY member_id, seq
         """
     )
     lots = conn.execute(
-        "SELECT member_id, number, source, remaining, issued_at, expires_at FROM renewer.lot ORDER BY 1, 2"
+        "SELECT member_id, number, source, remaining, issued_at, expires_at "
+        "FROM renewer.lot ORDER BY 1, 2"
     )
     state = conn.execute(
-        "SELECT member_id, balance, cycle_n, renews_at, due_at, last_seq, last_lot FROM renewer.member ORDER BY 1"
+        "SELECT member_id, balance, cycle_n, renews_at, due_at, last_seq, last_lot "
+        "FROM renewer.member ORDER BY 1"
     )
     return [tuple(row.values()) for cursor in (rows, lots, state) for row in cursor]
 

@@ -1,4 +1,7 @@
-"""The real command line against a real database: what it prints, what it refuses, what it leaves with."""
+"""
+The real command line against a real database: what it prints, what it refuses, what it
+leaves with.
+"""
 
 import json
 import os
@@ -91,7 +94,9 @@ def test_from_an_empty_database_to_renewed_members(
 
 
 def test_history_reads_like_a_statement(database: str, conn: store.Database) -> None:
-    """Awards have the words members know; a rollover is one line; times are the member's."""
+    """
+    Awards have the words members know; a rollover is one line; times are the member's.
+    """
     load_plans(conn)
     bring_in(conn, ["ben,plus,2016-04-19,Asia/Tokyo,active,30"], "2016-05-14")
     command(database, "run", "--as-of", "2016-05-19")
@@ -181,9 +186,9 @@ def test_bad_lines_are_named_and_nothing_is_imported(
         "line 2: unknown plan 'gold': the plans are agency-plus, basic, plus",
         "line 4: not valid UTF-8 at byte 1: save the file as UTF-8",
     ]
-    assert (
-        done.stdout
-        == "Nothing imported: 2 bad lines. Mend them, or import the rest with --skip-bad.\n"
+    assert done.stdout == (
+        "Nothing imported: 2 bad lines. "
+        "Mend them, or import the rest with --skip-bad.\n"
     )
     document = documents(
         database, "import", str(path), "--as-of", "2016-05-01", "--skip-bad"
@@ -321,7 +326,10 @@ def test_a_changed_revision_is_refused_whole(
     """The one on record stays, and so does everything else."""
     load_plans(conn)
     path = tmp_path / "plans.toml"
-    plan = '[[plans]]\ncode = "{}"\neffective_from = 1970-01-01\nallowance = 61\nrollover_cap = "unlimited"\n'
+    plan = (
+        '[[plans]]\ncode = "{}"\neffective_from = 1970-01-01\n'
+        'allowance = 61\nrollover_cap = "unlimited"\n'
+    )
     path.write_text(plan.format("new") + plan.format("basic"))
     done = command(database, "plans", "load", str(path))
     assert done.returncode == 2
@@ -357,7 +365,8 @@ def test_logs_are_json_lines_where_there_is_no_terminal(database: str) -> None:
 def test_a_reader_that_leaves_early_is_no_error(database: str) -> None:
     """`renewer … | head` prints no traceback."""
     env = os.environ | {"RENEWER_DATABASE_URL": database}
-    line = f"{sys.executable} -m renewer cycles --anchor 2016-01-31 --count 9000 | head -n 1"
+    cycles = "renewer cycles --anchor 2016-01-31 --count 9000"
+    line = f"{sys.executable} -m {cycles} | head -n 1"
     done = subprocess.run(
         ["bash", "-c", line],
         env=env,

@@ -40,8 +40,13 @@ def start(folder: Path, *arguments: str, **more: object) -> subprocess.Popen[str
     env["RENEWER_DATA_DIR"] = str(folder)
     return subprocess.Popen(
         [sys.executable, "-m", "renewer", *arguments],
-        env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
-    )  # fmt: skip
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
@@ -65,7 +70,8 @@ def test_without_a_database_the_embedded_one_is_used_and_said(folder: Path) -> N
     """It starts on demand, keeps its data and is gone when the command is."""
     _, err = finish(start(folder, "migrate"))
     assert err.splitlines() == [
-        f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL for another database."
+        f"Using the embedded PostgreSQL in {folder}; "
+        "set RENEWER_DATABASE_URL for another database."
     ]
     assert servers(folder) == []
     out, _ = finish(start(folder, "plans", "load", "upwork-2016"))
@@ -98,7 +104,9 @@ def test_a_killed_user_does_not_keep_it_alive(folder: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_it_works_as_a_plain_user_beside_root(folder: Path) -> None:
-    """Root's and a user's databases are apart, and neither needs anything of the other."""
+    """
+    Root's and a user's databases are apart, and neither needs anything of the other.
+    """
     user = pwd.getpwnam("nobody")
     theirs = folder.parent / "theirs"
     theirs.mkdir()
@@ -118,7 +126,11 @@ def test_it_works_as_a_plain_user_beside_root(folder: Path) -> None:
 
 
 def test_the_demo_shows_every_scene_and_leaves_nothing_behind(folder: Path) -> None:
-    """Its last line but one says that every invariant holds; its server and its data are gone."""
+    """
+    Its last line but one says that every invariant holds.
+
+    Its server and its data are gone.
+    """
     before = set(Path("/tmp").glob("renewer-*"))
     out, err = finish(start(folder, "demo"))
     assert err == ""

@@ -1,4 +1,7 @@
-"""The commands that repair and that show the state of things, through the real command line."""
+"""
+The commands that repair and that show the state of things, through the real command
+line.
+"""
 
 import json
 import os
@@ -34,7 +37,10 @@ RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10
 
 @pytest.fixture
 def missed(database: str, conn: store.Database) -> str:
-    """A database whose job was away until August 20 and caught up with the latest cycle alone; bad has no plan."""
+    """
+    A database whose job was away until August 20 and caught up with the latest cycle
+    alone; bad has no plan.
+    """
     load_plans(conn)
     bring_in(
         conn,
@@ -62,7 +68,11 @@ def without_run(document: dict[str, Any]) -> dict[str, Any]:
 def test_a_dry_run_prints_exactly_what_the_real_run_then_does(
     missed: str, conn: store.Database
 ) -> None:
-    """Entry by entry; afterwards nothing is left to do, and the ledger holds what was printed."""
+    """
+    Entry by entry.
+
+    Afterwards nothing is left to do, and the ledger holds what was printed.
+    """
     before = {name: len(statement(conn, name)) for name in ("ana", "ben")}
     dry = documents(
         missed, "backfill", *RANGE, "--reason", "the scheduler was down", "--dry-run"
@@ -95,7 +105,11 @@ def test_a_dry_run_prints_exactly_what_the_real_run_then_does(
 def test_a_backfill_prints_a_summary_by_outcome(
     missed: str, conn: store.Database
 ) -> None:
-    """The same text for both but for the last line; exit code 1 and the list when members failed."""
+    """
+    The same text for both but for the last line.
+
+    Exit code 1 and the list when members failed.
+    """
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     dry, real = (
         command(missed, "backfill", *RANGE, *more) for more in (["--dry-run"], [])
@@ -111,9 +125,8 @@ def test_a_backfill_prints_a_summary_by_outcome(
         "nothing to repair 1",
         "failed 1",
     ]
-    assert (
-        lines[-2]
-        == "Backfill 2: cycles that began from 2016-05-01 to 2016-07-31, as of 2016-08-25"
+    assert lines[-2] == (
+        "Backfill 2: cycles that began from 2016-05-01 to 2016-07-31, as of 2016-08-25"
     )
     assert dry.stdout.splitlines()[-2].startswith(
         "Dry run, nothing written: cycles that began"
@@ -178,7 +191,10 @@ def test_a_backfill_killed_half_way_is_finished_by_the_next(
 def test_a_backfill_whose_reader_leaves_is_done_all_the_same(
     database: str, conn: store.Database
 ) -> None:
-    """As in `renewer backfill … --json | head`: what was asked for is posted, and the run is recorded as finished."""
+    """
+    As in `renewer backfill … --json | head`: what was asked for is posted, and the run
+    is recorded as finished.
+    """
     plans.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
     bring_in(
         conn, [f"m{number:04},basic,2016-04-19" for number in range(1000)], "2016-05-14"
@@ -195,7 +211,10 @@ def test_a_backfill_whose_reader_leaves_is_done_all_the_same(
     process.stdout.read(10)
     process.stdout.close()
     process.wait()
-    query = "SELECT late, finished_at IS NOT NULL AS finished FROM renewer.run ORDER BY run_id DESC"
+    query = (
+        "SELECT late, finished_at IS NOT NULL AS finished "
+        "FROM renewer.run ORDER BY run_id DESC"
+    )
     row = conn.execute(query).fetchone()
     assert row == {"late": 1000, "finished": True}
 
@@ -392,7 +411,10 @@ def test_preview_shows_what_the_job_then_posts(
 def test_status_shows_lag_passes_and_failures(
     missed: str, conn: store.Database
 ) -> None:
-    """What is due and since when; each pass with its counts; each failure with its error and next try."""
+    """
+    What is due and since when; each pass with its counts; each failure with its error
+    and next try.
+    """
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     renew(missed, "2016-09-19T01:00", members=["bad"])
     document = documents(missed, "status", "--as-of", "2016-09-19T01:30")
@@ -432,7 +454,8 @@ def test_status_shows_lag_passes_and_failures(
 def test_a_killed_pass_shows_as_interrupted(missed: str, conn: store.Database) -> None:
     """One that has not been seen for a minute and never ended."""
     conn.execute(
-        "UPDATE renewer.run SET finished_at = NULL, seen_at = now() - make_interval(secs => 61)"
+        "UPDATE renewer.run "
+        "SET finished_at = NULL, seen_at = now() - make_interval(secs => 61)"
     )
     assert documents(missed, "status")["runs"][0]["state"] == "interrupted"
     conn.execute("UPDATE renewer.run SET seen_at = now()")
@@ -440,7 +463,11 @@ def test_a_killed_pass_shows_as_interrupted(missed: str, conn: store.Database) -
 
 
 def test_a_failure_is_parked_and_tried_again(missed: str, conn: store.Database) -> None:
-    """Parked, no pass takes the member up; then the next pass does, and the failure is gone."""
+    """
+    Parked, no pass takes the member up.
+
+    Then the next pass does, and the failure is gone.
+    """
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     renew(missed, "2016-09-19T01:00")
     assert documents(missed, "failures", "park", "bad") == {
@@ -522,7 +549,8 @@ def test_tables_fit_eighty_columns(
     )
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
     conn.execute(
-        "INSERT INTO renewer.failure (member_id, code, message) VALUES (%s, 'PlanError', %s)",
+        "INSERT INTO renewer.failure (member_id, code, message) "
+        "VALUES (%s, 'PlanError', %s)",
         [member, "a message " * 20],
     )
     conn.execute("UPDATE renewer.member SET retry_at = now()")

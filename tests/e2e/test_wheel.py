@@ -10,7 +10,10 @@ from tests.support import MIGRATIONS, ROOT, documents
 
 
 def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) -> None:
-    """Built, installed away from the checkout and run there, it creates the schema from its own files."""
+    """
+    Built, installed away from the checkout and run there, it creates the schema from
+    its own files.
+    """
     build = [
         sys.executable,
         "-m",
@@ -46,10 +49,15 @@ def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) 
     ]
     subprocess.run(install, check=True, capture_output=True)
     env = {"PYTHONPATH": str(installed)}
+    ask = "from renewer.store.queries import sql_folder; print(sql_folder())"
     where = subprocess.run(
-        [sys.executable, "-c", "from renewer.store.queries import sql_folder; print(sql_folder())"],
-        env=os.environ | env, cwd=tmp_path, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", ask],
+        env=os.environ | env,
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert where.stdout.strip() == str(installed / "renewer" / "sql")
     assert (
         documents(empty_database, "migrate", env=env, cwd=tmp_path)["applied"]

@@ -66,7 +66,11 @@ def test_a_worker_runs_a_pass_at_its_start_and_leaves_when_asked(
 def test_an_announced_member_is_renewed_at_once(
     worker: subprocess.Popen[str], conn: store.Database
 ) -> None:
-    """An enrolment and an upgrade do not wait for the hour; nonsense on the channel harms nobody."""
+    """
+    An enrolment and an upgrade do not wait for the hour.
+
+    Nonsense on the channel harms nobody.
+    """
     wait_for(worker, "listener.started")
     conn.execute("NOTIFY renewer_due, 'nobody'; NOTIFY renewer_due")
     conn.execute(
@@ -76,7 +80,8 @@ def test_an_announced_member_is_renewed_at_once(
     conn.execute("SELECT renewer.change_plan('new', 'agency-plus', 'now', 'up')")
     assert soon(lambda: len(statement(conn, "new")) == 2)
     conn.execute(
-        "SELECT renewer.enroll('seen', 'basic', current_date - 3, 'UTC', 'under_review', 'e')"
+        "SELECT renewer.enroll('seen', 'basic', current_date - 3, 'UTC', "
+        "'under_review', 'e')"
     )
     conn.execute("SELECT renewer.set_status('seen', 'active', 'ok')")
     assert soon(lambda: statement(conn, "seen") == [("renewal", 60, 60)])
@@ -92,7 +97,8 @@ def test_a_failure_that_is_retried_is_seen_to_at_once(
     wait_for(worker, "listener.started")
     with conn.transaction():
         conn.execute(
-            "SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', 'active', 'e')"
+            "SELECT renewer.enroll('new', 'plus', current_date - 3, 'UTC', "
+            "'active', 'e')"
         )
         conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'new'")
     assert soon(lambda: documents(database, "status")["failed"] == 1)
@@ -124,8 +130,12 @@ def test_a_worker_that_cannot_listen_says_so_and_goes_on(
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "renewer", "worker"],
-        env=os.environ | env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=os.environ | env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
     assert soon(
         lambda: (

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,17 @@ from tests.support import (
 
 MEMBERS = 600
 PLANS = ("basic", "plus", "agency-plus")
-LINES = [
-    f"m{i},{PLANS[i % 3]},{2012 + i % 4}-{1 + i % 12:02}-{1 + i * 7 % 28:02},UTC,active,{i % 90}"
-    for i in range(MEMBERS)
-]
+
+
+def member_line(n: int) -> str:
+    """Return member *n* of the file: plans, anchors and balances take turns."""
+    plan = PLANS[n % 3]
+    anchor_on = date(2012 + n % 4, 1 + n % 12, 1 + n * 7 % 28)
+    balance = n % 90
+    return f"m{n},{plan},{anchor_on},UTC,active,{balance}"
+
+
+LINES = [member_line(n) for n in range(MEMBERS)]
 AS_OF = "2016-05-01T00:00"
 BATCH = {"RENEWER_BATCH_SIZE": "10", "RENEWER_THREADS": "2"}
 
@@ -73,7 +81,10 @@ def test_a_killed_pass_is_finished_by_the_next(
     undisturbed: list[tuple[object, ...]],
     killed_after: int,
 ) -> None:
-    """Whenever a pass dies, the next posts what is left, each entry once, and the ledger is as if nothing had been."""
+    """
+    Whenever a pass dies, the next posts what is left, each entry once, and the ledger
+    is as if nothing had been.
+    """
     process = start_pass(database)
     wait_until_renewed(conn, killed_after, process)
     process.kill()
@@ -89,7 +100,10 @@ def test_a_killed_pass_is_finished_by_the_next(
 def test_a_terminated_pass_finishes_its_batch(
     database: str, conn: store.Database, undisturbed: list[tuple[object, ...]]
 ) -> None:
-    """SIGTERM is a request: what is in hand is posted and the run on record says that it was stopped."""
+    """
+    SIGTERM is a request: what is in hand is posted and the run on record says that it
+    was stopped.
+    """
     process = start_pass(database)
     wait_until_renewed(conn, 50, process)
     process.terminate()
@@ -106,7 +120,10 @@ def test_a_terminated_pass_finishes_its_batch(
 def test_a_cut_connection_ends_the_pass_with_one_line(
     database: str, conn: store.Database, undisturbed: list[tuple[object, ...]]
 ) -> None:
-    """The server's trouble is nobody's failure: exit code 3, nothing lost, and the next pass goes on."""
+    """
+    The server's trouble is nobody's failure: exit code 3, nothing lost, and the next
+    pass goes on.
+    """
     process = start_pass(database)
     wait_until_renewed(conn, 50, process)
     conn.execute(
@@ -124,7 +141,7 @@ def test_a_cut_connection_ends_the_pass_with_one_line(
 
 
 KILL_SERVER = """
-import os, signal, sys, threading, time
+import os, signal, sys
 from functools import partial
 from pathlib import Path
 from renewer.host import embedded
@@ -146,14 +163,22 @@ with embedded.running(folder) as conninfo:
         with connect() as conn:
             plans.record_plans(conn, plans.read_plans("upwork-2016"))
             with open(sys.argv[3], "rb") as file:
-                members.import_members(conn, file, Plans(store.find_plans(conn)), utc("2016-03-01T00:00"),
-                                       on_bad=lambda *_: None)
-        postmaster = int((folder / "postgresql" / "postmaster.pid").read_text().split()[0])
-        done = threading.Event()
-        kill = lambda n: posted.append(n) or (sum(posted) > 200 and os.kill(postmaster, signal.SIGKILL))
+                known = Plans(store.find_plans(conn))
+                as_of = utc("2016-03-01T00:00")
+                members.import_members(
+                    conn, file, known, as_of, on_bad=lambda *_: None)
+        pid_file = folder / "postgresql" / "postmaster.pid"
+        postmaster = int(pid_file.read_text().split()[0])
         posted = []
+
+        def kill(taken_up):
+            posted.append(taken_up)
+            if sum(posted) > 200:
+                os.kill(postmaster, signal.SIGKILL)
+
         try:
-            renewal.renew_due(connect, as_of=utc("2016-05-01T00:00"), options=options, progress=kill)
+            renewal.renew_due(
+                connect, as_of=utc("2016-05-01T00:00"), options=options, progress=kill)
         except Exception as error:
             print(type(error).__name__)
         os._exit(1)
@@ -171,7 +196,10 @@ def test_a_killed_server_loses_nothing(
     conn: store.Database,
     undisturbed: list[tuple[object, ...]],
 ) -> None:
-    """After a crash of PostgreSQL in mid-pass the next start recovers, and the next pass leaves the same ledger."""
+    """
+    After a crash of PostgreSQL in mid-pass the next start recovers, and the next pass
+    leaves the same ledger.
+    """
     tmp_path.parent.parent.chmod(0o755)
     members = tmp_path / "members.csv"
     members.write_text("\n".join([HEADER, *LINES]))

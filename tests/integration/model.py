@@ -1,4 +1,7 @@
-"""A simple in-memory model of one member: DESIGN, sections 3 and 7, written down a second time and naively."""
+"""
+A simple in-memory model of one member: DESIGN, sections 3 and 7, written down a second
+time and naively.
+"""
 
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -58,7 +61,7 @@ class Model:
     def balance(self) -> int:
         return sum(lot.left for lot in self.lots)
 
-    # When a pass has something to do: facts that a writer lowers, and a posting sets anew
+    # When a pass has something to do: a writer lowers facts, a posting sets them anew
 
     @property
     def due(self) -> datetime | None:
@@ -201,7 +204,8 @@ class Model:
                 and (self.status != "under_review" or r[1] == "set_status")
             ]
             if self.n is None and self.status in ("active", "suspended"):
-                due = []  # the enrolment comes first, whatever a request says of its time
+                # The enrolment comes first, whatever a request says of its time.
+                due = []
             until = due[0][0] if due else now
             ends = [lot.ends for lot in self.lots if lot.left and lot.ends]
             if (
@@ -273,49 +277,55 @@ class Model:
 
     def backfill(self, now: datetime) -> "Model":
         """Return the member after a backfill of every cycle, who was named."""
-        asked = [
-            args["status"]
-            for at, function, args in self.waiting
-            if function == "set_status" and at <= now
-        ]
-        if (
-            self.status == "closed"
-            or "closed" in asked
-            or (asked or [self.status])[-1] != "active"
-        ):
+        if not self.may_be_made_up_for(now):
             return self
-        after, owing = deepcopy(self), []
+        after = deepcopy(self)
         after.run(now)
         if len(after.renewed) == len(self.renewed):
+            # Without a missing boundary nothing else that is due is posted either.
             after = self
-        for number, (plan, amount, status) in enumerate(self.renewed):
-            if status == "suspended" and amount == 0 and self.plans[plan][0]:
-                owing.append((number, self.plans[plan][0]))
+        owing = self.owing()
         if owing:
-            assert after.n is not None
-            at = max(now, after.last_boundary or now)
-            n = (
-                after.n
-                if at < after.renews
-                else cycle.cycle_number(after.anchor, after.zone, at)
-            )
-            lifetime = self.plans[after.plan][2]
-            ends = (
-                cycle.boundary(after.anchor, after.zone, n + lifetime)
-                if lifetime
-                else None
-            )
-            lot = after.issue("allowance", at, ends, after.cycle_ends(at))
-            if at == after.last_boundary:
-                after.renewal_lot = (
-                    after.renewal_lot or lot
-                )  # issued at one instant, they are told apart by nothing
-            for number, amount in owing:
-                after.post("late_renewal", amount, at, lot)
-                after.renewed[number] = ("", amount, "late")
+            after.make_up(owing, now)
         if after is not self or owing:
             after.settle()
         return after
+
+    def may_be_made_up_for(self, now: datetime) -> bool:
+        """Whether the member is active, and still is after what waits at *now*."""
+        statuses = [self.status]
+        for at, function, args in self.waiting:
+            if function == "set_status" and at <= now:
+                statuses.append(args["status"])
+        return "closed" not in statuses and statuses[-1] == "active"
+
+    def owing(self) -> list[tuple[int, int]]:
+        """Return which renewals were 0 for a suspension, and what each owes."""
+        owing = []
+        for number, (plan, amount, status) in enumerate(self.renewed):
+            allowance = self.plans[plan][0] if status == "suspended" else 0
+            if amount == 0 and allowance:
+                owing.append((number, allowance))
+        return owing
+
+    def make_up(self, owing: list[tuple[int, int]], now: datetime) -> None:
+        """Post what is *owing*, into one lot of the current cycle."""
+        assert self.n is not None
+        at = max(now, self.last_boundary or now)
+        n = self.n
+        if at >= self.renews:
+            n = cycle.cycle_number(self.anchor, self.zone, at)
+        lifetime = self.plans[self.plan][2]
+        ends = None
+        if lifetime:
+            ends = cycle.boundary(self.anchor, self.zone, n + lifetime)
+        lot = self.issue("allowance", at, ends, self.cycle_ends(at))
+        if at == self.last_boundary:
+            # Issued at one instant, they are told apart by nothing.
+            self.renewal_lot = self.renewal_lot or lot
+        for number, amount in owing:
+            self.post("late_renewal", amount, at, lot)
+            self.renewed[number] = ("", amount, "late")
 
     def allowance(self, lifetime: int | None, at: datetime) -> Held:
         assert self.n is not None
@@ -324,7 +334,7 @@ class Model:
             if lifetime
             else None
         )
-        return self.issue("allowance", at, ends, self.renews)
+        return self.issue("allowance", at, ends, self.cycle_ends(at))
 
     def apply(self, at: datetime, function: str, arguments: dict[str, Any]) -> None:
         if self.status == "closed":

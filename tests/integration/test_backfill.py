@@ -35,7 +35,11 @@ def late(conn: store.Database, member_id: str = "ana") -> list[tuple[Any, ...]]:
 
 
 def missed(database: str, conn: store.Database, *more: str) -> None:
-    """Bring ana in, and *more*; the job was away until August 20 and caught up with the latest alone."""
+    """
+    Bring ana in, and *more*.
+
+    The job was away until August 20 and caught up with the latest alone.
+    """
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,,,2", *more], "2016-05-14")
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
@@ -44,7 +48,11 @@ def missed(database: str, conn: store.Database, *more: str) -> None:
 def test_cycles_caught_up_with_nothing_are_made_up_for_once(
     database: str, conn: store.Database
 ) -> None:
-    """One late renewal each, of today, into one lot of the current cycle; a second run finds nothing."""
+    """
+    One late renewal each, of today, into one lot of the current cycle.
+
+    A second run finds nothing.
+    """
     missed(database, conn)
     outcome = repair(database, "2016-08-25T10:00", reason="the scheduler was down")
     assert (outcome.counts.due, outcome.counts.late, outcome.counts.entries) == (
@@ -103,13 +111,18 @@ def test_only_cycles_of_the_range_are_repaired(
 def test_boundaries_never_posted_are_posted_from_the_oldest_up_to_the_end(
     database: str, conn: store.Database
 ) -> None:
-    """They are ordinary renewals, in full, with their own dates; later ones are left to the next pass."""
+    """
+    They are ordinary renewals, in full, with their own dates.
+
+    Later ones are left to the next pass.
+    """
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,,,2"], "2016-05-14")
     outcome = repair(database, "2016-08-25", date(2016, 7, 1), date(2016, 7, 31))
     assert (outcome.counts.due, outcome.counts.renewed) == (1, 1)
     rows = conn.execute(
-        "SELECT first_day, amount, occurred_at FROM renewer.ledger_entry WHERE kind = 'renewal'"
+        "SELECT first_day, amount, occurred_at FROM renewer.ledger_entry "
+        "WHERE kind = 'renewal'"
     )
     assert [tuple(row.values()) for row in rows] == [
         (date(2016, month, 19), 60, utc(f"2016-0{month}-19")) for month in (5, 6, 7)
@@ -131,7 +144,10 @@ def test_boundaries_before_the_range_alone_are_left_to_the_next_pass(
 def test_a_member_far_behind_keeps_what_is_made_up_for_to_the_current_cycle(
     database: str, conn: store.Database
 ) -> None:
-    """The boundaries still to be posted lie before today: they do not touch what was issued today."""
+    """
+    The boundaries still to be posted lie before today: they do not touch what was
+    issued today.
+    """
     missed(database, conn)
     repair(database, "2016-10-25", date(2016, 5, 1), date(2016, 7, 31))
     renew(database, "2016-10-25")
@@ -251,7 +267,8 @@ def test_a_parked_member_is_left_alone_unless_named(
     """A person set them aside."""
     missed(database, conn)
     conn.execute(
-        "INSERT INTO renewer.failure (member_id, code, message) VALUES ('ana', 'x', 'y');"
+        "INSERT INTO renewer.failure (member_id, code, message) "
+        "VALUES ('ana', 'x', 'y');"
         "UPDATE renewer.member SET parked = true WHERE member_id = 'ana'"
     )
     assert repair(database, "2016-08-25").counts.due == 0
@@ -298,7 +315,10 @@ def test_two_at_once_and_the_hourly_job_award_once(
 def test_a_used_up_lot_is_credited_after_a_backfill(
     database: str, conn: store.Database
 ) -> None:
-    """The credit of a day's second change of plan goes into the lot of the day's renewal, which holds nothing now."""
+    """
+    The credit of a day's second change of plan goes into the lot of the day's renewal,
+    which holds nothing now.
+    """
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,,,2"], "2016-05-14")
     renew(database, "2016-08-19", catch_up=CatchUp.LATEST)
@@ -315,7 +335,8 @@ def test_a_used_up_lot_is_credited_after_a_backfill(
             repair(database, "2016-08-19T02:00")
         assert renew(database, "2016-08-19T02:00").counts.failed == 0
     rows = conn.execute(
-        "SELECT lot, amount FROM renewer.ledger_entry WHERE kind IN ('renewal', 'adjustment') AND lot > 0"
+        "SELECT lot, amount FROM renewer.ledger_entry "
+        "WHERE kind IN ('renewal', 'adjustment') AND lot > 0"
     )
     assert [tuple(row.values()) for row in rows] == [(2, 60), (2, 10), (2, 10)]
     assert violations(conn) == []

@@ -11,15 +11,20 @@ PAIRS = 5000
 
 BOUNDARY = """
     SELECT (a.anchor_on + make_interval(months => a.n))::date AS first_day,
-           (a.anchor_on + make_interval(months => a.n)) AT TIME ZONE a.timezone AS starts_at
-    FROM unnest(%(anchors)s::date[], %(numbers)s::integer[], %(zones)s::text[]) WITH ORDINALITY
-        AS a (anchor_on, n, timezone, place)
+           (a.anchor_on + make_interval(months => a.n)) AT TIME ZONE a.timezone
+               AS starts_at
+    FROM unnest(%(anchors)s::date[], %(numbers)s::integer[], %(zones)s::text[])
+        WITH ORDINALITY AS a (anchor_on, n, timezone, place)
     ORDER BY a.place
 """
 
 
 def test_python_and_postgresql_agree_on_boundaries(conn: store.Database) -> None:
-    """First days always agree; so do instants, where midnight exists once or begins the jump over it."""
+    """
+    First days always agree.
+
+    So do instants, where midnight exists once or begins the jump over it.
+    """
     chance = random.Random(20160519)
     names = [
         row["name"]
@@ -49,11 +54,15 @@ def test_python_and_postgresql_agree_on_boundaries(conn: store.Database) -> None
         )
         if ours != theirs and not _midnight_is_odd(row["first_day"], timezone):
             differences.append((anchor, n, timezone, ours, theirs))
-    # The two read zone databases of their own, which differ where one is newer: in a handful of zones, for the future.
+    # The two read zone databases of their own, which differ where one is newer: in a
+    # handful of zones, for the future.
     assert len(differences) <= PAIRS // 200, differences
 
 
 def _midnight_is_odd(day: date, timezone: str) -> bool:
-    """Whether midnight exists twice (PostgreSQL takes the second) or is jumped over from before it."""
+    """
+    Whether midnight exists twice (PostgreSQL takes the second) or is jumped over from
+    before it.
+    """
     midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
     return midnight.utcoffset() != midnight.replace(fold=1).utcoffset()

@@ -1,4 +1,8 @@
-"""Many threads move Connects while passes run; afterwards every ledger is that of a serial replay. Long with --long."""
+"""
+Many threads move Connects while passes run.
+
+Afterwards every ledger is that of a serial replay. Long with --long.
+"""
 
 import random
 import threading
@@ -42,7 +46,9 @@ def call(conn: store.Database, function: str, **arguments: Any) -> None:
 def shop(
     database: str, clock: Clock, seed: int, stop: threading.Event, refused: list[str]
 ) -> None:
-    """Spend, return, buy and change plans at random, as one connection of the application."""
+    """
+    Spend, return, buy and change plans at random, as one connection of the application.
+    """
     chance = random.Random(seed)
     number = 0
     spends: list[tuple[str, str]] = []
@@ -107,7 +113,10 @@ def run_passes(
 def test_what_many_do_at_once_is_what_they_did_in_some_order(
     database: str, conn: store.Database, request: pytest.FixtureRequest
 ) -> None:
-    """No deadlock, no lost spend, a clean ledger, and each member's equals a replay of what committed, one by one."""
+    """
+    No deadlock, no lost spend, a clean ledger, and each member's equals a replay of
+    what committed, one by one.
+    """
     load_plans(conn)
     lines = [
         f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40"
@@ -159,7 +168,10 @@ def run_backfills(
 def test_backfills_beside_everything_else_leave_a_clean_ledger(
     database: str, conn: store.Database, request: pytest.FixtureRequest
 ) -> None:
-    """Two at once, for members who are suspended and active again, spend, return and change plans meanwhile."""
+    """
+    Two at once, for members who are suspended and active again, spend, return and
+    change plans meanwhile.
+    """
     load_plans(conn)
     lines = [
         f"{m},{PLANS[i % 3]},2016-03-{1 + i * 3:02},UTC,active,40"
@@ -199,8 +211,8 @@ def test_backfills_beside_everything_else_leave_a_clean_ledger(
 def postings(conn: store.Database, member: str) -> list[tuple[Any, ...]]:
     rows = conn.execute(
         """
-        SELECT seq, kind, amount, balance_after, lot, first_day, anchor_on, cycle_n, plan, reason, reference,
-               occurred_at
+        SELECT seq, kind, amount, balance_after, lot, first_day, anchor_on, cycle_n,
+               plan, reason, reference, occurred_at
         FROM renewer.ledger_entry WHERE member_id = %s ORDER BY seq
         """,
         [member],
@@ -209,7 +221,10 @@ def postings(conn: store.Database, member: str) -> list[tuple[Any, ...]]:
 
 
 def replay(database: str, conn: store.Database, member: str) -> None:
-    """Do again, alone and in the order it committed, what was done to *member*, to a member of another name."""
+    """
+    Do again, alone and in the order it committed, what was done to *member*, to a
+    member of another name.
+    """
     again = f"again-{member}"
     number = MEMBERS.index(member)
     bring_in(
@@ -231,9 +246,11 @@ def in_order(
     conn: store.Database, member: str, requests: list[dict[str, Any]]
 ) -> list[Step]:
     """
-    Return the steps that led to a member's ledger: calls where their entries stand, passes where theirs do.
+    Return the steps that led to a member's ledger: calls where their entries stand,
+    passes where theirs do.
 
-    A pass that only applied requests has no entries: by its time it comes before the next that has.
+    A pass that only applied requests has no entries: by its time it comes before the
+    next that has.
     """
     calls = {
         each["first_seq"]: each
@@ -251,7 +268,8 @@ def in_order(
         )
     }
     entries = conn.execute(
-        "SELECT seq, run_id, posted_at FROM renewer.ledger_entry WHERE member_id = %s AND seq > 1 ORDER BY seq",
+        "SELECT seq, run_id, posted_at FROM renewer.ledger_entry "
+        "WHERE member_id = %s AND seq > 1 ORDER BY seq",
         [member],
     ).fetchall()
     as_of = {

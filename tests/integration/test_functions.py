@@ -1,4 +1,6 @@
-"""The SQL functions the marketplace calls: what they move, record, repeat and refuse."""
+"""
+The SQL functions the marketplace calls: what they move, record, repeat and refuse.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -38,7 +40,8 @@ class Marketplace:
 
     def lots(self, member_id: str = "m") -> list[tuple[str, int]]:
         rows = self.conn.execute(
-            "SELECT source, remaining FROM renewer.lot WHERE member_id = %s ORDER BY number",
+            "SELECT source, remaining FROM renewer.lot "
+            "WHERE member_id = %s ORDER BY number",
             [member_id],
         )
         return [(row["source"], row["remaining"]) for row in rows]
@@ -53,7 +56,10 @@ class Marketplace:
 
 @pytest.fixture
 def market(database: str, conn: store.Database) -> Marketplace:
-    """A marketplace with the plans of 2016 and one member of Basic with 40 Connects, whose cycle ends on May 18."""
+    """
+    A marketplace with the plans of 2016 and one member of Basic with 40 Connects, whose
+    cycle ends on May 18.
+    """
     load_plans(conn)
     bring_in(conn, ["m,basic,2016-04-19,UTC,active,40"], EPOCH)
     return Marketplace(database, conn)
@@ -108,7 +114,10 @@ def test_nobody_spends_more_than_they_have(market: Marketplace) -> None:
 
 
 def test_spending_takes_from_the_lot_that_ends_first(market: Marketplace) -> None:
-    """A bought lot that ends before the cycle, then the cycle's, then one that ends later, then one that never does."""
+    """
+    A bought lot that ends before the cycle, then the cycle's, then one that ends later,
+    then one that never does.
+    """
     for reference, expires_at in (
         ("never", None),
         ("june", utc("2016-06-30T00:00")),
@@ -188,7 +197,11 @@ def test_a_refund_goes_back_where_it_came_from_last_spent_first(
 def test_a_refund_after_the_cycle_belongs_to_the_current_one(
     market: Marketplace,
 ) -> None:
-    """Question 9: it becomes a refund lot that ends with the present cycle; a bought lot takes its part back."""
+    """
+    Question 9: it becomes a refund lot that ends with the present cycle.
+
+    A bought lot takes its part back.
+    """
     market.call("purchase", member_id="m", amount=10, reference="bought", at=MAY[2])
     market.call("spend", member_id="m", amount=45, reference="job", at=MAY[3])
     market.run("2016-05-19T00:00")
@@ -284,8 +297,14 @@ def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(
 
 def test_an_enrolment_is_awarded_the_cycle_it_falls_in(market: Marketplace) -> None:
     """Once, by the next pass; the boundary after it comes from the anchor."""
-    enrol = {"member_id": "new", "plan": "plus", "anchor_on": "2016-03-31", "timezone": "Asia/Tokyo",
-             "status": "active", "reference": "e"}  # fmt: skip
+    enrol = {
+        "member_id": "new",
+        "plan": "plus",
+        "anchor_on": "2016-03-31",
+        "timezone": "Asia/Tokyo",
+        "status": "active",
+        "reference": "e",
+    }
     assert market.call("enroll", **enrol, at=MAY[10]) == (0, None, None, False)
     assert market.call("enroll", **enrol) == (0, None, None, True)
     assert market.run("2016-05-10T12:00").renewed == 1
@@ -303,8 +322,15 @@ def test_an_enrolment_is_awarded_the_cycle_it_falls_in(market: Marketplace) -> N
 
 def test_an_enrolment_under_review_waits_for_its_end(market: Marketplace) -> None:
     """Then it and every boundary after it are posted, each awarded."""
-    enrol = {"member_id": "new", "plan": "basic", "anchor_on": "2016-05-02", "timezone": "UTC",
-             "status": "under_review", "reference": "e", "at": MAY[2]}  # fmt: skip
+    enrol = {
+        "member_id": "new",
+        "plan": "basic",
+        "anchor_on": "2016-05-02",
+        "timezone": "UTC",
+        "status": "under_review",
+        "reference": "e",
+        "at": MAY[2],
+    }
     market.call("enroll", **enrol)
     assert market.run("2016-05-18T00:00").due == 0
     market.call(
@@ -326,7 +352,11 @@ def test_an_enrolment_under_review_waits_for_its_end(market: Marketplace) -> Non
 def test_an_upgrade_begins_a_cycle_and_credits_the_rest_of_the_old(
     market: Marketplace,
 ) -> None:
-    """Twelve of thirty days are over: 70 − 60 + 60 × 12 ÷ 30 = 34; unused Connects stay, the anchor moves."""
+    """
+    Twelve of thirty days are over: 70 − 60 + 60 × 12 ÷ 30 = 34.
+
+    Unused Connects stay, the anchor moves.
+    """
     at = utc("2016-05-01T15:00")
     market.call(
         "change_plan",
@@ -347,7 +377,10 @@ def test_an_upgrade_begins_a_cycle_and_credits_the_rest_of_the_old(
 
 
 def test_changing_back_and_forth_earns_nothing(market: Marketplace) -> None:
-    """On one day the credits add up to that of the best plan, reckoned from the day's first."""
+    """
+    On one day the credits add up to that of the best plan, reckoned from the day's
+    first.
+    """
     for number, plan in enumerate(
         ["plus", "basic", "plus", "agency-plus", "basic", "agency-plus"]
     ):
@@ -390,7 +423,11 @@ def test_an_upgrade_on_the_boundary_day_adjusts_that_days_renewal(
 def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(
     database: str, conn: store.Database
 ) -> None:
-    """Question 5: the new plan's cap governs the boundary; changing one's mind cancels it."""
+    """
+    Question 5: the new plan's cap governs the boundary.
+
+    Changing one's mind cancels it.
+    """
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
     market = Marketplace(database, conn)
@@ -413,7 +450,10 @@ def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(
 def test_what_is_recorded_late_is_applied_in_the_order_of_its_time(
     market: Marketplace,
 ) -> None:
-    """A suspension before the boundary and its end after it: the boundary between them is 0."""
+    """
+    A suspension before the boundary and its end after it: the boundary between them is
+    0.
+    """
     market.call(
         "set_status", member_id="m", status="suspended", reference="1", at=MAY[18]
     )
@@ -424,7 +464,11 @@ def test_what_is_recorded_late_is_applied_in_the_order_of_its_time(
 
 
 def test_a_closed_member_is_final(market: Marketplace) -> None:
-    """Boundaries before the end are posted, nothing after; the balance stays and every call is refused."""
+    """
+    Boundaries before the end are posted, nothing after.
+
+    The balance stays and every call is refused.
+    """
     market.call(
         "set_status", member_id="m", status="closed", reference="end", at=MAY[20]
     )
@@ -454,13 +498,21 @@ def test_a_new_zone_moves_the_boundaries_after_the_next(market: Marketplace) -> 
 
 
 def test_one_reference_is_one_call(market: Marketplace) -> None:
-    """Question 8: across all functions; with other content it is refused and says what it was used for."""
+    """
+    Question 8: a reference names one call across all functions.
+
+    With other content it is refused and says what it was used for.
+    """
     market.call("grant_bonus", member_id="m", amount=30, reference="gift", at=MAY[2])
     assert market.call(
         "grant_bonus", member_id="m", amount=30, reference="gift", at=MAY[3]
     )[3]
-    for function, more in (("grant_bonus", {"amount": 31}), ("purchase", {"amount": 30}), ("spend", {"amount": 30}),
-                           ("set_status", {"status": "active"})):  # fmt: skip
+    for function, more in (
+        ("grant_bonus", {"amount": 31}),
+        ("purchase", {"amount": 30}),
+        ("spend", {"amount": 30}),
+        ("set_status", {"status": "active"}),
+    ):
         with refused("RN003"):
             market.call(function, member_id="m", reference="gift", at=MAY[2], **more)
     market.call("grant_bonus", member_id="m", amount=30, reference="gift 2", at=MAY[2])
@@ -525,8 +577,15 @@ def test_a_bad_enrolment_is_refused(
     market: Marketplace, change: dict[str, Any]
 ) -> None:
     """RN006 as well, a member who exists included."""
-    enrol = {"member_id": "new", "plan": "plus", "anchor_on": "2016-05-10", "timezone": "UTC", "status": "active",
-             "reference": "e", "at": MAY[10]}  # fmt: skip
+    enrol = {
+        "member_id": "new",
+        "plan": "plus",
+        "anchor_on": "2016-05-10",
+        "timezone": "UTC",
+        "status": "active",
+        "reference": "e",
+        "at": MAY[10],
+    }
     with refused("RN006"):
         market.call("enroll", **enrol | change)
     assert market.conn.execute(
@@ -545,7 +604,11 @@ def test_an_unknown_member_is_refused(market: Marketplace) -> None:
 
 
 def test_a_member_who_failed_waits_for_their_next_try(market: Marketplace) -> None:
-    """What moves Connects does not make them due before it; a request that waits may mend what is wrong, and does."""
+    """
+    What moves Connects does not make them due before it.
+
+    A request that waits may mend what is wrong, and does.
+    """
     market.conn.execute("UPDATE renewer.member SET plan = 'gold'")
     market.run("2016-05-19T00:00")
     assert (
@@ -568,7 +631,9 @@ def test_a_member_who_failed_waits_for_their_next_try(market: Marketplace) -> No
 
 
 def test_closed_is_final_whatever_was_recorded_before(market: Marketplace) -> None:
-    """A request dated after the closing changes nothing, though it was recorded first."""
+    """
+    A request dated after the closing changes nothing, though it was recorded first.
+    """
     market.call(
         "set_status",
         member_id="m",
@@ -628,7 +693,10 @@ def test_a_request_dated_before_the_enrolment_comes_after_its_award(
 
 
 def test_a_call_repeated_after_its_end_is_answered(market: Marketplace) -> None:
-    """What was bought may have lapsed meanwhile: whoever lost the answer must not take it for refused."""
+    """
+    What was bought may have lapsed meanwhile: whoever lost the answer must not take it
+    for refused.
+    """
     known = {
         "member_id": "m",
         "amount": 5,
@@ -652,7 +720,10 @@ def test_a_call_repeated_after_its_end_is_answered(market: Marketplace) -> None:
 
 
 def test_a_refund_is_never_dead_on_arrival(market: Marketplace) -> None:
-    """The newest allowance has lapsed and no pass was there: what comes back ends with its cycle alone."""
+    """
+    The newest allowance has lapsed and no pass was there: what comes back ends with its
+    cycle alone.
+    """
     store.add_plan(market.conn, Revision("short", date(1970, 1, 1), 10, None, 1))
     bring_in(market.conn, ["s,short,2016-05-01"], EPOCH)
     market.run("2016-06-01", members=["s"])

@@ -57,14 +57,21 @@ def members_of(conn: store.Database) -> list[str]:
 
 
 def test_one_bad_line_means_that_nothing_is_imported(conn: store.Database) -> None:
-    """Every bad line is named, in the order of the file, duplicates in it and on record included."""
+    """
+    Every bad line is named, in the order of the file, duplicates in it and on record
+    included.
+    """
     assert import_lines(conn, MIXED) == (Imported(0, 3), REASONS)
     assert members_of(conn) == ["old"]
     assert import_lines(conn, [MIXED[0]]) == (Imported(1, 0), [])
 
 
 def test_skipping_bad_lines_imports_the_rest(conn: store.Database) -> None:
-    """The good lines become members with opening entries; the first of two that repeat a member counts."""
+    """
+    The good lines become members with opening entries.
+
+    The first of two that repeat a member counts.
+    """
     assert import_lines(conn, MIXED, skip_bad=True) == (Imported(2, 3), REASONS)
     assert members_of(conn) == ["a", "c", "old"]
     assert statement(conn, "a") == [("opening", 5, 5)]

@@ -1,6 +1,11 @@
-"""Random sequences of every operation, clock moves and passes, against the model; more of them with --long."""
+"""
+Random sequences of every operation, clock moves and passes, against the model.
+
+More of them with --long.
+"""
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -38,219 +43,220 @@ hours = st.one_of(st.integers(0, 60), st.integers(0, 24 * 70))
 backwards = st.integers(0, 40).map(lambda hours: timedelta(hours=hours))
 
 
-def machine(database: str, conn: store.Database) -> type[RuleBasedStateMachine]:
-    """Return the machine that plays on *database*."""
+class Marketplace(RuleBasedStateMachine):
+    """The calls of one member, passes and backfills, on *database* and in the model."""
 
-    class Marketplace(RuleBasedStateMachine):
-        now: datetime
-        model: Model
+    now: datetime
+    model: Model
 
-        @initialize(plan=plans, anchor=st.dates(date(2015, 10, 1), date(2016, 2, 29)), zone=zones,
-                    status=st.sampled_from(["active", "active", "suspended", "under_review"]))  # fmt: skip
-        def enroll(self, plan: str, anchor: date, zone: str, status: str) -> None:
-            self.now, self.name, self.references = (
-                utc("2016-03-01T05:00"),
-                next(NAMES),
-                count(),
-            )
-            self.model = Model(PLANS, plan, anchor, zone, status, self.now)
-            self.call(
-                "enroll",
-                None,
-                plan=plan,
-                anchor_on=anchor,
-                timezone=zone,
-                status=status,
-            )
+    def __init__(self, database: str, conn: store.Database) -> None:
+        super().__init__()
+        self.database = database
+        self.conn = conn
 
-        def call(self, function: str, at: datetime | None, **arguments: Any) -> str:
-            """Call the function and, with the same arguments, once more: the second time nothing is posted."""
-            reference = f"r{next(self.references)}"
-            known = {
-                "member_id": self.name,
-                "reference": reference,
-                "at": at or self.now,
-            } | arguments
-            named = ", ".join(f"{name} => %({name})s" for name in known)
-            first, second = (
-                conn.execute(
-                    f"SELECT * FROM renewer.{function}({named})", known
-                ).fetchone()
-                for _ in range(2)
-            )
-            assert first is not None
-            assert second == first | {"repeated": True}
-            return reference
-
-        def both(
-            self, model: Any, function: str, at: datetime, **arguments: Any
-        ) -> str | None:
-            """Do it in the model and in the database; both do it, or both refuse it for the same reason."""
-            code = None
-            try:
-                model()
-            except Refused as refused:
-                code = str(refused)
-            if code is None:
-                return self.call(function, at, **arguments)
-            with pytest.raises(psycopg.Error) as caught:
-                self.call(function, at, **arguments)
-            assert caught.value.sqlstate == code
-            return None
-
-        @rule(hours=hours)
-        def time_passes(self, hours: int) -> None:
-            self.now += timedelta(hours=hours)
-
-        @rule()
-        def a_pass_runs(self) -> None:
-            renew(database, self.now.isoformat()[:19], threads=1)
-            self.model.is_passed(self.now)
-
-        @rule(ago=backwards)
-        def a_pass_acts_at_an_earlier_time(self, ago: timedelta) -> None:
-            renew(database, (self.now - ago).isoformat()[:19], threads=1)
-            self.model.is_passed(self.now - ago)
-
-        @rule()
-        def a_backfill_runs(self) -> None:
-            repair(
-                database,
-                self.now.isoformat()[:19],
-                date(1900, 1, 1),
-                date(2100, 1, 1),
-                members=[self.name],
-            )
-            self.model = self.model.backfill(self.now)
-
-        @rule(hours=hours, passes=st.booleans())
-        def a_suspension_was_a_mistake(self, hours: int, passes: bool) -> None:
-            self.ask("set_status", self.now, status="suspended")
-            self.now += timedelta(days=20, hours=hours)
-            if passes:
-                self.a_pass_runs()
-            self.ask("set_status", self.now, status="active")
-            self.a_pass_runs()
-            self.a_backfill_runs()
-
-        @rule(amount=amounts, ago=backwards)
-        def spend(self, amount: int, ago: timedelta) -> None:
-            at, key = self.now - ago, f"s{len(self.model.spends)}"
-            reference = self.both(
-                lambda: self.model.spend(amount, key, at), "spend", at, amount=amount
-            )
-            if reference:
-                self.model.spends[reference] = self.model.spends.pop(key)
-
-        @precondition(lambda self: self.model.spends)
-        @rule(
-            which=st.integers(0, 50),
-            amount=st.none() | st.integers(1, 60),
-            ago=backwards,
+    @initialize(
+        plan=plans,
+        anchor=st.dates(date(2015, 10, 1), date(2016, 2, 29)),
+        zone=zones,
+        status=st.sampled_from(["active", "active", "suspended", "under_review"]),
+    )
+    def enroll(self, plan: str, anchor: date, zone: str, status: str) -> None:
+        self.now = utc("2016-03-01T05:00")
+        self.name = next(NAMES)
+        self.references = count()
+        self.model = Model(PLANS, plan, anchor, zone, status, self.now)
+        self.call(
+            "enroll",
+            None,
+            plan=plan,
+            anchor_on=anchor,
+            timezone=zone,
+            status=status,
         )
-        def refund(self, which: int, amount: int | None, ago: timedelta) -> None:
-            at, spent = (
-                self.now - ago,
-                sorted(self.model.spends)[which % len(self.model.spends)],
-            )
-            self.both(
-                lambda: self.model.refund(spent, amount, at),
-                "refund",
-                at,
-                spend_reference=spent,
-                amount=amount,
-            )
 
-        @rule(amount=amounts, days=st.none() | st.integers(1, 50), bonus=st.booleans())
-        def buy(self, amount: int, days: int | None, bonus: bool) -> None:
-            ends = None if days is None else self.now + timedelta(days=days)
-            kind, function = (
-                ("bonus", "grant_bonus") if bonus else ("purchase", "purchase")
-            )
-            at = self.now
-            self.both(
-                lambda: self.model.add(kind, amount, ends, at),
-                function,
-                at,
-                amount=amount,
-                expires_at=ends,
-            )
-
-        def ask(self, function: str, at: datetime, **arguments: Any) -> None:
-            self.both(
-                lambda: self.model.ask(function, at, **arguments),
-                function,
-                at,
-                **arguments,
-            )
-
-        @rule(
-            plan=plans, effective=st.sampled_from(["now", "next_cycle"]), ago=backwards
-        )
-        def change_plan(self, plan: str, effective: str, ago: timedelta) -> None:
-            self.ask("change_plan", self.now - ago, plan=plan, effective=effective)
-
-        @rule(
-            status=st.sampled_from(
-                ["active", "active", "active", "suspended", "under_review", "closed"]
-            ),
-            ago=backwards,
-        )
-        def set_status(self, status: str, ago: timedelta) -> None:
-            self.ask("set_status", self.now - ago, status=status)
-
-        @rule(zone=zones, ago=backwards)
-        def set_timezone(self, zone: str, ago: timedelta) -> None:
-            self.ask("set_timezone", self.now - ago, timezone=zone)
-
-        @invariant()
-        def the_ledger_is_the_models(self) -> None:
-            if not hasattr(self, "model"):
-                return
-            member = conn.execute(
-                "SELECT * FROM renewer.member WHERE member_id = %s", [self.name]
+    def call(self, function: str, at: datetime | None, **arguments: Any) -> str:
+        """
+        Call the function and, with the same arguments, once more: the second time
+        nothing is posted.
+        """
+        reference = f"r{next(self.references)}"
+        known = {
+            "member_id": self.name,
+            "reference": reference,
+            "at": at or self.now,
+        } | arguments
+        named = ", ".join(f"{name} => %({name})s" for name in known)
+        first, second = (
+            self.conn.execute(
+                f"SELECT * FROM renewer.{function}({named})", known
             ).fetchone()
-            assert member is not None
-            model = self.model
-            assert (member["balance"], member["status"], member["plan"]) == (
-                model.balance,
-                model.status,
-                model.plan,
-            )
-            assert member["timezone"] == model.zone
-            facts = (
-                "renews_at",
-                "lapses_at",
-                "requested_at",
-                "retry_at",
-                "parked",
-                "due_at",
-            )
-            expected_facts = (
-                model.renews,
-                model.lapses,
-                model.requested,
-                None,
-                False,
-                model.due,
-            )
-            assert tuple(member[name] for name in facts) == expected_facts
-            lots = conn.execute(
-                "SELECT source, remaining, issued_at, expires_at FROM renewer.lot "
-                "WHERE member_id = %s ORDER BY number",
-                [self.name],
-            )
-            expected = [
-                (lot.source, lot.left, lot.issued, lot.ends) for lot in model.lots
-            ]
-            assert [tuple(row.values()) for row in lots] == expected
-            entries = conn.execute(
-                "SELECT kind, amount, occurred_at FROM renewer.ledger_entry WHERE member_id = %s ORDER BY seq",
-                [self.name],
-            )
-            assert [tuple(row.values()) for row in entries] == model.entries
+            for _ in range(2)
+        )
+        assert first is not None
+        assert second == first | {"repeated": True}
+        return reference
 
-    return Marketplace
+    def both(
+        self, model: Any, function: str, at: datetime, **arguments: Any
+    ) -> str | None:
+        """
+        Do it in the model and in the database.
+
+        Both do it, or both refuse it for the same reason.
+        """
+        code = None
+        try:
+            model()
+        except Refused as refused:
+            code = str(refused)
+        if code is None:
+            return self.call(function, at, **arguments)
+        with pytest.raises(psycopg.Error) as caught:
+            self.call(function, at, **arguments)
+        assert caught.value.sqlstate == code
+        return None
+
+    @rule(hours=hours)
+    def time_passes(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @rule()
+    def a_pass_runs(self) -> None:
+        renew(self.database, self.now.isoformat()[:19], threads=1)
+        self.model.is_passed(self.now)
+
+    @rule(ago=backwards)
+    def a_pass_acts_at_an_earlier_time(self, ago: timedelta) -> None:
+        renew(self.database, (self.now - ago).isoformat()[:19], threads=1)
+        self.model.is_passed(self.now - ago)
+
+    @rule()
+    def a_backfill_runs(self) -> None:
+        repair(
+            self.database,
+            self.now.isoformat()[:19],
+            date(1900, 1, 1),
+            date(2100, 1, 1),
+            members=[self.name],
+        )
+        self.model = self.model.backfill(self.now)
+
+    @rule(hours=hours, passes=st.booleans())
+    def a_suspension_was_a_mistake(self, hours: int, passes: bool) -> None:
+        self.ask("set_status", self.now, status="suspended")
+        self.now += timedelta(days=20, hours=hours)
+        if passes:
+            self.a_pass_runs()
+        self.ask("set_status", self.now, status="active")
+        self.a_pass_runs()
+        self.a_backfill_runs()
+
+    @rule(amount=amounts, ago=backwards)
+    def spend(self, amount: int, ago: timedelta) -> None:
+        at, key = self.now - ago, f"s{len(self.model.spends)}"
+        reference = self.both(
+            lambda: self.model.spend(amount, key, at), "spend", at, amount=amount
+        )
+        if reference:
+            self.model.spends[reference] = self.model.spends.pop(key)
+
+    @precondition(lambda self: self.model.spends)
+    @rule(
+        which=st.integers(0, 50),
+        amount=st.none() | st.integers(1, 60),
+        ago=backwards,
+    )
+    def refund(self, which: int, amount: int | None, ago: timedelta) -> None:
+        at = self.now - ago
+        spends = sorted(self.model.spends)
+        spent = spends[which % len(spends)]
+        self.both(
+            lambda: self.model.refund(spent, amount, at),
+            "refund",
+            at,
+            spend_reference=spent,
+            amount=amount,
+        )
+
+    @rule(amount=amounts, days=st.none() | st.integers(1, 50), bonus=st.booleans())
+    def buy(self, amount: int, days: int | None, bonus: bool) -> None:
+        ends = None if days is None else self.now + timedelta(days=days)
+        kind, function = ("bonus", "grant_bonus") if bonus else ("purchase", "purchase")
+        at = self.now
+        self.both(
+            lambda: self.model.add(kind, amount, ends, at),
+            function,
+            at,
+            amount=amount,
+            expires_at=ends,
+        )
+
+    def ask(self, function: str, at: datetime, **arguments: Any) -> None:
+        self.both(
+            lambda: self.model.ask(function, at, **arguments),
+            function,
+            at,
+            **arguments,
+        )
+
+    @rule(plan=plans, effective=st.sampled_from(["now", "next_cycle"]), ago=backwards)
+    def change_plan(self, plan: str, effective: str, ago: timedelta) -> None:
+        self.ask("change_plan", self.now - ago, plan=plan, effective=effective)
+
+    @rule(
+        status=st.sampled_from(
+            ["active", "active", "active", "suspended", "under_review", "closed"]
+        ),
+        ago=backwards,
+    )
+    def set_status(self, status: str, ago: timedelta) -> None:
+        self.ask("set_status", self.now - ago, status=status)
+
+    @rule(zone=zones, ago=backwards)
+    def set_timezone(self, zone: str, ago: timedelta) -> None:
+        self.ask("set_timezone", self.now - ago, timezone=zone)
+
+    @invariant()
+    def the_facts_are_the_models(self) -> None:
+        member = self.conn.execute(
+            "SELECT * FROM renewer.member WHERE member_id = %s", [self.name]
+        ).fetchone()
+        assert member is not None
+        model = self.model
+        expected = {
+            "balance": model.balance,
+            "status": model.status,
+            "plan": model.plan,
+            "timezone": model.zone,
+            "renews_at": model.renews,
+            "lapses_at": model.lapses,
+            "requested_at": model.requested,
+            "retry_at": None,
+            "parked": False,
+            "due_at": model.due,
+        }
+        assert {name: member[name] for name in expected} == expected
+
+    @invariant()
+    def the_lots_are_the_models(self) -> None:
+        rows = self.conn.execute(
+            "SELECT source, remaining, issued_at, expires_at FROM renewer.lot "
+            "WHERE member_id = %s ORDER BY number",
+            [self.name],
+        )
+        expected = [
+            (lot.source, lot.left, lot.issued, lot.ends) for lot in self.model.lots
+        ]
+        assert [tuple(row.values()) for row in rows] == expected
+
+    @invariant()
+    def the_ledger_is_the_models(self) -> None:
+        rows = self.conn.execute(
+            "SELECT kind, amount, occurred_at FROM renewer.ledger_entry "
+            "WHERE member_id = %s ORDER BY seq",
+            [self.name],
+        )
+        assert [tuple(row.values()) for row in rows] == self.model.entries
 
 
 @pytest.mark.timeout(1200)
@@ -260,16 +266,16 @@ def test_every_sequence_leaves_the_ledger_of_the_model(
     """
     Balances, lots, entries and what makes a member due agree after every step.
 
-    Passes are over all members, so that one who is due too late is missed. In the end `verify` is clean.
+    Passes are over all members, so that one who is due too late is missed. In the end
+    `verify` is clean.
     """
     for code, (allowance, cap, lifetime) in PLANS.items():
         store.add_plan(conn, Revision(code, EPOCH, allowance, cap, lifetime))
-    long = request.config.getoption(
-        "--long"
-    )  # new sequences each time; the short form plays the same ones
+    # The long form plays new sequences each time, the short one always the same.
+    long = request.config.getoption("--long")
     examples, steps = (600, 60) if long else (40, 30)
     run_state_machine_as_test(
-        machine(database, conn),
+        partial(Marketplace, database, conn),
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,

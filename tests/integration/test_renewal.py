@@ -2,8 +2,9 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,37 +25,34 @@ from tests.support import (
     violations,
 )
 
-CROWD = [
-    f"m{n},{plan},{year}-{month:02}-{day:02},{zone},{status},{balance}"
-    for n, (plan, year, month, day, zone, status, balance) in enumerate(
-        (
-            ("basic", "plus", "agency-plus")[i % 3],
-            2012 + i % 4,
-            1 + i % 12,
-            1 + i * 7 % 28,
-            zone,
-            status,
-            i * 13 % 230,
-        )
-        for i, (zone, status) in enumerate(
-            (zone, status)
-            for zone in (
-                "UTC",
-                "America/Sao_Paulo",
-                "Asia/Tokyo",
-                "America/Havana",
-                "Europe/Berlin",
-            )
-            for status in ("active", "active", "active", "suspended", "under_review")
-            for _ in range(4)
-        )
-    )
-]
+PLANS = ("basic", "plus", "agency-plus")
+ZONES = ("UTC", "America/Sao_Paulo", "Asia/Tokyo", "America/Havana", "Europe/Berlin")
+STATUSES = ("active", "active", "active", "suspended", "under_review")
+
+
+def crowd_lines() -> list[str]:
+    """Return a hundred members: four of each of STATUSES in each of ZONES."""
+    lines: list[str] = []
+    for zone in ZONES:
+        for status in STATUSES:
+            for _ in range(4):
+                n = len(lines)
+                plan = PLANS[n % 3]
+                anchor_on = date(2012 + n % 4, 1 + n % 12, 1 + n * 7 % 28)
+                balance = n * 13 % 230
+                lines.append(f"m{n},{plan},{anchor_on},{zone},{status},{balance}")
+    return lines
+
+
+CROWD = crowd_lines()
 
 
 @pytest.fixture
 def crowd(conn: store.Database) -> store.Database:
-    """A hundred members of three plans, five zones and three statuses, brought in on March 1, 2016."""
+    """
+    A hundred members of three plans, five zones and three statuses, brought in on March
+    1, 2016.
+    """
     load_plans(conn)
     bring_in(conn, CROWD, "2016-03-01T00:00")
     return conn
@@ -63,7 +61,9 @@ def crowd(conn: store.Database) -> store.Database:
 def test_a_pass_posts_what_is_due_and_a_second_nothing(
     database: str, conn: store.Database
 ) -> None:
-    """The thread's member is renewed once, on the day after the last day of their cycle."""
+    """
+    The thread's member is renewed once, on the day after the last day of their cycle.
+    """
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     assert renew(database, "2016-05-18T23:00").counts == passes.Counts()
@@ -82,7 +82,11 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(
 def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(
     database: str, crowd: store.Database
 ) -> None:
-    """The hour of passes does not matter; posted_at and run aside, the ledgers are the same."""
+    """
+    The hour of passes does not matter.
+
+    But for posted_at and run, the ledgers are the same.
+    """
     hours = [
         utc("2016-03-01T00:00") + timedelta(hours=hour) for hour in range(61 * 24 + 1)
     ]
@@ -98,17 +102,29 @@ def test_an_hourly_walk_over_two_months_equals_one_pass_at_the_end(
     assert ledger(crowd) == walked
 
 
-def test_two_passes_at_once_share_the_work(
-    database: str, crowd: store.Database
-) -> None:
-    """Every boundary is posted once, by one of them, without an error."""
+def renew_beside_others(database: str, barrier: threading.Barrier) -> passes.Counts:
+    """Run a pass that waits after its first batch until each of the others did one."""
+    first = threading.Event()
+
+    def progress(_: int) -> None:
+        if not first.is_set():
+            first.set()
+            barrier.wait(60)
+
+    return renew(database, "2016-09-01T00:00", batch_size=2, progress=progress).counts
+
+
+def test_passes_at_once_share_the_work(database: str, crowd: store.Database) -> None:
+    """Each of four does some; every boundary is posted once, without an error."""
+    barrier = threading.Barrier(4)
     with ThreadPoolExecutor(4) as pool:
-        passes = [
-            pool.submit(renew, database, "2016-09-01T00:00", batch_size=2)
-            for _ in range(4)
+        pending = [
+            pool.submit(renew_beside_others, database, barrier) for _ in range(4)
         ]
-        outcomes = [future.result().counts for future in passes]
+        outcomes = [future.result() for future in pending]
+    assert [counts.renewed > 0 for counts in outcomes] == [True] * 4
     assert sum(counts.renewed for counts in outcomes) == 80
+    assert sum(counts.due for counts in outcomes) == 80
     assert all(counts.failed == counts.skipped == 0 for counts in outcomes)
     assert violations(crowd) == []
     together = ledger(crowd)
@@ -121,7 +137,11 @@ def test_two_passes_at_once_share_the_work(
 def test_a_bucket_that_another_process_holds_is_waited_for(
     database: str, crowd: store.Database
 ) -> None:
-    """While its lease is taken nobody else posts there; when its holder leaves, the pass goes on."""
+    """
+    While its lease is taken nobody else posts there.
+
+    When its holder leaves, the pass goes on.
+    """
     with store.connect(database) as other, ThreadPoolExecutor(1) as pool:
         with other.transaction():
             for bucket in store.find_due_buckets(crowd, utc("2016-09-01T00:00")):
@@ -141,7 +161,11 @@ def test_a_bucket_that_another_process_holds_is_waited_for(
 def test_a_member_who_fails_delays_nobody_and_is_tried_again(
     database: str, conn: store.Database
 ) -> None:
-    """The failure is on record with its error and next try; once the plan is mended the next pass renews them."""
+    """
+    The failure is on record with its error and next try.
+
+    Once the plan is mended the next pass renews them.
+    """
     load_plans(conn)
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
@@ -153,7 +177,8 @@ def test_a_member_who_fails_delays_nobody_and_is_tried_again(
     assert renew(database, "2016-05-19T00:30").counts == passes.Counts()
     assert renew(database, "2016-05-19T01:00").counts.failed == 1
     row = conn.execute(
-        "SELECT code, attempts, retry_at FROM renewer.failure JOIN renewer.member USING (member_id)"
+        "SELECT code, attempts, retry_at "
+        "FROM renewer.failure JOIN renewer.member USING (member_id)"
     ).fetchone()
     assert row == {
         "code": "PlanError",
@@ -187,7 +212,10 @@ def test_a_named_member_is_tried_again_at_once(
 def test_what_the_database_refuses_is_that_members_failure(
     database: str, conn: store.Database
 ) -> None:
-    """An error inside the posting procedure undoes that member alone and is recorded with its SQLSTATE."""
+    """
+    An error inside the posting procedure undoes that member alone and is recorded with
+    its SQLSTATE.
+    """
     load_plans(conn)
     bring_in(
         conn,
@@ -198,8 +226,9 @@ def test_what_the_database_refuses_is_that_members_failure(
         "SELECT * FROM renewer.lot WHERE member_id = 'bad'"
     ).fetchall()
     conn.execute(
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on, "
-        "cycle_n, occurred_at) VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
+        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
+        "balance_after, lot, first_day, anchor_on, cycle_n, occurred_at) VALUES "
+        "('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
     )
     assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
         due=2, renewed=1, failed=1, entries=2
@@ -216,7 +245,10 @@ def test_what_the_database_refuses_is_that_members_failure(
 def test_a_member_somebody_holds_stays_due_and_is_skipped(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row that stays locked is no failure: it is counted, and the next pass renews the member."""
+    """
+    A row that stays locked is no failure: it is counted, and the next pass renews the
+    member.
+    """
     monkeypatch.setattr(passes, "LOCK_TIMEOUT_S", 0.05)
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
@@ -234,7 +266,9 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
 
 
 class Meddler:
-    """Changes a member between the moment a pass reads them and the moment it posts them."""
+    """
+    Changes a member between the moment a pass reads them and the moment it posts them.
+    """
 
     def __init__(self, database: str, times: int) -> None:
         self.conn = psycopg.connect(database, autocommit=True)
@@ -244,10 +278,13 @@ class Meddler:
         if self.times:
             self.times -= 1
             self.conn.execute(
-                "UPDATE renewer.member SET version = version + 1, balance = balance - 1, last_seq = last_seq + 1;"
+                "UPDATE renewer.member SET version = version + 1, "
+                "balance = balance - 1, last_seq = last_seq + 1;"
                 "UPDATE renewer.lot SET remaining = remaining - 1;"
-                "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
-                "SELECT member_id, last_seq, 'spend', -1, balance, 1, '2016-05-18' FROM renewer.member"
+                "INSERT INTO renewer.ledger_entry "
+                "(member_id, seq, kind, amount, balance_after, lot, occurred_at) "
+                "SELECT member_id, last_seq, 'spend', -1, balance, 1, '2016-05-18' "
+                "FROM renewer.member"
             )
 
 
@@ -255,7 +292,10 @@ class Meddler:
 def test_a_member_who_changes_meanwhile_is_planned_again(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """However often they spend between reading and posting, no spend is lost and the boundary is posted once."""
+    """
+    However often they spend between reading and posting, no spend is lost and the
+    boundary is posted once.
+    """
     load_plans(conn)
     bring_in(conn, ["busy,plus,2016-04-19,UTC,active,50"], "2016-05-01")
     meddler = Meddler(database, times)
@@ -342,36 +382,63 @@ def test_a_run_is_on_record_with_its_counts(
     assert posted.fetchone() == {"n": outcome.counts.entries}
 
 
-def test_selecting_the_due_reads_an_index(crowd: store.Database) -> None:
-    """Neither the members who are not due nor the lots that are used up are scanned."""
-    crowd.execute("SET enable_seqscan = off")
+MANY = """
+    INSERT INTO renewer.member
+        (member_id, plan, anchor_on, cycle_n, first_boundary_on, renews_at, balance,
+         last_lot)
+    SELECT 'm' || n, 'basic', '2016-03-19', 0, '2016-04-19',
+           '2016-04-01Z'::timestamptz + n * interval '1 hour', 60, 10
+    FROM generate_series(1, 5000) AS n;
+
+    INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at)
+    SELECT 'm' || n, number, 'allowance', CASE number WHEN 10 THEN 60 ELSE 0 END,
+           '2016-03-19Z'
+    FROM generate_series(1, 5000) AS n, generate_series(1, 10) AS number;
+
+    ANALYZE renewer.member, renewer.lot
+"""
+"""Members due an hour after each other; nine of their ten lots are used up."""
+
+
+def find_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a plan and all that stands below it."""
+    nodes = [plan]
+    for child in plan.get("Plans", ()):
+        nodes += find_nodes(child)
+    return nodes
+
+
+def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
+    """Neither members who are not due nor lots are scanned, with real statistics."""
+    for each in MANY.split(";"):
+        conn.execute(each)
     parameters = {
         "bucket": 1,
-        "as_of": utc("2016-04-01T00:00"),
+        "as_of": utc("2016-04-08T00:00"),
         "after_due_at": utc("2000-01-01T00:00"),
         "after_member_id": "",
         "limit": 500,
     }
-    plan = "\n".join(
-        row["QUERY PLAN"]
-        for row in crowd.execute(
-            "EXPLAIN " + query("members/find_due_members"), parameters
-        )
-    )
-    assert "member_due_idx" in plan
-    assert "lot_open_idx" in plan
-    assert "Seq Scan on member" not in plan
+    explained = conn.execute(
+        "EXPLAIN (FORMAT JSON) " + query("members/find_due_members"), parameters
+    ).fetchone()
+    assert explained is not None
+    nodes = find_nodes(explained["QUERY PLAN"][0]["Plan"])
+    scanned = {
+        node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"
+    }
+    assert scanned & {"member", "lot"} == set()
+    assert {"member_due_idx", "lot_open_idx"} <= {
+        node.get("Index Name") for node in nodes
+    }
 
 
-@pytest.mark.parametrize("attempts", range(12))
-def test_each_retry_waits_longer_up_to_a_day(attempts: int) -> None:
-    """The first comes with the next hourly pass."""
+def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:
+    """The first, after 50 minutes, comes with the next hourly pass."""
     as_of = utc("2016-05-19T00:00")
-    waits = [
-        passes.back_off(as_of, tries) - as_of for tries in (attempts, attempts + 1)
-    ]
-    assert waits[0] <= waits[1] <= timedelta(days=1)
-    assert passes.back_off(as_of, 0) - as_of < timedelta(hours=1)
+    waits = [passes.back_off(as_of, attempts) - as_of for attempts in range(12)]
+    minutes = [50, 100, 200, 400, 800, *[24 * 60] * 7]
+    assert waits == [timedelta(minutes=each) for each in minutes]
 
 
 def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -> None:

@@ -50,7 +50,8 @@ def test_others_cannot_post(conn: store.Database, role: str) -> None:
     conn.execute(f"SET ROLE {role}")
     for attempt in (
         "CALL renewer.post_batch('a', '[]', 1, NULL)",
-        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, occurred_at) "
+        "INSERT INTO renewer.ledger_entry "
+        "(member_id, seq, kind, amount, balance_after, lot, occurred_at) "
         "VALUES ('a', 2, 'bonus', 5, 7, 1, now())",
         "UPDATE renewer.member SET balance = 1000",
     ):
@@ -73,7 +74,11 @@ CALLS = (
 def test_the_application_can_call_the_functions_and_nothing_else(
     conn: store.Database,
 ) -> None:
-    """They write as their owner, with a search path nobody can bend; no table is open to the application."""
+    """
+    They write as their owner, with a search path nobody can bend.
+
+    No table is open to the application.
+    """
     conn.execute("SET ROLE renewer_app")
     conn.execute("CREATE TEMPORARY TABLE member (member_id text)")
     for call in CALLS:

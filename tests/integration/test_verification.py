@@ -1,4 +1,7 @@
-"""`verify` finds what is broken: each invariant is broken on purpose, as only a superuser can."""
+"""
+`verify` finds what is broken: each invariant is broken on purpose, as only a superuser
+can.
+"""
 
 from functools import partial
 
@@ -26,34 +29,99 @@ def renewed(database: str, conn: store.Database) -> store.Database:
 @pytest.mark.parametrize(
     ("sabotage", "broken"),
     [
-        ("UPDATE renewer.member SET balance = balance + 1 WHERE member_id = 'a'", {(1, "a")}),
-        ("UPDATE renewer.lot SET remaining = remaining + 1 WHERE member_id = 'a' AND number = 2", {(1, "a"), (5, "a")}),
-        ("UPDATE renewer.ledger_entry SET amount = 61 WHERE member_id = 'a' AND seq = 3",
-         {(1, "a"), (2, "a"), (5, "a")}),
-        ("UPDATE renewer.ledger_entry SET balance_after = 7 WHERE member_id = 'a' AND seq = 3", {(2, "a")}),
-        ("UPDATE renewer.ledger_entry SET seq = 99 WHERE member_id = 'b' AND seq = 2", {(1, "b"), (2, "b")}),
+        (
+            "UPDATE renewer.member SET balance = balance + 1 WHERE member_id = 'a'",
+            {(1, "a")},
+        ),
+        (
+            "UPDATE renewer.lot SET remaining = remaining + 1 "
+            "WHERE member_id = 'a' AND number = 2",
+            {(1, "a"), (5, "a")},
+        ),
+        (
+            "UPDATE renewer.ledger_entry SET amount = 61 "
+            "WHERE member_id = 'a' AND seq = 3",
+            {(1, "a"), (2, "a"), (5, "a")},
+        ),
+        (
+            "UPDATE renewer.ledger_entry SET balance_after = 7 "
+            "WHERE member_id = 'a' AND seq = 3",
+            {(2, "a")},
+        ),
+        (
+            "UPDATE renewer.ledger_entry SET seq = 99 "
+            "WHERE member_id = 'b' AND seq = 2",
+            {(1, "b"), (2, "b")},
+        ),
         ("UPDATE renewer.member SET last_seq = 40 WHERE member_id = 'a'", {(2, "a")}),
-        ("UPDATE renewer.ledger_entry SET first_day = '2016-05-20' WHERE member_id = 'a' AND first_day = '2016-05-19'",
-         {(3, "a")}),
-        ("UPDATE renewer.member SET first_boundary_on = '2016-04-19' WHERE member_id = 'a'", {(3, "a")}),
-        ("UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' WHERE member_id = 'b'", {(4, "b")}),
-        ("UPDATE renewer.member SET cycle_n = cycle_n + 1 WHERE member_id = 'b'", {(3, "b"), (4, "b")}),
-        ("UPDATE renewer.member SET timezone = 'Mars/Base' WHERE member_id = 'b'", {(4, "b")}),
-        ("UPDATE renewer.member SET retry_at = now() WHERE member_id = 'a'", {(4, "a")}),
+        (
+            "UPDATE renewer.ledger_entry SET first_day = '2016-05-20' "
+            "WHERE member_id = 'a' AND first_day = '2016-05-19'",
+            {(3, "a")},
+        ),
+        (
+            "UPDATE renewer.member SET first_boundary_on = '2016-04-19' "
+            "WHERE member_id = 'a'",
+            {(3, "a")},
+        ),
+        (
+            "UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' "
+            "WHERE member_id = 'b'",
+            {(4, "b")},
+        ),
+        (
+            "UPDATE renewer.member SET cycle_n = cycle_n + 1 WHERE member_id = 'b'",
+            {(3, "b"), (4, "b")},
+        ),
+        (
+            "UPDATE renewer.member SET timezone = 'Mars/Base' WHERE member_id = 'b'",
+            {(4, "b")},
+        ),
+        (
+            "UPDATE renewer.member SET retry_at = now() WHERE member_id = 'a'",
+            {(4, "a")},
+        ),
         ("UPDATE renewer.member SET parked = true WHERE member_id = 'a'", {(4, "a")}),
-        ("INSERT INTO renewer.failure (member_id, code, message) VALUES ('a', 'x', 'y')", {(4, "a")}),
-        ("UPDATE renewer.lot SET expires_at = '2017-01-01Z' WHERE member_id = 'a' AND remaining > 0", {(4, "a")}),
-        ("INSERT INTO renewer.request (member_id, reference, number, kind, content, at, balance) "
-         "VALUES ('a', 'r', 1, 'set_status', '{}', '2016-07-01Z', 0)", {(4, "a")}),
-        ("UPDATE renewer.member SET anchor_on = '2015-04-19', cycle_n = cycle_n + 12 WHERE member_id = 'a'",
-         {(3, "a")}),
-        ("UPDATE renewer.member SET cycle_n = NULL, first_boundary_on = NULL WHERE member_id = 'a'", {(3, "a")}),
+        (
+            "INSERT INTO renewer.failure (member_id, code, message) "
+            "VALUES ('a', 'x', 'y')",
+            {(4, "a")},
+        ),
+        (
+            "UPDATE renewer.lot SET expires_at = '2017-01-01Z' "
+            "WHERE member_id = 'a' AND remaining > 0",
+            {(4, "a")},
+        ),
+        (
+            "INSERT INTO renewer.request "
+            "(member_id, reference, number, kind, content, at, balance) "
+            "VALUES ('a', 'r', 1, 'set_status', '{}', '2016-07-01Z', 0)",
+            {(4, "a")},
+        ),
+        (
+            "UPDATE renewer.member "
+            "SET anchor_on = '2015-04-19', cycle_n = cycle_n + 12 "
+            "WHERE member_id = 'a'",
+            {(3, "a")},
+        ),
+        (
+            "UPDATE renewer.member SET cycle_n = NULL, first_boundary_on = NULL "
+            "WHERE member_id = 'a'",
+            {(3, "a")},
+        ),
         ("DELETE FROM renewer.lot WHERE member_id = 'b' AND number = 1", {(5, "b")}),
-        ("UPDATE renewer.ledger_entry SET lot = 1 WHERE member_id = 'b' AND seq = 4", {(5, "b")}),
-        ("UPDATE renewer.ledger_entry SET kind = 'adjustment' WHERE member_id = 'b' AND seq = 2", {(5, "b")}),
+        (
+            "UPDATE renewer.ledger_entry SET lot = 1 WHERE member_id = 'b' AND seq = 4",
+            {(5, "b")},
+        ),
+        (
+            "UPDATE renewer.ledger_entry SET kind = 'adjustment' "
+            "WHERE member_id = 'b' AND seq = 2",
+            {(5, "b")},
+        ),
         ("DELETE FROM renewer.member WHERE member_id = 'a'", {(1, "a")}),
     ],
-)  # fmt: skip
+)
 def test_what_is_broken_is_named(
     renewed: store.Database, sabotage: str, broken: set[tuple[int, str]]
 ) -> None:
@@ -65,12 +133,17 @@ def test_what_is_broken_is_named(
 def test_boundaries_of_a_zone_that_changed_are_moved(
     renewed: store.Database, database: str
 ) -> None:
-    """After an update of the zone database: the next boundary, and so when it is due; nothing else."""
+    """
+    An update of the zone database moves the next boundary, and so when it is due.
+
+    Nothing else of the member is touched.
+    """
     before = renewed.execute(
         "SELECT * FROM renewer.member ORDER BY member_id"
     ).fetchall()
     renewed.execute(
-        "UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' WHERE member_id = 'b'"
+        "UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' "
+        "WHERE member_id = 'b'"
     )
     assert fix_boundaries(renewed, partial(store.connect, database)) == 1
     assert violations(renewed) == []

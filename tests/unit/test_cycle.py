@@ -19,7 +19,11 @@ numbers = st.integers(0, 600)
 def test_cycles_tile_time_and_keep_the_anchor_day(
     anchor: date, n: int, timezone: str
 ) -> None:
-    """Consecutive cycles leave no gap and no overlap; each starts on the anchor's day or the month's last."""
+    """
+    Consecutive cycles leave no gap and no overlap.
+
+    Each starts on the anchor's day or the month's last.
+    """
     one, two = cycle.cycles(anchor, timezone, n, 2)
     assert one.last_day + timedelta(days=1) == two.first_day
     assert one.starts_at < two.starts_at
@@ -31,7 +35,11 @@ def test_cycles_tile_time_and_keep_the_anchor_day(
 
 @given(day=st.dates(date(1900, 1, 2), date(2150, 1, 1)), timezone=zones)
 def test_a_day_starts_at_its_first_instant(day: date, timezone: str) -> None:
-    """When a day starts the clocks show it or, over a jump, a later one; a second before, an earlier one."""
+    """
+    When a day starts the clocks show it or, over a jump, a later one.
+
+    A second before, an earlier one.
+    """
     at = cycle.starts_at(day, timezone)
     zone = ZoneInfo(timezone)
     assert at.astimezone(zone).date() >= day
@@ -42,7 +50,10 @@ def test_a_day_starts_at_its_first_instant(day: date, timezone: str) -> None:
 def test_an_instant_lies_in_the_cycle_that_contains_it(
     anchor: date, n: int, timezone: str, offset: int
 ) -> None:
-    """The number of a cycle is found from its first instant and from any other before the next."""
+    """
+    The number of a cycle is found from its first instant and from any other before the
+    next.
+    """
     at = cycle.boundary(anchor, timezone, n) + timedelta(seconds=offset)
     assert cycle.cycle_number(anchor, timezone, at) == n
     assert (
@@ -79,7 +90,10 @@ def test_a_leap_day_comes_back_in_leap_years() -> None:
 
 
 def test_the_last_day_of_december_fourth_is_awarded_on_the_fifth() -> None:
-    """The thread's member: their cycle ends with December 4, 2018 and the next begins on the 5th."""
+    """
+    The thread's member: their cycle ends with December 4, 2018 and the next begins on
+    the 5th.
+    """
     found = cycle.cycle(date(2018, 11, 5), "UTC", 0)
     assert found.last_day == date(2018, 12, 4)
     assert cycle.boundary(date(2018, 11, 5), "UTC", 1) == datetime(
@@ -99,7 +113,11 @@ def test_the_last_day_of_december_fourth_is_awarded_on_the_fifth() -> None:
     ],
 )
 def test_odd_midnights(timezone: str, day: date, expected: str) -> None:
-    """A midnight that does not exist is the first instant that does; one that exists twice, the first of the two."""
+    """
+    A midnight that does not exist is the first instant that does.
+
+    One that exists twice, the first of the two.
+    """
     assert cycle.starts_at(day, timezone) == datetime.fromisoformat(expected).replace(
         tzinfo=UTC
     )

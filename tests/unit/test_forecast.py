@@ -75,7 +75,11 @@ def test_bought_connects_are_neither_carried_nor_lost() -> None:
 
 
 def test_what_lapses_before_the_boundary_expires_too() -> None:
-    """Balance, what expires and what is awarded add up to the balance after; it is not what the cycle lost."""
+    """
+    Balance, what expires and what is awarded add up to the balance after.
+
+    It is not what the cycle lost.
+    """
     lots = (
         Lot(1, Source.PURCHASE, 20, utc("2016-04-20"), utc("2016-05-17")),
         Lot(2, Source.ALLOWANCE, 2, utc("2016-04-19"), None),
@@ -150,7 +154,10 @@ def test_a_pending_downgrade_is_foreseen() -> None:
 def test_the_job_posts_what_was_foreseen(
     unused: list[tuple[Source, int]], plan: str, behind: int, count: int
 ) -> None:
-    """Passes at each boundary's hour post the renewals foreseen, with the balances foreseen."""
+    """
+    Passes at each boundary's hour post the renewals foreseen, with the balances
+    foreseen.
+    """
     held = member(plan, "2016-01-31", "2016-03-05", unused=unused)
     now = utc("2016-03-05") + timedelta(days=behind)
     foreseen = list(islice(foresee(held, PLANS, now), count))

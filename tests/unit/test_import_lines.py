@@ -117,7 +117,10 @@ def test_columns_may_come_in_any_order_and_optional_ones_not_at_all() -> None:
 
 
 def test_a_balance_is_an_allowance_lot_of_the_current_cycle() -> None:
-    """It ends when the allowance of that cycle would have: twelve cycles after the cycle began."""
+    """
+    It ends when the allowance of that cycle would have: twelve cycles after the cycle
+    began.
+    """
     (line,) = read("m,lifetime,2015-01-31,,,7")
     assert line.member is not None
     assert (line.member.balance, line.member.expires_at) == (7, utc("2017-04-30T00:00"))

@@ -1,4 +1,6 @@
-"""What the project says of itself is true: the map of modules, the queries, the README."""
+"""
+What the project says of itself is true: the map of modules, the queries, the README.
+"""
 
 import ast
 import re
@@ -20,7 +22,11 @@ ROOMS = {
     "worker": {"errors", "rules", "store", "jobs", "answers", "host"},
     "cli": {"errors", "rules", "store", "jobs", "answers", "host", "worker"},
 }
-"""Which rooms each room may import from: the map of the project. Jobs and answers never import each other."""
+"""
+Which rooms each room may import from: the map of the project.
+
+Jobs and answers never import each other.
+"""
 
 IMPURE = re.compile(
     r"\b(datetime\.now|date\.today|time\.time|random|os\.environ|structlog|logging|psycopg)\b"
@@ -99,7 +105,10 @@ def test_every_query_is_used_and_exists() -> None:
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_a_query_is_one_statement_with_a_sentence_before_it(path: Path) -> None:
-    """It names its columns, and no comment holds a percent sign the driver would stumble over."""
+    """
+    It names its columns, and no comment holds a percent sign the driver would stumble
+    over.
+    """
     text = path.read_text()
     assert re.match(r"-- [A-Z].*\.\n", text)
     assert text.rstrip().endswith(";")

@@ -34,7 +34,10 @@ def posted(posting: Posting) -> list[tuple[str, int, datetime]]:
 
 
 def repaired(*awards: Award, as_of: str = NOW, **more: object) -> Posting:
-    """Return what a backfill plans for a Basic member with 5 unused, in the cycle of 19 May."""
+    """
+    Return what a backfill plans for a Basic member with 5 unused, in the cycle of 19
+    May.
+    """
     held = member(
         "basic",
         "2016-04-19",

@@ -1,0 +1,322 @@
+"""A pass beside others: members who change meanwhile, fail, are named or set aside."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from psycopg.pq import TransactionStatus
+
+from renewer import store
+from renewer.jobs import failures, passes, plan_files
+from renewer.jobs.renewal import renewal_planner
+from renewer.rules.ledger import CatchUp, Member
+from renewer.rules.plans import Plans, Revision
+from renewer.rules.posting import Posting
+from tests.support import EPOCH, bring_in, load_plans, renew, statement, utc, violations
+
+AS_OF = "2016-05-19T00:00"
+GOLD = Revision("gold", EPOCH, 100, 0)
+
+
+def run_pass(
+    conn: store.Database, planner: passes.Planner, names: Sequence[str]
+) -> passes.Counts:
+    """Run a pass over *names* whose postings *planner* decides."""
+    as_of = utc(AS_OF)
+    run_id = store.start_run(conn, "manual", CatchUp.EACH, as_of)
+    running = passes.Pass(planner, as_of, store.read_clock(conn), run_id)
+    running.post(conn, store.find_members(conn, names))
+    return running.finish(conn, stopped=False).counts
+
+
+class Meddled:
+    """
+    Plans as a pass does; after each planning *meddlers* has its turn, one a time.
+
+    *locked* tells of each planning whether a transaction was open.
+    """
+
+    def __init__(self, plans: Plans, meddlers: Sequence[Callable[[], object]]) -> None:
+        self._planner = renewal_planner(plans, utc(AS_OF), CatchUp.EACH)
+        self._meddlers = iter(meddlers)
+        self.locked: list[bool] = []
+
+    def __call__(
+        self, conn: store.Database, members: Sequence[Member]
+    ) -> list[Posting | store.Unplanned]:
+        self.locked.append(conn.info.transaction_status == TransactionStatus.INTRANS)
+        planned = list(self._planner(conn, members))
+        for meddle in self._meddlers:
+            meddle()
+            break
+        return planned
+
+
+def find_facts(conn: store.Database) -> list[dict[str, object]]:
+    """Return who waits for another try, or for a person."""
+    return conn.execute(
+        "SELECT member_id, retry_at, parked FROM renewer.member "
+        "WHERE retry_at IS NOT NULL OR parked ORDER BY member_id"
+    ).fetchall()
+
+
+def find_failures(conn: store.Database) -> list[dict[str, object]]:
+    """Return who has a failure on record, and its code."""
+    return conn.execute(
+        "SELECT member_id, code FROM renewer.failure ORDER BY member_id"
+    ).fetchall()
+
+
+@pytest.mark.parametrize("status", ["active", "under_review"])
+def test_a_failure_of_a_version_that_is_gone_is_not_recorded(
+    database: str, conn: store.Database, status: str
+) -> None:
+    """
+    A pass read its plans before one was loaded that another pass then applied.
+
+    Its "unknown plan" is of a member who is no more: they are renewed as ever, also
+    when the other pass put them under review, where a failure would hide them.
+    """
+    load_plans(conn)
+    bring_in(conn, ["m,basic,2016-04-19"], "2016-05-01")
+    read_before = Plans(store.find_plans(conn))
+    store.add_plan(conn, GOLD)
+    conn.execute(
+        "SELECT renewer.change_plan('m', 'gold', 'next_cycle', 'c', '2016-05-02Z')"
+    )
+
+    def apply_the_change() -> None:
+        with store.connect(database) as other:
+            other.execute(
+                "SELECT renewer.set_status('m', %s, 's', '2016-05-19Z')", [status]
+            )
+        assert renew(database, AS_OF).counts.renewed == 1
+
+    planner = Meddled(read_before, [apply_the_change])
+    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, skipped=1)
+    assert find_failures(conn) == []
+    assert find_facts(conn) == []
+    conn.execute("SELECT renewer.set_status('m', 'active', 'a', '2016-06-01Z')")
+    assert renew(database, "2016-06-19T00:00").counts.renewed == 1
+    assert statement(conn, "m") == [
+        ("renewal", 100, 100),
+        ("expiry", -100, 0),
+        ("renewal", 100, 100),
+    ]
+    assert violations(conn) == []
+
+
+def find_neighbours(conn: store.Database, count: int) -> list[str]:
+    """Return names of *count* members of one bucket."""
+    rows = conn.execute(
+        "SELECT 'm' || n AS member_id FROM generate_series(1, 10000) AS n "
+        "WHERE renewer.bucket_of('m' || n) = 1 ORDER BY n LIMIT %s",
+        [count],
+    )
+    return [row["member_id"] for row in rows]
+
+
+def test_a_value_sql_cannot_read_fails_its_member_alone(
+    database: str, conn: store.Database
+) -> None:
+    """The others of the batch are posted; so is the bad one, once it can be read."""
+    load_plans(conn)
+    first, bad, last = names = find_neighbours(conn, 3)
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
+    plan = renewal_planner(Plans(store.find_plans(conn)), utc(AS_OF), CatchUp.EACH)
+
+    def spoil(
+        conn: store.Database, members: Sequence[Member]
+    ) -> Iterator[Posting | store.Unplanned]:
+        for item in plan(conn, members):
+            assert isinstance(item, Posting)
+            entries = item.entries
+            if item.before.member_id == bad:
+                entries = tuple(replace(entry, reason="\x00") for entry in entries)
+            yield replace(item, entries=entries)
+
+    assert run_pass(conn, spoil, names) == passes.Counts(
+        due=3, renewed=2, failed=1, entries=2
+    )
+    assert find_failures(conn) == [{"member_id": bad, "code": "22P05"}]
+    assert find_facts(conn) == [
+        {"member_id": bad, "retry_at": utc("2016-05-19T00:50"), "parked": False}
+    ]
+    awarded = [("renewal", 60, 60)]
+    assert [statement(conn, name) for name in names] == [awarded, [], awarded]
+    assert renew(database, "2016-05-19T01:00").counts == passes.Counts(
+        due=1, renewed=1, entries=1
+    )
+    assert find_failures(conn) == find_facts(conn) == []
+    assert [statement(conn, name) for name in (first, bad, last)] == [awarded] * 3
+    assert violations(conn) == []
+
+
+@pytest.fixture
+def other(database: str) -> Iterator[store.Database]:
+    """A connection of somebody else."""
+    with store.connect(database) as opened:
+        yield opened
+
+
+def spend(conn: store.Database, reference: str) -> None:
+    conn.execute("SELECT renewer.spend('m', 1, %s, '2016-05-18Z')", [reference])
+
+
+def test_a_member_who_never_holds_still_is_posted_under_a_lock(
+    conn: store.Database, other: store.Database
+) -> None:
+    """After three conflicts they are locked, planned anew and posted once."""
+    load_plans(conn)
+    bring_in(conn, ["m,plus,2016-04-19,UTC,active,50"], "2016-05-01")
+    planner = Meddled(
+        Plans(store.find_plans(conn)),
+        [
+            lambda: spend(other, "first"),
+            lambda: spend(other, "second"),
+            lambda: spend(other, "third"),
+        ],
+    )
+    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, renewed=1, entries=3)
+    assert planner.locked == [False, False, False, True]
+    assert statement(conn, "m") == [
+        ("opening", 50, 50),
+        ("spend", -1, 49),
+        ("spend", -1, 48),
+        ("spend", -1, 47),
+        ("rollover", -47, 0),
+        ("rollover", 47, 47),
+        ("renewal", 70, 117),
+    ]
+    assert violations(conn) == []
+
+
+def test_a_locked_member_with_nothing_left_to_do_is_skipped(
+    database: str, conn: store.Database, other: store.Database
+) -> None:
+    """Another pass renewed them after the third conflict: nobody counts them twice."""
+    load_plans(conn)
+    bring_in(conn, ["m,basic,2016-04-19,UTC,active,50"], "2016-05-01")
+    planner = Meddled(
+        Plans(store.find_plans(conn)),
+        [
+            lambda: spend(other, "first"),
+            lambda: spend(other, "second"),
+            lambda: renew(database, AS_OF),
+        ],
+    )
+    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, skipped=1)
+    assert planner.locked == [False, False, False, True]
+    assert statement(conn, "m")[-2:] == [("expiry", -48, 0), ("renewal", 60, 60)]
+    assert violations(conn) == []
+
+
+def test_a_member_who_stays_busy_under_the_lock_is_skipped(
+    database: str,
+    conn: store.Database,
+    other: store.Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are neither renewed nor failed, and still due: the next pass renews them."""
+    monkeypatch.setattr(passes, "LOCK_TIMEOUT_S", 0.05)
+    load_plans(conn)
+    bring_in(conn, ["m,basic,2016-04-19,UTC,active,50"], "2016-05-01")
+    planner = Meddled(
+        Plans(store.find_plans(conn)),
+        [
+            lambda: spend(other, "first"),
+            lambda: spend(other, "second"),
+            lambda: other.execute("BEGIN; SELECT FROM renewer.member FOR UPDATE"),
+        ],
+    )
+    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, skipped=1)
+    assert planner.locked == [False, False, False]
+    other.execute("ROLLBACK")
+    assert find_failures(conn) == find_facts(conn) == []
+    assert renew(database, AS_OF).counts == passes.Counts(due=1, renewed=1, entries=2)
+    assert violations(conn) == []
+
+
+def set_plan(conn: store.Database, member_id: str, plan: str) -> None:
+    conn.execute(
+        "UPDATE renewer.member SET plan = %s WHERE member_id = %s", [plan, member_id]
+    )
+
+
+def test_loading_a_plan_lets_those_who_lacked_it_be_tried_at_once(
+    database: str, conn: store.Database
+) -> None:
+    """Who was set aside stays there, and who lacks another plan waits as before."""
+    load_plans(conn)
+    names = ["aside", "lacking", "other"]
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
+    for name, plan in (("aside", "gold"), ("lacking", "gold"), ("other", "silver")):
+        set_plan(conn, name, plan)
+    # The back-off counts from the earlier of as_of and the clock: it is ahead of now.
+    now = store.read_clock(conn).isoformat()[:19]
+    assert renew(database, now).counts == passes.Counts(due=3, failed=3)
+    failures.park(conn, "aside")
+    waits: dict[str, datetime] = {
+        row["member_id"]: row["retry_at"] for row in find_facts(conn)
+    }
+    assert plan_files.record_plans(conn, [GOLD]) == [GOLD]
+    rows = conn.execute(
+        "SELECT member_id, retry_at, retry_at <= now() AS at_once, parked "
+        "FROM renewer.member ORDER BY member_id"
+    ).fetchall()
+    tried_at = rows[1]["retry_at"]
+    assert [tuple(row.values()) for row in rows] == [
+        ("aside", waits["aside"], False, True),
+        ("lacking", tried_at, True, False),
+        ("other", waits["other"], False, False),
+    ]
+    tried = renew(database, store.read_clock(conn).isoformat()[:26]).counts
+    assert (tried.due, tried.renewed, tried.failed) == (1, 1, 0)
+    assert statement(conn, "lacking")[0] == ("renewal", 100, 100)
+    assert statement(conn, "aside") == statement(conn, "other") == []
+    assert violations(conn) == []
+
+
+def test_a_named_member_does_not_wait_but_stays_where_they_were_put(
+    database: str, conn: store.Database
+) -> None:
+    """`run --member` ignores the time of the next try; not that one was set aside."""
+    load_plans(conn)
+    names = ["aside", "waiting"]
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
+    for name in names:
+        set_plan(conn, name, "gold")
+    assert renew(database, AS_OF).counts == passes.Counts(due=2, failed=2)
+    failures.park(conn, "aside")
+    for name in names:
+        set_plan(conn, name, "basic")
+    assert renew(database, "2016-05-19T00:01").counts == passes.Counts()
+    assert renew(database, "2016-05-19T00:01", members=names).counts == passes.Counts(
+        due=1, renewed=1, entries=1
+    )
+    assert [statement(conn, name) for name in names] == [[], [("renewal", 60, 60)]]
+    failures.retry(conn, "aside")
+    assert renew(database, "2016-05-19T00:01", members=names).counts == passes.Counts(
+        due=1, renewed=1, entries=1
+    )
+    assert statement(conn, "aside") == [("renewal", 60, 60)]
+    assert violations(conn) == []
+
+
+@pytest.mark.parametrize("batch_size", [7, 500])
+def test_named_members_of_many_buckets_are_each_posted(
+    database: str, conn: store.Database, batch_size: int
+) -> None:
+    """A call of the procedure is for one bucket; names come from anywhere."""
+    load_plans(conn)
+    names = [f"m{n}" for n in range(40)]
+    lines = [f"{name},basic,2016-04-19" for name in [*names, "unnamed"]]
+    bring_in(conn, lines, "2016-05-01")
+    buckets = conn.execute("SELECT DISTINCT bucket FROM renewer.member").fetchall()
+    assert len(buckets) > 10
+    done = renew(database, AS_OF, members=names, batch_size=batch_size)
+    assert done.counts == passes.Counts(due=40, renewed=40, entries=40)
+    assert [statement(conn, name) for name in names] == [[("renewal", 60, 60)]] * 40
+    assert statement(conn, "unnamed") == []
+    assert violations(conn) == []

@@ -1,0 +1,116 @@
+"""What Python and SQL say to each other has one shape, held against the SQL's text."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from renewer import store
+from renewer.rules.ledger import Entry, Lot, Member
+from renewer.rules.policy import plan_posting
+from renewer.rules.posting import Applied
+from tests.support import PLANS, ROOT, member, utc
+
+SCHEMA = (ROOT / "sql" / "migrations" / "0001_schema.sql").read_text()
+VIEW = (ROOT / "sql" / "views" / "member_state.sql").read_text()
+QUERIES = ROOT / "sql" / "queries" / "members"
+
+RETRY_AT = utc("2016-05-19T00:50")
+
+
+def names_of(of: type) -> list[str]:
+    """Return the fields of a dataclass, in order."""
+    return [field.name for field in fields(of)]
+
+
+def attributes(name: str) -> list[str]:
+    """Return the attributes of a composite type of the schema, in order."""
+    found = re.search(rf"CREATE TYPE renewer\.{name} AS \((.+?)\n\);", SCHEMA, re.S)
+    assert found is not None
+    lines = [line.split() for line in found[1].splitlines()]
+    return [words[0] for words in lines if words and words[0] != "--"]
+
+
+def split_columns(text: str) -> list[str]:
+    """Return the columns between SELECT and FROM: what stands between outer commas."""
+    columns, depth, column = [], 0, ""
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            columns.append(column)
+            column = ""
+        else:
+            column += character
+    return [*columns, column]
+
+
+def selected(sql: str) -> list[str]:
+    """Return the names of the columns a statement selects, in order."""
+    plain = re.sub(r"--.*", "", sql)
+    found = re.search(r"\bSELECT\b(.+?)\nFROM\b", plain, re.S)
+    assert found is not None
+    # A column's name is its last word: "m.plan" is plan, "CASE … END AS attempts" too.
+    return [re.split(r"[.\s]+", each.strip())[-1] for each in split_columns(found[1])]
+
+
+def posting_document() -> dict[str, object]:
+    held = member("basic", "2016-04-19", "2016-05-01")
+    posting = plan_posting(held, PLANS, utc("2016-05-19T00:00"))
+    return store.describe_posting(posting, RETRY_AT)
+
+
+def failure_document() -> dict[str, object]:
+    held = member("gold", "2016-04-19", "2016-05-01")
+    failed = store.Unplanned(held, "PlanError", "unknown plan 'gold'", "gold")
+    return store.describe_failure(failed, RETRY_AT)
+
+
+def test_a_member_is_a_row_of_the_view() -> None:
+    """The view has the fields of Member in order, then what its readers page by."""
+    assert selected(VIEW) == [*names_of(Member), "due_at"]
+
+
+@pytest.mark.parametrize("query", ["find_due_members", "find_members"])
+def test_the_queries_that_read_members_select_the_whole_view(query: str) -> None:
+    """In its order, by which a row is decoded."""
+    text = (QUERIES / f"{query}.sql").read_text()
+    assert "\nFROM renewer.member_state AS s\n" in text
+    assert selected(text) == selected(VIEW)
+
+
+@pytest.mark.parametrize(
+    ("of", "composite"),
+    [
+        (Entry, "planned_entry"),
+        (Lot, "planned_lot"),
+        (Applied, "planned_request"),
+    ],
+)
+def test_a_value_is_sent_as_its_composite_type(of: type, composite: str) -> None:
+    """The fields are the attributes, in order: a name that differs would be null."""
+    assert names_of(of) == attributes(composite)
+
+
+def test_what_is_sent_for_a_member_is_a_planned() -> None:
+    """
+    Postings and failures have no key the type lacks: SQL would ignore it.
+
+    Together they fill every attribute: one that nobody sends would always be null.
+    """
+    planned = set(attributes("planned"))
+    posting, failure = set(posting_document()), set(failure_document())
+    assert posting - planned == set()
+    assert failure - planned == set()
+    assert posting | failure == planned
+
+
+def test_a_posting_sends_what_a_member_is_and_a_failure_only_why() -> None:
+    """Both name the member, the version that was planned and the time of a retry."""
+    posting, failure = posting_document(), failure_document()
+    assert set(posting) & set(failure) == {"member_id", "version", "retry_at"}
+    assert {key for key in failure if key.startswith("error_")} == {
+        "error_code",
+        "error_message",
+        "error_plan",
+        "error_timezone",
+    }
