@@ -80,6 +80,7 @@ def test_from_an_empty_database_to_renewed_members(
         "failed": 0,
         "entries": 5,
         "stopped": False,
+        "left": 0,
         "failures": [],
     }
     assert documents(empty_database, "run", "--as-of", "2016-05-19")["due"] == 0
@@ -272,7 +273,7 @@ def test_the_future_is_refused_unless_it_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["migrate"], ["run"], ["verify"], ["worker"], ["history", "ana"]]
+    "arguments", [["migrate"], ["run"], ["verify"], ["history", "ana"]]
 )
 @pytest.mark.parametrize(
     "address", ["postgresql://nobody@127.0.0.1:1/none", "host=/nowhere dbname=none"]

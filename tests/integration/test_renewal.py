@@ -415,6 +415,7 @@ def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
     parameters = {
         "bucket": 1,
         "as_of": utc("2016-04-08T00:00"),
+        "retry_until": utc("2016-04-08T00:00"),
         "after_due_at": utc("2000-01-01T00:00"),
         "after_member_id": "",
         "limit": 500,
