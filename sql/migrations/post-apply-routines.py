@@ -1,4 +1,4 @@
-"""Replace every routine of sql/routines, in the order of their names, after each `renewer migrate`."""
+"""Replace every routine and view after each `renewer migrate`, routines first."""
 
 from pathlib import Path
 

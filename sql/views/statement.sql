@@ -39,3 +39,4 @@ SELECT e.member_id, e.seq, e.occurred_at, e.posted_at, e.kind,
        e.balance_after, e.reference
 FROM renewer.ledger_entry AS e
 WHERE e.kind <> 'rollover' OR e.amount > 0;
+COMMENT ON VIEW renewer.statement IS 'a member''s ledger in the words members know, a row an entry, rollover pairs folded';

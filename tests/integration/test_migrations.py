@@ -327,8 +327,6 @@ UNEXPLAINED = {
 }
 """Things without a comment; of functions, those the marketplace may call."""
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="sql/ has no comment for it yet")
-
 
 @pytest.mark.parametrize(
     "kind",
@@ -337,8 +335,8 @@ NOT_YET = pytest.mark.xfail(strict=True, reason="sql/ has no comment for it yet"
         "column",
         "domain",
         "type",
-        pytest.param("view", marks=NOT_YET),
-        pytest.param("function", marks=NOT_YET),
+        "view",
+        "function",
     ],
 )
 def test_whoever_looks_at_the_database_is_told_what_a_thing_is(

@@ -49,6 +49,8 @@ BEGIN
     PERFORM pg_catalog.pg_notify('renewer_due', enroll.member_id);
 END
 $$;
+COMMENT ON FUNCTION renewer.enroll IS
+    'enrols a new member; the next pass awards the cycle that contains at; one row: balance, first_seq, last_seq, repeated';
 
 -- Refuse an anchor: RN006, with the way out.
 CREATE OR REPLACE FUNCTION renewer.refuse_anchor(anchor_on date)

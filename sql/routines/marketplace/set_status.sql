@@ -19,3 +19,5 @@ BEGIN
         set_status.reference, set_status.at) AS k;
 END
 $$;
+COMMENT ON FUNCTION renewer.set_status IS
+    'changes a member''s status; applied by the next pass';

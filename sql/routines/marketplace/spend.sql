@@ -51,3 +51,5 @@ BEGIN
         spend.member_id, spend.reference, 'spend', content, spend.at, true, first, last) AS k;
 END
 $$;
+COMMENT ON FUNCTION renewer.spend IS
+    'spends Connects, the lot that ends first first; RN002 when there are not enough';
