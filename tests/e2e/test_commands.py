@@ -287,15 +287,31 @@ def test_a_database_that_is_not_there_is_exit_code_three(
     assert complaint(done).startswith("renewer: the database cannot be reached: ")
 
 
-def test_no_password_is_ever_printed() -> None:
-    """Neither when the database is away nor when its address is wrong."""
-    for address in (
-        "postgresql://me:s3cret@127.0.0.1:1/none",
-        "host=127.0.0.1 password=s3cret port=x",
-    ):
-        done = command(address, "run")
-        assert done.returncode in (2, 3)
-        assert "s3cret" not in done.stdout + done.stderr
+MISTYPED = [
+    "postgresql://me:s3cret@127.0.0.1:1/none",
+    "host=127.0.0.1 password=s3cret port=x",
+    "host=127.0.0.1 password='s3cret port=1",
+    "postgres//me:s3cret@127.0.0.1/db",
+    "postgresql://me:s3cret%zz@127.0.0.1/db",
+    "postgresql+psycopg://me:s3cret@127.0.0.1/db",
+    " postgresql://me:s3cret@127.0.0.1:1/db",
+    "me:s3cret@127.0.0.1/db",
+    "postgresql://me:s3cret@[::1/db",
+    "postgresql://me:s3cret/s3cret@127.0.0.1/db",
+    "postgresql://me:s3cret@s3cret@127.0.0.1/db",
+    "postgresql://me:s3cret:s3cret@127.0.0.1/db",
+    "postgresql://127.0.0.1:1/db?password=s3cret&port=s3cret",
+]
+
+
+@pytest.mark.parametrize("address", MISTYPED)
+@pytest.mark.parametrize("arguments", [["run"], ["migrate"]])
+def test_no_password_is_ever_printed(address: str, arguments: list[str]) -> None:
+    """Neither when the database is away nor however its address is mistyped."""
+    done = command(address, *arguments)
+    assert done.returncode in (2, 3)
+    assert "s3cret" not in done.stdout + done.stderr
+    assert complaint(done).startswith("renewer: the database")
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,13 @@ def folder() -> Iterator[Path]:
         yield path / "data"
 
 
-def start(folder: Path, *arguments: str, **more: object) -> subprocess.Popen[str]:
-    env = {
+def start(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, **more: object
+) -> subprocess.Popen[str]:
+    known = {
         name: value for name, value in os.environ.items() if name not in UNCONFIGURED
     }
-    env["RENEWER_DATA_DIR"] = str(folder)
+    env = known | {"RENEWER_DATA_DIR": str(folder)} | (env or {})
     return subprocess.Popen(
         [sys.executable, "-m", "renewer", *arguments],
         env=env,
@@ -150,3 +152,35 @@ def test_the_demo_shows_every_scene_and_leaves_nothing_behind(folder: Path) -> N
         path for path in added if (path / "postgresql").exists() and not servers(path)
     ] == []
     assert not folder.exists()
+
+
+def test_any_locale_works(folder: Path) -> None:
+    """Also one that this machine does not have."""
+    out, err = finish(start(folder, "migrate", env={"LC_ALL": "en_US.ISO-8859-1"}))
+    assert (out, len(err.splitlines())) == ("Applied 0001_schema.\n", 1)
+
+
+@pytest.mark.parametrize("name", ["", "postgresql", ".lock"])
+def test_a_link_in_the_folder_is_not_followed(folder: Path, name: str) -> None:
+    """Whoever planted it would be handed what it leads to."""
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    if name:
+        folder.mkdir()
+    (folder / name).symlink_to(elsewhere)
+    process = start(folder, "migrate")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, len(err.splitlines())) == (3, "", 1)
+    assert "which is a link: remove it" in err
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else_is_not_used(folder: Path) -> None:
+    """They could put into it what they like."""
+    folder.mkdir()
+    os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+    process = start(folder, "migrate")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (3, "")
+    assert "which belongs to somebody else: remove it" in err

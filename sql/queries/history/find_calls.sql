@@ -17,7 +17,7 @@ before AS (
     WHERE a.status <> last.status
     ORDER BY a.at DESC, a.number DESC
     LIMIT 1)
-SELECT (SELECT min(a.at) FROM asked AS a
+SELECT (SELECT pg_catalog.min(a.at) FROM asked AS a
         WHERE NOT EXISTS (SELECT FROM before AS b WHERE (a.at, a.number) <= (b.at, b.number))) AS status_since,
        EXISTS (SELECT FROM renewer.request AS r
                WHERE r.member_id = %(member)s::text AND r.kind = 'change_plan' AND r.applied_at IS NOT NULL

@@ -2,4 +2,4 @@
 --
 -- Returns: one row, members
 -- Locks:   none
-SELECT count(*) AS members FROM renewer.member;
+SELECT pg_catalog.count(*) AS members FROM renewer.member;

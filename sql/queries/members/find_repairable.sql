@@ -10,8 +10,8 @@ WITH looked AS (
     WHERE m.member_id > %(after)s::text
     ORDER BY m.member_id
     LIMIT %(limit)s::integer)
-SELECT count(*) AS looked, max(k.member_id) AS last,
-       array_agg(k.member_id ORDER BY k.member_id) FILTER (WHERE
+SELECT pg_catalog.count(*) AS looked, pg_catalog.max(k.member_id) AS last,
+       pg_catalog.array_agg(k.member_id ORDER BY k.member_id) FILTER (WHERE
            k.status <> 'closed'
            AND NOT k.parked
            AND (k.renews_at <= %(as_of)s::timestamptz
@@ -21,6 +21,6 @@ SELECT count(*) AS looked, max(k.member_id) AS last,
                       AND e.first_day BETWEEN %(start)s::date AND %(end)s::date
                       -- A plan that was corrected may owe more than it did: any allowance it ever had, to be sure.
                       AND e.amount < coalesce(
-                          (SELECT max(p.allowance) FROM renewer.plan AS p WHERE p.code = e.plan), e.amount + 1)))
+                          (SELECT pg_catalog.max(p.allowance) FROM renewer.plan AS p WHERE p.code = e.plan), e.amount + 1)))
        ) AS members
 FROM looked AS k;

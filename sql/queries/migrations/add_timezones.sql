@@ -3,5 +3,5 @@
 -- Parameters: names text[]
 -- Locks:      the new rows
 INSERT INTO renewer.timezone (name)
-SELECT n.name FROM unnest(%(names)s::text[]) AS n (name)
+SELECT n.name FROM pg_catalog.unnest(%(names)s::text[]) AS n (name)
 ON CONFLICT ON CONSTRAINT timezone_pkey DO NOTHING;

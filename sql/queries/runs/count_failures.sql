@@ -2,4 +2,4 @@
 --
 -- Returns: one row, failures
 -- Locks:   none
-SELECT count(*) AS failures FROM renewer.failure;
+SELECT pg_catalog.count(*) AS failures FROM renewer.failure;

@@ -4,7 +4,7 @@
 -- Returns:    one row: due; oldest_boundary_at, null when no boundary waits
 -- Locks:      none
 -- Index:      member_due_idx
-SELECT count(*) AS due,
-       min(m.renews_at) FILTER (WHERE m.renews_at <= %(as_of)s::timestamptz) AS oldest_boundary_at
+SELECT pg_catalog.count(*) AS due,
+       pg_catalog.min(m.renews_at) FILTER (WHERE m.renews_at <= %(as_of)s::timestamptz) AS oldest_boundary_at
 FROM renewer.member AS m
 WHERE m.due_at <= %(as_of)s::timestamptz;

@@ -2,9 +2,9 @@
 --
 -- Locks: the staging table's rows, which nobody else sees
 UPDATE pg_temp.import_line AS l
-SET reason = format('member_id %s is on line %s already', quote_literal(l.member_id), r.first_line)
+SET reason = pg_catalog.format('member_id %s is on line %s already', pg_catalog.quote_literal(l.member_id), r.first_line)
 FROM (
-    SELECT i.line, min(i.line) OVER (PARTITION BY i.member_id) AS first_line
+    SELECT i.line, pg_catalog.min(i.line) OVER (PARTITION BY i.member_id) AS first_line
     FROM pg_temp.import_line AS i
     WHERE i.reason IS NULL) AS r
 WHERE l.line = r.line AND r.line > r.first_line;

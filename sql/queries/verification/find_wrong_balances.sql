@@ -3,14 +3,14 @@
 -- Returns: member_id, detail
 -- Locks:   none
 SELECT coalesce(m.member_id, e.member_id, l.member_id) AS member_id,
-       format('balance %s, entries %s, lots %s, last balance_after %s',
+       pg_catalog.format('balance %s, entries %s, lots %s, last balance_after %s',
               coalesce(m.balance::text, 'of nobody'), coalesce(e.total, 0), coalesce(l.total, 0), coalesce(e.last_balance, 0)) AS detail
 FROM renewer.member AS m
 FULL JOIN (
     SELECT t.member_id, sum(t.amount) AS total,
-           max(t.balance_after) FILTER (WHERE t.seq = t.last_seq) AS last_balance
+           pg_catalog.max(t.balance_after) FILTER (WHERE t.seq = t.last_seq) AS last_balance
     FROM (
-        SELECT i.member_id, i.seq, i.amount, i.balance_after, max(i.seq) OVER (PARTITION BY i.member_id) AS last_seq
+        SELECT i.member_id, i.seq, i.amount, i.balance_after, pg_catalog.max(i.seq) OVER (PARTITION BY i.member_id) AS last_seq
         FROM renewer.ledger_entry AS i) AS t
     GROUP BY t.member_id) AS e ON e.member_id = m.member_id
 FULL JOIN (

@@ -3,7 +3,7 @@
 -- Returns: member_id, detail
 -- Locks:   none
 SELECT coalesce(l.member_id, e.member_id) AS member_id,
-       format('lot %s holds %s, its entries left %s',
+       pg_catalog.format('lot %s holds %s, its entries left %s',
               coalesce(l.number, e.lot), coalesce(l.remaining::text, 'nothing'), coalesce(e.total, 0)) AS detail
 FROM renewer.lot AS l
 FULL JOIN (
@@ -13,7 +13,7 @@ FULL JOIN (
     GROUP BY i.member_id, i.lot) AS e ON e.member_id = l.member_id AND e.lot = l.number
 WHERE l.remaining IS DISTINCT FROM coalesce(e.total, 0) OR l.remaining < 0
 UNION ALL
-SELECT r.member_id, format('what rolled over at %s sums to %s, not 0', r.occurred_at, sum(r.amount))
+SELECT r.member_id, pg_catalog.format('what rolled over at %s sums to %s, not 0', r.occurred_at, sum(r.amount))
 FROM renewer.ledger_entry AS r
 WHERE r.kind = 'rollover'
 GROUP BY r.member_id, r.occurred_at

@@ -1,0 +1,134 @@
+"""Whoever may create things beside renewer's gets nothing done as its roles."""
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from renewer import store
+from renewer.store import migrations
+from tests.support import ROOT, bring_in, load_plans, renew, statement, violations
+
+ANY_ARGUMENTS = """
+    SELECT DISTINCT p.proname FROM pg_proc AS p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND EXISTS (
+        SELECT FROM unnest(p.proargtypes) AS t (oid)
+        JOIN pg_type AS y ON y.oid = t.oid
+        WHERE y.typtype = 'p' AND y.typname <> 'internal')
+"""
+"""Built-ins that take arguments of any type: one of the exact type beats them."""
+
+RUN_BY_THE_JOB = sorted(
+    path
+    for folder in ("queries", "routines", "views")
+    for path in (ROOT / "sql" / folder).rglob("*.sql")
+)
+
+
+def code(text: str) -> str:
+    """Return SQL without its comments and without texts in quotes."""
+    return re.sub(r"--[^\n]*|'[^']*'", "", text)
+
+
+def test_no_built_in_of_any_arguments_is_called_by_its_bare_name(
+    conn: store.Database,
+) -> None:
+    """In no statement, routine or view: another schema's would be a better match."""
+    names = {row["proname"] for row in conn.execute(ANY_ARGUMENTS)}
+    assert {"format", "count", "jsonb_build_object", "unnest"} <= names
+    found = [
+        (path.name, name)
+        for path in RUN_BY_THE_JOB
+        for name in re.findall(r"(?<![.\w])([a-z_]+)\s*\(", code(path.read_text()))
+        if name in names
+    ]
+    assert found == []
+
+
+POISON = """
+    CREATE FUNCTION public.{name}({arguments}) RETURNS {returns} LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE renewer.member SET balance = 1000;
+        RAISE EXCEPTION 'poisoned';
+    END $$
+"""
+
+MATCHES = [
+    ("format", "text, text", "text"),
+    ("format", "text, text, integer, integer", "text"),
+    ("json_build_array", "text, text, jsonb, timestamptz", "json"),
+    ("json_build_array", "integer, text, integer, timestamptz, timestamptz", "json"),
+    ("jsonb_build_object", "text, text, text, text, text, text, text, text", "jsonb"),
+    ("json_agg", "json", "json"),
+    ("set_config", "text, text, boolean", "text"),
+    ("left", "text, integer", "text"),
+    ("pg_notify", "text, text", "void"),
+    ("now", "", "timestamptz"),
+    ("count", "text", "bigint"),
+    ("hashtext", "text", "integer"),
+    ("current_setting", "text", "text"),
+    ("jsonb_populate_recordset", "renewer.planned, jsonb", "SETOF renewer.planned"),
+    ("unnest", "renewer.planned_lot[]", "SETOF renewer.planned_lot"),
+]
+
+
+@pytest.fixture
+def intruder(database: str, conn: store.Database) -> Iterator[psycopg.Connection]:
+    """A login that may create functions in `public`, as everybody could up to 14."""
+    migrations.migrate(database, roles=True)
+    load_plans(conn)
+    bring_in(conn, ["a,basic,2016-04-19,UTC,active,2"], "2016-05-01")
+    conn.execute("GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC")
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("SET ROLE renewer_app")
+        yield other
+
+
+def test_a_better_match_for_a_built_in_is_never_run(
+    database: str, conn: store.Database, intruder: psycopg.Connection
+) -> None:
+    """Neither by a pass nor by a call, whatever search path the role has."""
+    for name, arguments, returns in MATCHES:
+        if "SETOF" in returns:
+            continue
+        intruder.execute(
+            POISON.format(name=name, arguments=arguments, returns=returns).encode()
+        )
+    role = conn.execute("SELECT current_user AS name").fetchone()
+    assert role is not None
+    conn.execute(
+        sql.SQL(
+            "ALTER ROLE {} IN DATABASE {} SET search_path = public, pg_catalog"
+        ).format(sql.Identifier(role["name"]), sql.Identifier(conn.info.dbname))
+    )
+    heard: list[str] = []
+    with store.connect(database) as watched:
+        watched.add_notice_handler(
+            lambda told: heard.append(told.message_primary or "")
+        )
+        watched.execute("SET search_path = public, pg_catalog")
+        watched.execute("SELECT renewer.spend('a', 1, 's', '2016-05-02')")
+        with pytest.raises(psycopg.Error, match="not enough Connects"):
+            watched.execute("SELECT renewer.spend('a', 9, 's2', '2016-05-02')")
+    assert renew(database, "2016-05-19T00:00").counts.renewed == 1
+    assert statement(conn, "a") == [
+        ("opening", 2, 2),
+        ("spend", -1, 1),
+        ("expiry", -1, 0),
+        ("renewal", 60, 60),
+    ]
+    assert violations(conn) == []
+
+
+@pytest.mark.parametrize("name", ["member", "lot", "plan", "request"])
+def test_a_temporary_table_takes_no_place_of_renewers(
+    conn: store.Database, intruder: psycopg.Connection, name: str
+) -> None:
+    """A call that runs with the owner's rights looks there last."""
+    intruder.execute(
+        f"CREATE TEMPORARY TABLE {name} (member_id text, balance integer)".encode()
+    )
+    intruder.execute("SELECT renewer.spend('a', 1, 's', '2016-05-02')")
+    assert statement(conn, "a")[-1] == ("spend", -1, 1)
