@@ -10,10 +10,11 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     current bigint;
+    failed  boolean;
     lot     renewer.planned_lot;
     request renewer.planned_request;
 BEGIN
-    SELECT m.version INTO current
+    SELECT m.version, m.parked OR m.retry_at IS NOT NULL INTO current, failed
     FROM renewer.member AS m WHERE m.member_id = planned.member_id FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 'busy';
@@ -45,18 +46,21 @@ BEGIN
         WHERE r.member_id = planned.member_id AND r.reference = request.reference;
     END LOOP;
 
-    -- A member who is posted has not failed: the failure and what came of it go in one statement.
-    WITH mended AS (
-        DELETE FROM renewer.failure AS f WHERE f.member_id = planned.member_id)
+    IF failed THEN
+        -- The failure and what came of it go in one statement.
+        WITH mended AS (
+            DELETE FROM renewer.failure AS f WHERE f.member_id = planned.member_id)
+        UPDATE renewer.member AS m SET retry_at = NULL, parked = false
+        WHERE m.member_id = planned.member_id;
+    END IF;
     UPDATE renewer.member AS m
     SET plan = planned.plan, pending_plan = planned.pending_plan, anchor_on = planned.anchor_on,
         timezone = planned.timezone, boundary_timezone = planned.boundary_timezone, status = planned.status,
         balance = planned.balance, cycle_n = planned.cycle_n, first_boundary_on = planned.first_boundary_on,
         last_boundary_at = planned.last_boundary_at, cycle_ended_at = planned.cycle_ended_at,
         renews_at = planned.renews_at, lapses_at = planned.lapses_at, requested_at = planned.requested_at,
-        retry_at = NULL, parked = false, allowance_lot = planned.allowance_lot,
-        changed = nullif(planned.changed, 'null'), last_seq = planned.last_seq, last_lot = planned.last_lot,
-        version = m.version + 1
+        allowance_lot = planned.allowance_lot, changed = nullif(planned.changed, 'null'),
+        last_seq = planned.last_seq, last_lot = planned.last_lot, version = m.version + 1
     WHERE m.member_id = planned.member_id;
     RETURN 'posted';
 END
