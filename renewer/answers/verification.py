@@ -21,7 +21,7 @@ from renewer.rules.ledger import value
 @value
 class Violation:
     """
-    An invariant (numbered as in DESIGN, section 5) that a member's data break, and how.
+    An invariant, numbered as in INVARIANTS, that a member's data break, and how.
     """
 
     invariant: int

@@ -22,7 +22,7 @@ from renewer.rules.posting import Posting
 from renewer.store import Database, Outcome, Unplanned, Unposted
 
 CONFLICTS = 3
-"""How often a member that changed meanwhile is planned again before it is locked."""
+"""How often a member that changes meanwhile is planned before it is locked."""
 
 BUSY = (
     psycopg.errors.LockNotAvailable,
@@ -112,7 +112,12 @@ class Options:
 
 
 Planner = Callable[[Database, Sequence[Member]], Iterable[Posting | Unplanned]]
-"""Plans what is posted for members; it leaves out who has nothing to post."""
+"""
+Plans what is posted for members.
+
+A backfill leaves out who has nothing to post; an ordinary pass posts them all the same,
+because that corrects facts that were too early.
+"""
 
 
 def back_off(from_at: datetime, attempts: int) -> datetime:
@@ -175,7 +180,8 @@ class Pass:
 
     Without a *run_id* it is a dry run and writes nothing. *progress* is called with
     each number of members taken up, *report* with each posting. *clock* is the
-    database's at the start: a failure is tried again from then or, earlier, *as_of*.
+    database's at the start: the wait of a failure counts from it or, if that is
+    earlier, from *as_of*.
     """
 
     def __init__(
@@ -286,7 +292,7 @@ class Pass:
             member = _member_of(items[0])
             if isinstance(error, BUSY):
                 return [Unposted(member.member_id, Outcome.BUSY)]
-            failed = self._describe(self._refuse(member, error))
+            failed = self._describe(self._fail_posting(member, error))
             return store.post_batch(conn, [failed], run_id)
 
     def _describe(self, item: Posting | Unplanned) -> dict[str, Any]:
@@ -296,7 +302,7 @@ class Pass:
             return store.describe_failure(item, retry_at)
         return store.describe_posting(item, retry_at)
 
-    def _refuse(self, member: Member, error: psycopg.Error) -> Unplanned:
+    def _fail_posting(self, member: Member, error: psycopg.Error) -> Unplanned:
         """Return a member's failure from an error of the database."""
         code = error.sqlstate or type(error).__name__
         return Unplanned(member, code, store.one_line(error))
@@ -316,7 +322,7 @@ class Pass:
         except BUSY:
             item, outcome = None, Outcome.BUSY
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            item = self._refuse(member, error)
+            item = self._fail_posting(member, error)
         if isinstance(item, Unplanned):
             refused = store.post_batch(conn, [self._describe(item)], self._run_id)
             outcome = refused[0].outcome
@@ -343,7 +349,7 @@ class Pass:
             self._progress(batch.counts.due)
             self._show_life(conn)
 
-    def is_alive(self, conn: Database) -> None:
+    def show_alive(self, conn: Database) -> None:
         """Say in the run on record, now and then, that the pass is at work."""
         with self._guard:
             self._show_life(conn)
@@ -363,8 +369,7 @@ class Pass:
     ) -> PassReport:
         """Record that the pass ends, and return what it has to report."""
         if self._run_id is not None:
-            # The one synchronous write of a pass: it flushes every asynchronous commit
-            # before it.
+            # This write is synchronous: it flushes every asynchronous commit before it.
             counts = self._counts.as_dict()
             store.record_progress(
                 conn, self._run_id, counts, finished=True, stopped=stopped

@@ -206,8 +206,10 @@ class Walk:
     def _step(self, conn: Database, leases: Database, bucket: Bucket) -> bool:
         """Do one batch of a bucket; return whether this pass is done with it."""
         with leases.transaction():
-            if not store.lease_bucket(leases, bucket.number) and not _is_fed_up(bucket):
-                self._renewal.is_alive(conn)
+            if store.lease_bucket(leases, bucket.number):
+                bucket.waiting_since = None
+            elif _wait_for_lease(bucket):
+                self._renewal.show_alive(conn)
                 return False
             size, as_of = self._options.batch_size, self._renewal.as_of
             retry_until = self._renewal.retry_from
@@ -221,14 +223,15 @@ class Walk:
         return len(due) < size
 
 
-def _is_fed_up(bucket: Bucket) -> bool:
+def _wait_for_lease(bucket: Bucket) -> bool:
     """
     Pause before a bucket that another holds is tried again.
 
-    Return whether to go on without its lease: anybody can take an advisory lock. The
-    members' versions guard what is posted, a lease only saves double work.
+    Return False when it is time to go on without its lease: anybody can take an
+    advisory lock. The members' versions guard what is posted, a lease only saves
+    double work.
     """
     now = time.monotonic()
     bucket.waiting_since = bucket.waiting_since or now
     time.sleep(LEASE_PAUSE_S)
-    return now - bucket.waiting_since > LEASE_PATIENCE_S
+    return now - bucket.waiting_since <= LEASE_PATIENCE_S

@@ -1,8 +1,4 @@
-"""
-What each cycle brought a member and what it should have brought.
-
-Source of the rules: DESIGN, sections 3 and 6.
-"""
+"""What each cycle brought a member and what it should have brought."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -15,7 +11,7 @@ from renewer.rules.plans import Plans
 
 
 class Gap(StrEnum):
-    """Why a cycle brought less than it should, beside a Reason of its entry."""
+    """Why a cycle brought less, or nothing as agreed, beside an entry's Reason."""
 
     NO_ALLOWANCE = "no_allowance"
     RULES_CORRECTED = "rules_corrected"
@@ -109,7 +105,7 @@ def past_cycles(awards: Sequence[Award], plans: Plans) -> Iterator[PastCycle]:
 
 
 def _reason(award: Award, due: int | None) -> str | None:
-    """Return why a cycle brought less than it should, or nothing; None for neither."""
+    """Return what a reader should know of the amount; None: nothing."""
     if award.reason == Reason.PLAN_CHANGED:
         return award.reason
     if due == 0 and award.awarded == 0:

@@ -1,7 +1,8 @@
 """
 What a boundary and the end of a lot do: where both are decided.
 
-Source of every rule here: DESIGN, section 3.
+In README's words: what is unused is carried up to a cap, the rest expires, and the new
+allowance is awarded. Bought Connects are never touched by a boundary.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,8 @@ def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
     """
     Move the member to the next cycle: expire or carry what is left, then award.
 
-    With a *horizon*, only the last boundary up to it is awarded. PlanError when no
+    The plan of the cycle that begins governs all of it, its cap included. With a
+    *horizon*, only the last boundary up to it is awarded. PlanError when no
     rules govern the cycle that begins.
     """
     member, at = draft.member, draft.member.renews_at
@@ -72,8 +74,8 @@ def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
         boundary_timezone=None,
         changed=None,
     )
-    skipped = horizon is not None and draft.member.renews_at <= horizon
-    if skipped and member.status is not Status.SUSPENDED:
+    if horizon is not None and draft.member.renews_at <= horizon:
+        # Another boundary comes up to the horizon: this is not the last one.
         award(draft, rules, 0, at, first_day, Reason.CAUGHT_UP, lost)
     else:
         award(draft, rules, rules.allowance, at, first_day, None, lost)
@@ -81,10 +83,11 @@ def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
 
 def _end_cycle(draft: Draft, rules: Revision, at: datetime) -> dict[int, int]:
     """
-    Expire what the plan does not carry and move the rest into rollover lots.
+    Expire what the plan of the next cycle does not carry, and roll over the rest.
 
-    Return what expired, by lot. What was issued at the boundary or later belongs to the
-    cycle that begins; what rolled over before stays where it is.
+    *rules* are that plan's. Return what expired, by lot. What was issued at the
+    boundary or later belongs to the cycle that begins; what rolled over before stays
+    where it is.
     """
     ending = [lot for lot in draft.open_lots() if _ends_at(lot, at)]
     held = [(lot.number, draft.remaining(lot.number)) for lot in ending]
@@ -136,7 +139,8 @@ def award(
     """
     Post the renewal of the cycle reached, which begins at *at* on *first_day*.
 
-    The Connects go into a lot of their own; a renewal of 0 has no lot. *lost* is what
+    A suspended member gets 0, whatever *amount* is. The Connects go into a lot of
+    their own; a renewal of 0 has no lot. *lost* is what
     the boundary did not carry.
     """
     member = draft.member
@@ -158,7 +162,7 @@ def award(
             reason=reason,
             carried=carried,
             lost=lost,
-            expiring=draft.expired(),
+            expiring=draft.take_expired(),
             balance_after=draft.balance,
         )
     )

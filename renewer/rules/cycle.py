@@ -1,9 +1,4 @@
-"""
-Cycles, last days and boundaries from an anchor and a time zone.
-
-Source of every rule here: DESIGN, section 2. Days are `date`, instants are `datetime`
-in UTC.
-"""
+"""Cycles, last days and boundaries from an anchor and a time zone."""
 
 import re
 from collections.abc import Iterator
@@ -19,8 +14,9 @@ from renewer.rules.ledger import value
 FIRST_ANCHOR = date(1900, 1, 1)
 LAST_DAY = date(9000, 1, 1)
 """
-Limits of the calendar: before the first no zone is reliable, after the last `datetime`
-overflows.
+Limits of the calendar: before the first no zone is reliable.
+
+The last, which is outside, leaves room before the year 9999, where `datetime` ends.
 """
 
 # Names in the zone database that are no place: they change with the machine or mean

@@ -35,7 +35,7 @@ class Draft:
         self._allowance_lot = member.allowance_lot
         self._lots = {lot.number: lot for lot in member.lots}
         self._remaining = {lot.number: lot.remaining for lot in member.lots}
-        self._expired_before = 0
+        self._expired_seen = 0
         self._ends = [
             (lot.expires_at, lot.number) for lot in member.lots if lot.expires_at
         ]
@@ -136,10 +136,10 @@ class Draft:
         self._remaining[number] += amount
         assert self._remaining[number] >= 0, "a lot cannot go below zero"
 
-    def expired(self) -> int:
-        """Return what expired since this was asked last."""
-        entries = self.entries[self._expired_before :]
-        self._expired_before = len(self.entries)
+    def take_expired(self) -> int:
+        """Return what was posted as expired since this was asked last."""
+        entries = self.entries[self._expired_seen :]
+        self._expired_seen = len(self.entries)
         return -sum(entry.amount for entry in entries if entry.kind is Kind.EXPIRY)
 
     def apply(self, request: Request, posted: Sequence[Entry]) -> None:

@@ -58,10 +58,10 @@ def foresee(
     member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH
 ) -> Iterator[Boundary]:
     """
-    Yield the boundaries not posted yet, without end; those due at *as_of* come first.
+    Yield the boundaries not posted yet; those due at *as_of* come first.
 
-    A review is taken to end at *as_of*, with the member active. Errors are those of
-    `plan_posting`.
+    There is no end to them but a closing. A review is taken to end at *as_of*, with the
+    member active. Errors are those of `plan_posting`.
     """
     now = forecast(member, plans, as_of, catch_up)
     yield from now.waiting

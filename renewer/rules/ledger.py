@@ -63,7 +63,7 @@ class Status(StrEnum):
 
 
 WAITING = frozenset({Status.UNDER_REVIEW, Status.CLOSED})
-"""Statuses in which no boundary and no expiry is posted."""
+"""Statuses in which no boundary and no expiry is posted: for now, or for ever."""
 
 
 class Reason(StrEnum):
@@ -149,7 +149,8 @@ class Member:
     *cycle_n* is the cycle the ledger has reached, None for a member who enrolled at
     *renews_at* and was not awarded yet. *last_boundary_at* is when that cycle began, by
     a boundary or a change of plan; *cycle_ended_at* is the last boundary posted.
-    *renews_at* is the next one not posted yet.
+    *renews_at* is the next one not posted yet. *first_boundary_on* is the first day
+    this ledger renews.
 
     *allowance_lot* is the newest allowance lot. *lots* are those that have something
     left, and used-up ones that a waiting request may fill again; oldest first.
@@ -190,8 +191,8 @@ class Member:
         """
         Return when the first request that can be applied is to be.
 
-        DESIGN, section 1: the award of an enrolment comes before any request, also
-        before one that is dated earlier, because clocks differ.
+        The award of an enrolment comes before any request, also before one that is
+        dated earlier, because clocks differ.
         """
         times = [request.at for request in self.requests if self.can_apply(request)]
         if not times:
@@ -199,7 +200,7 @@ class Member:
         return max(min(times), self.renews_at) if self.cycle_n is None else min(times)
 
     def can_apply(self, request: Request) -> bool:
-        """Whether *request* is applied in this status: a review leaves only its end."""
+        """Whether *request* is applied now: a review lets only statuses change."""
         return self.status is not Status.UNDER_REVIEW or request.change is Change.STATUS
 
 

@@ -1,8 +1,4 @@
-"""
-What becomes of a member's Connects as time passes: in which order all is posted.
-
-Source of every rule here: DESIGN, section 3.
-"""
+"""What becomes of a member's Connects as time passes: in which order all is posted."""
 
 from datetime import date, datetime
 
@@ -40,14 +36,16 @@ def post_due(
     Post all that is due up to *as_of*, oldest first.
 
     At one instant a lot lapses before the boundary is posted, and a request is applied
-    after it. With *through*, no boundary is posted whose cycle begins after that day.
+    after it. With *through*, nothing is posted from the first boundary on whose cycle
+    begins after that day.
     """
     released_at = None
     while True:
         member = draft.member
         request = next_request(member, as_of)
         if member.status in WAITING:
-            # Boundaries and expiries wait; only what ends the waiting is applied.
+            # Boundaries and expiries wait. Under review a status is applied, of a
+            # closed member a request is taken off the list without effect.
             if request is None:
                 break
             if apply_request(draft, plans, request):
@@ -74,7 +72,7 @@ def _horizon(
     member: Member, as_of: datetime, catch_up: CatchUp, released_at: datetime | None
 ) -> datetime | None:
     """
-    Return up to when only the last boundary is awarded; None: each is.
+    Return up to when, of several boundaries, only the last is awarded; None: each is.
 
     What a review held back until *released_at* is always awarded. A change of plan now
     begins a new series: boundaries after it are not those of the present anchor.

@@ -21,8 +21,9 @@ class Boundary:
     What a boundary, or a change of plan that begins a cycle, does, in Connects.
 
     *carried* is what is unused of the ended cycle and stays. *lost* is what the plan
-    does not carry, by lot. *expiring* is all that expires since the boundary before,
-    lapsed lots included.
+    does not carry, by lot. *expiring* is all that the posting expires since its
+    boundary before, lapsed lots included. *allowance* is what is awarded, which may be
+    0.
     """
 
     n: int

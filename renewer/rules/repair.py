@@ -1,9 +1,4 @@
-"""
-What a backfill posts for one member.
-
-Source of the rules: DESIGN, sections 1 and 6: a late renewal is at most one per member
-and boundary, ever.
-"""
+"""What a backfill posts for one member: at most one late renewal a boundary, ever."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

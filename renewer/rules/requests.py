@@ -1,8 +1,4 @@
-"""
-What a request of the marketplace changes of a member.
-
-Source of every rule here: DESIGN, sections 3 and 7.
-"""
+"""What a request of the marketplace changes of a member."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -49,7 +45,7 @@ def status_at(member: Member, as_of: datetime) -> Status:
 
 
 def apply_request(draft: Draft, plans: Plans, request: Request) -> bool:
-    """Apply *request* and return whether it ended a review."""
+    """Apply *request*; return whether it changed the status of one under review."""
     posted = len(draft.entries)
     member, content = draft.member, request.content
     released = False
@@ -144,7 +140,7 @@ def _reckon_day(
     today: date,
     renewed_at: datetime | None,
 ) -> ChangedDay:
-    """Return what the plan changes of *today* are reckoned from, the first or not."""
+    """Return the reckoning all plan changes of *today* share: on record, or new."""
     member = draft.member
     if renewed_at is not None and member.changed is not None:
         return member.changed

@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 @value
 class Unplanned:
-    """A member whose posting could not be planned, and why."""
+    """A member whose posting could not be planned, or not be written, and why."""
 
     member: Member
     code: str
@@ -95,6 +95,9 @@ def post_locked(conn: Database, planned: dict[str, Any], run_id: int) -> Outcome
 def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
     """
     Return *posting* as a `renewer.planned`; *retry_at* is for when SQL refuses it.
+
+    Entries, lots and requests go as they are: the names of their fields are those of
+    the composite types.
     """
     before, after = posting.before, posting.after
     return {
@@ -170,7 +173,7 @@ def fix_boundary(
     """
     Move a member's next boundary from where it was *found*.
 
-    False when the member has changed meanwhile.
+    False when it is not there any more: a pass has posted it.
     """
     parameters = {"member": member_id, "found": found, "renews_at": renews_at}
     cursor = conn.execute(query("batches/fix_boundary"), parameters)

@@ -54,7 +54,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ((pg_catalog.hashtext(member_id)::bigint + 2147483648) >> 26)::smallint;
 COMMENT ON FUNCTION renewer.bucket_of IS 'which of 64 parts of the members one belongs to, 0 to 63';
 
--- Tell when a pass next has something to do for a member; null: nothing. DESIGN, section 1.
+-- Tell when a pass next has something to do for a member; null: nothing. Each fact may be earlier than the truth, which
+-- costs one look that finds nothing to post; one that is later would be a member forgotten.
 CREATE FUNCTION renewer.due_at(
     status text, renews_at timestamptz, lapses_at timestamptz, requested_at timestamptz, retry_at timestamptz,
     parked boolean)
@@ -458,4 +459,4 @@ CREATE TYPE renewer.planned AS (
     error_timezone    text,
     retry_at          timestamptz
 );
-COMMENT ON TYPE renewer.planned IS 'what one transaction writes for one member';
+COMMENT ON TYPE renewer.planned IS 'what one transaction writes for one member: a posting, or why there is none';

@@ -1,5 +1,5 @@
 """
-A simple in-memory model of one member: DESIGN, sections 3 and 7, written down a second
+A simple in-memory model of one member: the rules of README, written down a second
 time and naively.
 """
 

@@ -41,7 +41,7 @@ def at_boundary(
 
 
 def test_basic_with_two_left_expires_two_and_awards_sixty() -> None:
-    """Worked example of DESIGN, section 3."""
+    """The worked example of the rules: nothing carries."""
     assert posted(at_boundary("basic", [(ALLOWANCE, 2)])) == [
         ("expiry", -2, 0),
         ("renewal", 60, 60),
