@@ -38,14 +38,12 @@ MUTATIONS = (
     # 1. What a pass writes: versions, one member alone, busy ones
     Mutation(
         "posting-ignores-the-version",
-        "A posting that was planned before a spend is not written.",
+        "A posting that was planned before a request came is not written.",
         JOB + "post_member.sql",
         "IF current <> planned.version THEN",
         "IF false THEN",
-        (
-            RENEWAL + "test_a_member_who_changes_meanwhile_is_planned_again",
-            PASSES + "test_a_member_who_never_holds_still_is_posted_under_a_lock",
-        ),
+        # A spend is seen without it: the number of its entry is taken.
+        (GUARDS + "test_a_request_made_while_a_pass_plans_is_not_forgotten",),
     ),
     Mutation(
         "call-keeps-the-version",
