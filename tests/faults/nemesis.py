@@ -178,13 +178,13 @@ class Spender:
         self._ask("enroll", **member, **more, reference=reference)
         self.enrolled[reference] = anchor_on
 
-    def _move(self, amount: int, function: str, **arguments: Any) -> bool:
-        """Call what moves *amount*; return whether it was not refused."""
+    def _move(self, moved: int, function: str, **arguments: Any) -> bool:
+        """Call what moves as many as *moved*; return whether it was not refused."""
         row = self._ask(function, **arguments)
         if row is None:
             return False
         key = arguments["member_id"], arguments["reference"]
-        self.answers[key] = Answer(amount, row["first_seq"], row["last_seq"])
+        self.answers[key] = Answer(moved, row["first_seq"], row["last_seq"])
         return True
 
     def _ask(self, function: str, **arguments: Any) -> dict[str, Any] | None:
@@ -211,14 +211,16 @@ class Nemesis:
     """
     Torments passes until its time is over.
 
-    *told* counts what it did. *codes* are the exit codes of the passes it did not kill,
-    *left* those of workers that left by themselves.
+    It leaves alone the server's process *spared*, which is the onlooker's. *told*
+    counts what it did. *codes* are the exit codes of the passes it did not kill, *left*
+    those of workers that left by themselves.
     """
 
     database: str
     proxy: Proxy
     folder: Path
     chance: random.Random
+    spared: int
     told: dict[str, int] = field(default_factory=dict)
     codes: set[int] = field(default_factory=set)
     left: list[int] = field(default_factory=list)
@@ -277,12 +279,13 @@ class Nemesis:
         self._passes.append(self._start("run", "--as-of", as_of))
 
     def end_backend(self) -> None:
-        """End the server's process of some connection but this one."""
+        """End the server's process of some pass or application."""
         with psycopg.connect(self.database, autocommit=True) as conn:
             rows = conn.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-                "AND pid <> pg_backend_pid() AND application_name = 'renewer' "
-                "ORDER BY pid"
+                "AND pid NOT IN (pg_backend_pid(), %s) AND "
+                "application_name = 'renewer' ORDER BY pid",
+                [self.spared],
             ).fetchall()
             if rows:
                 (pid,) = self.chance.choice(rows)

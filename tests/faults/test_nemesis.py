@@ -42,7 +42,8 @@ def test_a_nemesis_changes_no_ledger(
     bring_in(conn, lines, IMPORTED)
     began, stop = store.read_clock(conn), threading.Event()
     proxy = Proxy(database)
-    nemesis = Nemesis(database, proxy, tmp_path, random.Random(seed))
+    spared = conn.info.backend_pid
+    nemesis = Nemesis(database, proxy, tmp_path, random.Random(seed), spared)
     spenders = [
         Spender(
             f"s{number}",
