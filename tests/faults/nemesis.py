@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -120,7 +120,7 @@ class Answer(NamedTuple):
 @dataclass
 class Spender:
     """
-    An application that spends, returns, buys and enrols.
+    An application that spends, returns, buys, enrols and asks for what needs a rule.
 
     It repeats a call that was not answered with the same reference until it is.
     *answers* are the calls that moved Connects, by member and reference; *enrolled* are
@@ -162,7 +162,11 @@ class Spender:
                 self._enrol(reference)
             case 1:
                 self._move(amount, "purchase", **known, amount=amount)
-            case 2 | 3 if self.spent:
+            case 2:
+                # Two names of one zone: only that it is applied can be told.
+                zone = chance.choice(("UTC", "Etc/UTC"))
+                self._ask("set_timezone", **known, timezone=zone)
+            case 3 | 4 if self.spent:
                 whose, spend, spent = self.spent.pop(chance.randrange(len(self.spent)))
                 back = chance.randint(1, spent)
                 known |= {"member_id": whose, "spend_reference": spend}
@@ -225,6 +229,7 @@ class Nemesis:
     codes: set[int] = field(default_factory=set)
     left: list[int] = field(default_factory=list)
     _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _logs: list[BinaryIO] = field(default_factory=list)
     _passes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _started: int = 0
 
@@ -240,10 +245,13 @@ class Nemesis:
             partial(self.proxy.cut, self.chance),
         ]
         until = time.monotonic() + seconds
-        self._workers = [self._start("worker") for _ in range(WORKERS)]
+        for _ in range(WORKERS):
+            worker, log = self._start("worker")
+            self._workers.append(worker)
+            self._logs.append(log)
         try:
             while time.monotonic() < until:
-                time.sleep(self.chance.uniform(0.0, 0.25))
+                time.sleep(self.chance.uniform(0.0, 0.4))
                 harm = self.chance.choice(harms)
                 name = getattr(harm, "func", harm).__name__
                 self.told[name] = self.told.get(name, 0) + 1
@@ -252,18 +260,27 @@ class Nemesis:
             self._leave()
 
     def kill(self) -> None:
-        """Kill a worker and start another in its place."""
+        """
+        Kill a worker and start another in its place.
+
+        One that has said nothing yet is most often let live: it takes a second to come
+        to work.
+        """
         place = self.chance.randrange(WORKERS)
+        spare = self.chance.random() < 0.8
+        if spare and not os.fstat(self._logs[place].fileno()).st_size:
+            return
         self._note_left(self._workers[place])
         self._workers[place].kill()
         self._workers[place].wait()
-        self._workers[place] = self._start("worker")
+        self._logs[place].close()
+        self._workers[place], self._logs[place] = self._start("worker")
 
     def pause(self) -> None:
         """Stop a worker for a while, wherever it is, and let it go on."""
         worker = self.chance.choice(self._workers)
         worker.send_signal(signal.SIGSTOP)
-        time.sleep(self.chance.uniform(0.1, 1.0))
+        time.sleep(self.chance.uniform(0.1, 0.6))
         worker.send_signal(signal.SIGCONT)
 
     def start_pass(self) -> None:
@@ -276,7 +293,9 @@ class Nemesis:
                 self.codes.add(before.returncode)
             before.wait()
         as_of = f"{self.chance.randint(2017, 2025)}-05-31"
-        self._passes.append(self._start("run", "--as-of", as_of))
+        started, log = self._start("run", "--as-of", as_of)
+        log.close()
+        self._passes.append(started)
 
     def end_backend(self) -> None:
         """End the server's process of some pass or application."""
@@ -291,17 +310,19 @@ class Nemesis:
                 (pid,) = self.chance.choice(rows)
                 conn.execute("SELECT pg_terminate_backend(%s)", [pid])
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+        """Start a pass; return it and the log it writes."""
         self._started += 1
         env = os.environ | PASSES | {"RENEWER_DATABASE_URL": self.proxy.address}
-        with (self.folder / f"{self._started}.log").open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "renewer", *arguments],
-                env=env,
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
+        log = (self.folder / f"{self._started:04}.log").open("wb")
+        started = subprocess.Popen(
+            [sys.executable, "-m", "renewer", *arguments],
+            env=env,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        return started, log
 
     def _note_left(self, worker: subprocess.Popen[bytes]) -> None:
         if worker.poll() is not None:
@@ -315,6 +336,8 @@ class Nemesis:
             worker.terminate()
         for process in [*self._workers, *self._passes]:
             self.codes.add(process.wait(timeout=60))
+        for log in self._logs:
+            log.close()
 
     def complaints(self) -> list[str]:
         """Return what passes said of defects: trouble of the server is none."""

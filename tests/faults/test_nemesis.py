@@ -9,6 +9,7 @@ import random
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,10 +74,15 @@ def test_a_nemesis_changes_no_ledger(
     assert nemesis.codes <= {0, 1, 3, 143, -15}
     assert nemesis.complaints() == []
 
+    assert conn.execute(
+        "SELECT 1 FROM renewer.run WHERE trigger = 'schedule'"
+    ).fetchone(), "no worker came to work"
+
     as_of = store.read_clock(conn)
     report = renew(database, as_of.astimezone(UTC).replace(tzinfo=None).isoformat())
     assert (report.counts.failed, report.left) == (0, 0)
     assert violations(conn) == []
+    assert find_waiting(conn) == []
     assert read_moves(conn) == {
         key: answer for spender in spenders for key, answer in spender.answers.items()
     }
@@ -88,6 +94,13 @@ def test_a_nemesis_changes_no_ledger(
         name: expected_days(anchor_on, utc(IMPORTED), as_of, enrolled=False)
         for name, anchor_on in ANCHORS.items()
     }
+
+
+def find_waiting(conn: store.Database) -> list[dict[str, Any]]:
+    """Return the requests that were not applied."""
+    return conn.execute(
+        "SELECT member_id, reference FROM renewer.request WHERE applied_at IS NULL"
+    ).fetchall()
 
 
 def read_moves(conn: store.Database) -> dict[tuple[str, str], Answer]:
