@@ -1,0 +1,350 @@
+"""
+An adversary of real processes and connections, whose every choice comes from a seed.
+
+Passes are killed, stopped and continued, their server processes ended and their
+connections cut, while an application calls and repeats what it got no answer to.
+"""
+
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from renewer import store
+from tests.support import ROOT
+
+WORKERS = 2
+REFUSALS = {"RN002", "RN004"}
+"""Not enough, and all returned: what an application runs into."""
+
+PASSES = {"RENEWER_BATCH_SIZE": "5", "RENEWER_THREADS": "2"}
+BATCH = 1 << 16
+
+
+class Proxy:
+    """Stands between clients and the server, and cuts connections without a word."""
+
+    def __init__(self, database: str) -> None:
+        known = conninfo_to_dict(database)
+        self._host, self._port = str(known["host"]), int(known.get("port") or 5432)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._guard = threading.Lock()
+        port = self._listener.getsockname()[1]
+        self.address = make_conninfo(database, host="127.0.0.1", port=port)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with suppress(OSError):
+                pair = client, self._connect()
+                with self._guard:
+                    self._pairs.append(pair)
+                for source, sink in (pair, pair[::-1]):
+                    thread = threading.Thread(
+                        target=self._pump, args=(pair, source, sink), daemon=True
+                    )
+                    thread.start()
+
+    def _connect(self) -> socket.socket:
+        if not self._host.startswith("/"):
+            return socket.create_connection((self._host, self._port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+        return server
+
+    def _pump(
+        self,
+        pair: tuple[socket.socket, socket.socket],
+        source: socket.socket,
+        sink: socket.socket,
+    ) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(BATCH):
+                sink.sendall(chunk)
+        self._drop(pair)
+
+    def _drop(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with self._guard, suppress(ValueError):
+            self._pairs.remove(pair)
+        for each in pair:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def cut(self, chance: random.Random) -> None:
+        """Reset one connection on the client's side, and drop it on the server's."""
+        with self._guard:
+            if not self._pairs:
+                return
+            pair = chance.choice(self._pairs)
+        with suppress(OSError):
+            reset = struct.pack("ii", 1, 0)
+            pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        self._drop(pair)
+
+    def close(self) -> None:
+        """Take no more connections and drop those that are there."""
+        self._listener.close()
+        for pair in list(self._pairs):
+            self._drop(pair)
+
+
+class Answer(NamedTuple):
+    """What an acknowledged call moved, and where its entries stand."""
+
+    amount: int
+    first_seq: int
+    last_seq: int
+
+
+@dataclass
+class Spender:
+    """
+    An application that spends, returns, buys, enrols and asks for what needs a rule.
+
+    It repeats a call that was not answered with the same reference until it is.
+    *answers* are the calls that moved Connects, by member and reference; *enrolled* are
+    the anchors of members it brought.
+    """
+
+    name: str
+    address: str
+    members: Sequence[str]
+    began: datetime
+    chance: random.Random
+    stop: threading.Event
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    enrolled: dict[str, date] = field(default_factory=dict)
+    spent: list[tuple[str, str, int]] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    repeated: int = 0
+    _conn: psycopg.Connection[Any] | None = None
+
+    def work(self) -> None:
+        """Call until *stop* is set; what is not expected is kept and ends it."""
+        number = 0
+        try:
+            while not self.stop.is_set():
+                number += 1
+                self._call_once(f"{self.name}-{number}")
+        except Exception as error:
+            self.unexpected.append(f"{self.name}-{number}: {error!r}")
+        if self._conn is not None:
+            self._conn.close()
+
+    def _call_once(self, reference: str) -> None:
+        chance = self.chance
+        member_id = chance.choice([*self.members, *self.enrolled])
+        amount = chance.randint(1, 7)
+        known = {"member_id": member_id, "reference": reference}
+        match chance.randrange(10):
+            case 0:
+                self._enrol(reference)
+            case 1:
+                self._move(amount, "purchase", **known, amount=amount)
+            case 2:
+                # Two names of one zone: only that it is applied can be told.
+                zone = chance.choice(("UTC", "Etc/UTC"))
+                self._ask("set_timezone", **known, timezone=zone)
+            case 3 | 4 if self.spent:
+                whose, spend, spent = self.spent.pop(chance.randrange(len(self.spent)))
+                back = chance.randint(1, spent)
+                known |= {"member_id": whose, "spend_reference": spend}
+                self._move(back, "refund", **known, amount=back)
+            case _:
+                if self._move(-amount, "spend", **known, amount=amount):
+                    self.spent.append((member_id, reference, amount))
+
+    def _enrol(self, reference: str) -> None:
+        anchor_on = self.began.date() - timedelta(days=self.chance.randint(0, 200))
+        member = {"member_id": reference, "plan": "plus", "anchor_on": anchor_on}
+        more = {"timezone": "UTC", "status": "active", "at": self.began}
+        self._ask("enroll", **member, **more, reference=reference)
+        self.enrolled[reference] = anchor_on
+
+    def _move(self, moved: int, function: str, **arguments: Any) -> bool:
+        """Call what moves as many as *moved*; return whether it was not refused."""
+        row = self._ask(function, **arguments)
+        if row is None:
+            return False
+        key = arguments["member_id"], arguments["reference"]
+        self.answers[key] = Answer(moved, row["first_seq"], row["last_seq"])
+        return True
+
+    def _ask(self, function: str, **arguments: Any) -> dict[str, Any] | None:
+        """Call until there is an answer; None when it is a refusal."""
+        named = ", ".join(f"{name} => %({name})s" for name in arguments)
+        asked = f"SELECT * FROM renewer.{function}({named})"
+        while True:
+            try:
+                if self._conn is None or self._conn.closed:
+                    self._conn = store.connect(self.address)
+                return self._conn.execute(asked, arguments).fetchone()
+            except Exception as error:
+                if getattr(error, "sqlstate", None) in REFUSALS:
+                    return None
+                if not store.is_server_trouble(error):
+                    raise
+                self.repeated += 1
+                if self._conn is not None:
+                    self._conn.close()
+
+
+@dataclass
+class Nemesis:
+    """
+    Torments passes until its time is over.
+
+    It leaves alone the server's process *spared*, which is the onlooker's. *told*
+    counts what it did. *codes* are the exit codes of the passes it did not kill, *left*
+    those of workers that left by themselves.
+    """
+
+    database: str
+    proxy: Proxy
+    folder: Path
+    chance: random.Random
+    spared: int
+    told: dict[str, int] = field(default_factory=dict)
+    codes: set[int] = field(default_factory=set)
+    left: list[int] = field(default_factory=list)
+    _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _logs: list[BinaryIO] = field(default_factory=list)
+    _passes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _started: int = 0
+
+    def torment(self, seconds: float) -> None:
+        """Do one harm after the other for *seconds*, then let all leave in peace."""
+        harms: list[Callable[[], None]] = [
+            self.kill,
+            self.pause,
+            self.start_pass,
+            self.end_backend,
+            self.end_backend,
+            partial(self.proxy.cut, self.chance),
+            partial(self.proxy.cut, self.chance),
+        ]
+        until = time.monotonic() + seconds
+        for _ in range(WORKERS):
+            worker, log = self._start("worker")
+            self._workers.append(worker)
+            self._logs.append(log)
+        try:
+            while time.monotonic() < until:
+                time.sleep(self.chance.uniform(0.0, 0.4))
+                harm = self.chance.choice(harms)
+                name = getattr(harm, "func", harm).__name__
+                self.told[name] = self.told.get(name, 0) + 1
+                harm()
+        finally:
+            self._leave()
+
+    def kill(self) -> None:
+        """
+        Kill a worker and start another in its place.
+
+        One that has said nothing yet is most often let live: it takes a second to come
+        to work.
+        """
+        place = self.chance.randrange(WORKERS)
+        spare = self.chance.random() < 0.8
+        if spare and not os.fstat(self._logs[place].fileno()).st_size:
+            return
+        self._note_left(self._workers[place])
+        self._workers[place].kill()
+        self._workers[place].wait()
+        self._logs[place].close()
+        self._workers[place], self._logs[place] = self._start("worker")
+
+    def pause(self) -> None:
+        """Stop a worker for a while, wherever it is, and let it go on."""
+        worker = self.chance.choice(self._workers)
+        worker.send_signal(signal.SIGSTOP)
+        time.sleep(self.chance.uniform(0.1, 0.6))
+        worker.send_signal(signal.SIGCONT)
+
+    def start_pass(self) -> None:
+        """Start a pass by hand, of some time in the past; kill the one before."""
+        if self._passes:
+            before = self._passes.pop()
+            if before.poll() is None:
+                before.kill()
+            elif before.returncode is not None:
+                self.codes.add(before.returncode)
+            before.wait()
+        as_of = f"{self.chance.randint(2017, 2025)}-05-31"
+        started, log = self._start("run", "--as-of", as_of)
+        log.close()
+        self._passes.append(started)
+
+    def end_backend(self) -> None:
+        """End the server's process of some pass or application."""
+        with psycopg.connect(self.database, autocommit=True) as conn:
+            rows = conn.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid NOT IN (pg_backend_pid(), %s) AND "
+                "application_name = 'renewer' ORDER BY pid",
+                [self.spared],
+            ).fetchall()
+            if rows:
+                (pid,) = self.chance.choice(rows)
+                conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    def _start(self, *arguments: str) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+        """Start a pass; return it and the log it writes."""
+        self._started += 1
+        env = os.environ | PASSES | {"RENEWER_DATABASE_URL": self.proxy.address}
+        log = (self.folder / f"{self._started:04}.log").open("wb")
+        started = subprocess.Popen(
+            [sys.executable, "-m", "renewer", *arguments],
+            env=env,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        return started, log
+
+    def _note_left(self, worker: subprocess.Popen[bytes]) -> None:
+        if worker.poll() is not None:
+            assert worker.returncode is not None
+            self.left.append(worker.returncode)
+
+    def _leave(self) -> None:
+        """Ask all to leave and wait for them."""
+        for worker in self._workers:
+            self._note_left(worker)
+            worker.terminate()
+        for process in [*self._workers, *self._passes]:
+            self.codes.add(process.wait(timeout=60))
+        for log in self._logs:
+            log.close()
+
+    def complaints(self) -> list[str]:
+        """Return what passes said of defects: trouble of the server is none."""
+        lines = [
+            line
+            for path in sorted(self.folder.glob("*.log"))
+            for line in path.read_text(errors="replace").splitlines()
+        ]
+        words = ("Traceback", "pass_broken", "pass_refused")
+        return [line for line in lines if any(word in line for word in words)]

@@ -1,0 +1,494 @@
+"""The mutations: each breaks one guard, and names the tests that must see it."""
+
+from dataclasses import dataclass
+
+BACKFILL = "tests/integration/test_backfill.py::"
+CYCLE = "tests/unit/test_cycle.py::"
+FUNCTIONS = "tests/integration/test_functions.py::"
+GUARDS = "tests/integration/test_guards.py::"
+PASSES = "tests/integration/test_passes.py::"
+POLICY = "tests/unit/test_policy.py::"
+RENEWAL = "tests/integration/test_renewal.py::"
+REPAIR = "tests/unit/test_repair.py::"
+
+JOB = "sql/routines/job/"
+MARKET = "sql/routines/marketplace/"
+SCHEMA = "sql/migrations/0001_schema.sql"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """
+    One guard that is broken: in *file*, *old* becomes *new*.
+
+    *old* occurs there exactly once. Every one of *tests* must then be red. *guard* says
+    what would go wrong without it. A *quick* one is tried by the normal suite.
+    """
+
+    name: str
+    guard: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    quick: bool = False
+
+
+MUTATIONS = (
+    # 1. What a pass writes: versions, one member alone, busy ones
+    Mutation(
+        "posting-ignores-the-version",
+        "A posting that was planned before a request came is not written.",
+        JOB + "post_member.sql",
+        "IF current <> planned.version THEN",
+        "IF false THEN",
+        # A spend is seen without it: the number of its entry is taken.
+        (GUARDS + "test_a_request_made_while_a_pass_plans_is_not_forgotten",),
+    ),
+    Mutation(
+        "call-keeps-the-version",
+        "Every call of the marketplace makes what was planned before it stale.",
+        MARKET + "keep_request.sql",
+        "SET version = m.version + 1, last_request",
+        "SET last_request",
+        (PASSES + "test_a_member_who_never_holds_still_is_posted_under_a_lock",),
+    ),
+    Mutation(
+        "failure-ignores-the-version",
+        "A failure of a version that is gone is not recorded.",
+        JOB + "record_failure.sql",
+        "IF current <> planned.version THEN",
+        "IF false THEN",
+        (
+            PASSES + "test_a_failure_of_a_version_that_is_gone_is_not_recorded",
+            GUARDS + "test_a_failure_counts_once_for_the_version_that_was_planned",
+        ),
+    ),
+    Mutation(
+        "failure-keeps-the-version",
+        "A failure makes what was planned before it stale.",
+        JOB + "record_failure.sql",
+        "SET retry_at = planned.retry_at, version = m.version + 1",
+        "SET retry_at = planned.retry_at",
+        (GUARDS + "test_a_failure_counts_once_for_the_version_that_was_planned",),
+    ),
+    Mutation(
+        "failure-conflict-without-a-target",
+        "A second failure is counted; ON CONFLICT names its constraint.",
+        JOB + "record_failure.sql",
+        """ON CONFLICT ON CONSTRAINT failure_pkey DO UPDATE
+    SET code = excluded.code, message = excluded.message, plan = excluded.plan, \
+timezone = excluded.timezone,
+        run_id = excluded.run_id, attempts = f.attempts + 1, last_failed_at = \
+excluded.last_failed_at;""",
+        "ON CONFLICT DO NOTHING;",
+        (
+            RENEWAL + "test_a_member_who_fails_delays_nobody_and_is_tried_again",
+            GUARDS + "test_a_conflict_that_is_expected_is_named",
+        ),
+    ),
+    Mutation(
+        "enrolment-conflict-without-a-target",
+        "Of an enrolment only the member's own key may be there already.",
+        MARKET + "enroll.sql",
+        "ON CONFLICT ON CONSTRAINT member_pkey DO NOTHING",
+        "ON CONFLICT DO NOTHING",
+        (GUARDS + "test_a_conflict_that_is_expected_is_named",),
+    ),
+    Mutation(
+        "no-sub-block",
+        "An error inside one member's posting undoes that member alone.",
+        JOB + "post_batch.sql",
+        "EXCEPTION WHEN OTHERS THEN",
+        "EXCEPTION WHEN division_by_zero THEN",
+        (RENEWAL + "test_what_the_database_refuses_is_that_members_failure",),
+    ),
+    Mutation(
+        "error-is-swallowed",
+        "An error inside a posting is recorded, never counted as posted.",
+        JOB + "post_batch.sql",
+        """planned.error_code := SQLSTATE;
+                    planned.error_message := SQLERRM;""",
+        "outcome := 'posted';",
+        (RENEWAL + "test_what_the_database_refuses_is_that_members_failure",),
+    ),
+    Mutation(
+        "lock-is-a-failure",
+        "A lock that somebody else holds is nobody's failure.",
+        JOB + "post_batch.sql",
+        " OR SQLSTATE = '55P03' THEN",
+        " THEN",
+        (GUARDS + "test_a_lock_on_what_a_posting_writes_is_nobodys_failure",),
+    ),
+    Mutation(
+        "privilege-is-a-failure",
+        "A privilege that is missing is trouble of the server, not of a member.",
+        JOB + "post_batch.sql",
+        " OR SQLSTATE = '42501' THEN",
+        " THEN",
+        (GUARDS + "test_a_privilege_that_is_missing_is_trouble_of_the_server",),
+    ),
+    Mutation(
+        "busy-member-is-waited-for",
+        "A pass does not wait for whoever holds a member's row.",
+        JOB + "post_member.sql",
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE",
+        (GUARDS + "test_a_locked_member_is_passed_over_not_waited_for",),
+    ),
+    Mutation(
+        "busy-member-is-posted",
+        "A busy member is not counted as posted.",
+        JOB + "post_member.sql",
+        "RETURN 'busy';",
+        "RETURN 'posted';",
+        (
+            GUARDS + "test_a_locked_member_is_passed_over_not_waited_for",
+            GUARDS + "test_who_was_busy_is_looked_at_again_in_the_same_pass",
+            GUARDS + "test_a_pass_ends_by_counting_who_is_still_due",
+        ),
+    ),
+    Mutation(
+        "session-stays-asynchronous",
+        "The last write of a pass is synchronous, and so is whatever comes after it.",
+        JOB + "post_batch.sql",
+        "set_config('synchronous_commit', 'off', true)",
+        "set_config('synchronous_commit', 'off', false)",
+        (GUARDS + "test_a_pass_leaves_its_session_synchronous",),
+    ),
+    Mutation(
+        "built-in-by-its-name-alone",
+        "A function of the same name in another schema is not run by the job.",
+        JOB + "post_batch.sql",
+        "pg_catalog.jsonb_build_object(",
+        "jsonb_build_object(",
+        (
+            GUARDS + "test_a_better_match_in_another_schema_is_not_called",
+            GUARDS + "test_built_ins_that_take_any_type_are_named_with_their_schema",
+        ),
+    ),
+    # 2. How a pass goes through the members
+    Mutation(
+        "no-second-look",
+        "Who was busy is looked at again before the pass ends.",
+        "renewer/jobs/passes.py",
+        "while busy and self._left_s > 0 and not self._stop.is_set():",
+        "while False:",
+        (GUARDS + "test_who_was_busy_is_looked_at_again_in_the_same_pass",),
+        quick=True,
+    ),
+    Mutation(
+        "patience-counts-as-done",
+        "A bucket whose lease is never given back is done without the lease.",
+        "renewer/jobs/renewal.py",
+        """\
+            if not store.lease_bucket(leases, bucket.number) and not _is_fed_up(bucket):
+                self._renewal.is_alive(conn)
+                return False
+""",
+        """\
+            if not store.lease_bucket(leases, bucket.number):
+                return _is_fed_up(bucket)
+""",
+        (GUARDS + "test_leases_that_are_never_given_back_stop_nobody",),
+    ),
+    Mutation(
+        "left-is-not-counted",
+        "A pass says how many are still due at its end.",
+        "renewer/jobs/renewal.py",
+        "left = None if dry_run else store.count_due(conn, as_of, members)",
+        "left = None if dry_run else 0",
+        (GUARDS + "test_a_pass_ends_by_counting_who_is_still_due",),
+    ),
+    Mutation(
+        "named-member-waits",
+        "A named member does not wait for their next try.",
+        "renewer/jobs/renewal.py",
+        "heed_retry=self._has_tried",
+        "heed_retry=True",
+        (
+            PASSES + "test_a_named_member_does_not_wait_but_stays_where_they_were_put",
+            RENEWAL + "test_a_named_member_is_tried_again_at_once",
+        ),
+    ),
+    Mutation(
+        "late-pass-is-missed",
+        "A pass that comes late, after a host that slept, is run.",
+        "renewer/worker/schedule.py",
+        "misfire_grace_time=None,",
+        "misfire_grace_time=1,",
+        (GUARDS + "test_a_pass_that_comes_late_is_run_all_the_same",),
+    ),
+    Mutation(
+        "read-only-is-no-trouble",
+        "A server that is read-only for a moment is trouble of the server.",
+        "renewer/store/connection.py",
+        'SERVER_TROUBLE = ("08", "25", "53", "57", "58")',
+        'SERVER_TROUBLE = ("08", "53", "57", "58")',
+        (GUARDS + "test_a_read_only_server_is_trouble_of_the_server",),
+    ),
+    Mutation(
+        "no-watchdog",
+        "A server that does not answer is given up by the client.",
+        "renewer/store/connection.py",
+        "                self._lose_patience(began)\n",
+        "",
+        (
+            GUARDS + "test_a_server_that_does_not_answer_is_given_up",
+            GUARDS + "test_one_who_was_asked_to_leave_waits_for_no_answer",
+        ),
+    ),
+    # 3. When a member is due
+    Mutation(
+        "parked-is-due",
+        "Who was set aside is left alone.",
+        SCHEMA,
+        "IF parked OR status = 'closed' THEN",
+        "IF status = 'closed' THEN",
+        (
+            GUARDS + "test_who_is_due_and_when",
+            PASSES + "test_a_named_member_does_not_wait_but_stays_where_they_were_put",
+        ),
+    ),
+    Mutation(
+        "closed-is-due",
+        "Who is closed is never due.",
+        SCHEMA,
+        "IF parked OR status = 'closed' THEN",
+        "IF parked THEN",
+        (
+            GUARDS + "test_who_is_due_and_when",
+            GUARDS + "test_who_is_closed_is_never_due_again",
+        ),
+    ),
+    Mutation(
+        "review-is-due-without-a-request",
+        "Under review nobody is due before what ends it.",
+        SCHEMA,
+        "RETURN CASE WHEN requested_at IS NOT NULL THEN "
+        "greatest(requested_at, retry_at) END;",
+        "RETURN greatest(requested_at, retry_at);",
+        (GUARDS + "test_who_is_due_and_when",),
+    ),
+    Mutation(
+        "lot-end-is-forgotten",
+        "Who gets a lot that lapses becomes due at its end.",
+        MARKET + "issue_lot.sql",
+        ", lapses_at = least(m.lapses_at, issue_lot.expires_at)",
+        "",
+        (FUNCTIONS + "test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept",),
+        quick=True,
+    ),
+    Mutation(
+        "refunded-lot-end-is-forgotten",
+        "A lot that was used up ends again when something comes back to it.",
+        MARKET + "refund.sql",
+        "SET lapses_at = least(h.lapses_at, ends_at)",
+        "SET lapses_at = h.lapses_at",
+        (FUNCTIONS + "test_a_refund_makes_a_used_up_lot_lapse_again",),
+    ),
+    Mutation(
+        "earlier-request-is-forgotten",
+        "A request dated before one that waits makes its member due earlier.",
+        MARKET + "await_request.sql",
+        "ELSE least(m.requested_at,",
+        "ELSE greatest(m.requested_at,",
+        (GUARDS + "test_a_request_recorded_late_is_due_at_its_own_time",),
+    ),
+    # 4. The calendar and what a boundary does
+    Mutation(
+        "boundary-a-day-early",
+        "A cycle is awarded on the day after its last, not on it.",
+        "renewer/rules/cycle.py",
+        "return starts_at(first_day(anchor_on, n), timezone)",
+        "return starts_at(last_day(anchor_on, n - 1), timezone)",
+        (CYCLE + "test_the_last_day_of_december_fourth_is_awarded_on_the_fifth",),
+        quick=True,
+    ),
+    Mutation(
+        "months-are-chained",
+        "Months count from the anchor: January 31 comes back after February.",
+        "renewer/rules/cycle.py",
+        "        day = anchor_on + relativedelta(months=n)\n",
+        "        day = anchor_on\n"
+        "        for _ in range(n):\n"
+        "            day += relativedelta(months=1)\n",
+        (
+            CYCLE + "test_the_end_of_january_comes_back_after_february",
+            CYCLE + "test_a_leap_day_comes_back_in_leap_years",
+        ),
+    ),
+    Mutation(
+        "midnight-is-the-second",
+        "Of a midnight that exists twice, the first counts.",
+        "renewer/rules/cycle.py",
+        "midnight = datetime.combine(day, time(), local)",
+        "midnight = datetime.combine(day, time(fold=1), local)",
+        (CYCLE + "test_odd_midnights",),
+    ),
+    Mutation(
+        "summer-of-cet-is-forgotten",
+        "CET, MET, EET and WET are zones, not offsets that never change.",
+        MARKET + "local_day.sql",
+        "AT TIME ZONE renewer.zone_of(local_day.timezone)",
+        "AT TIME ZONE local_day.timezone",
+        (GUARDS + "test_a_zone_that_is_also_an_abbreviation_has_its_summer",),
+    ),
+    Mutation(
+        "cap-after-the-allowance",
+        "The cap counts before the new allowance is added.",
+        "renewer/rules/boundary.py",
+        "find_excess(held, rules.rollover_cap)",
+        "find_excess(held, max((rules.rollover_cap or 0) - rules.allowance, 0))",
+        (POLICY + "test_the_cap_counts_before_the_new_allowance",),
+        quick=True,
+    ),
+    Mutation(
+        "bought-ones-end-with-the-cycle",
+        "No cycle touches what was bought.",
+        "renewer/rules/boundary.py",
+        "return lot.cycle_bound and lot.issued_at < at",
+        "return lot.issued_at < at",
+        (POLICY + "test_bought_connects_outlive_every_cycle",),
+    ),
+    Mutation(
+        "boundary-ends-what-it-began-with",
+        "What is issued at a boundary belongs to the cycle that begins.",
+        "renewer/rules/boundary.py",
+        "return lot.cycle_bound and lot.issued_at < at",
+        "return lot.cycle_bound and lot.issued_at <= at",
+        (POLICY + "test_a_lot_issued_at_the_boundary_is_not_touched_by_it",),
+    ),
+    Mutation(
+        "lapse-after-the-boundary",
+        "A lot that ends at a boundary lapses before it and does not roll over.",
+        "renewer/rules/boundary.py",
+        "lapse[0] <= until:",
+        "lapse[0] < until:",
+        (POLICY + "test_a_lot_that_lapses_at_the_boundary_does_not_roll_over",),
+    ),
+    Mutation(
+        "lapse-on-its-day",
+        "A lot lapses at its end, not earlier on that day.",
+        "renewer/rules/boundary.py",
+        "lapse[0] <= until:",
+        "lapse[0].date() <= until.date():",
+        (GUARDS + "test_a_lot_ends_at_its_end_and_not_before",),
+    ),
+    Mutation(
+        "renewal-above-the-limit",
+        "A renewal that no ledger holds is a failure that says so.",
+        "renewer/rules/draft.py",
+        "if self.balance > LARGEST_BALANCE:",
+        "if False:",
+        (GUARDS + "test_a_renewal_no_ledger_holds_fails_and_says_so",),
+    ),
+    Mutation(
+        "late-lot-ends-before-it-begins",
+        "What is made up for while boundaries wait belongs to the cycle of today.",
+        "renewer/rules/repair.py",
+        "if at >= member.renews_at:",
+        "if False:",
+        (REPAIR + "test_a_lifetime_counts_from_the_cycle_of_today",),
+    ),
+    Mutation(
+        "older-cycle-has-no-rules",
+        "A cycle older than its plan's first rules is reckoned by those.",
+        "renewer/rules/requests.py",
+        "plans.first_known(member.plan, first_day)",
+        "plans.in_force(member.plan, first_day)",
+        (GUARDS + "test_a_cycle_older_than_the_rules_of_its_plan_can_be_changed",),
+    ),
+    Mutation(
+        "changing-back-and-forth-earns",
+        "Changes of one day bring no more than the last of them alone.",
+        "renewer/rules/requests.py",
+        "used - day.credited, 0)",
+        "used, 0)",
+        (FUNCTIONS + "test_changing_back_and_forth_earns_nothing",),
+    ),
+    # 5. What the marketplace may do
+    Mutation(
+        "repeated-call-is-judged-by-its-time",
+        "Of a call that is repeated, the time does not count.",
+        MARKET + "receive_request.sql",
+        "PERFORM renewer.check_name('reference', receive_request.reference, 200);",
+        "PERFORM renewer.check_name('reference', receive_request.reference, 200);\n"
+        "    PERFORM renewer.check_time(receive_request.at);",
+        (FUNCTIONS + "test_a_call_repeated_after_its_end_is_answered",),
+    ),
+    Mutation(
+        "reference-is-reused",
+        "One reference is one call; with other content it is refused.",
+        MARKET + "receive_request.sql",
+        "IF known.kind <> receive_request.kind OR "
+        "known.content <> receive_request.content THEN",
+        "IF false THEN",
+        (FUNCTIONS + "test_one_reference_is_one_call",),
+    ),
+    Mutation(
+        "more-comes-back-than-was-spent",
+        "A spend comes back once, in all.",
+        MARKET + "refund.sql",
+        "IF open > spent - returned OR open = 0 THEN",
+        "IF open = 0 THEN",
+        (FUNCTIONS + "test_a_refund_goes_back_where_it_came_from_last_spent_first",),
+    ),
+    Mutation(
+        "lapsed-lot-is-spent",
+        "A lapsed lot is not spendable, swept or not.",
+        MARKET + "spend.sql",
+        " AND (l.expires_at IS NULL OR l.expires_at > judged)",
+        "",
+        (FUNCTIONS + "test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept",),
+    ),
+    Mutation(
+        "lot-is-spent-at-its-end",
+        "At its end, to the instant, a lot has lapsed.",
+        MARKET + "spend.sql",
+        "OR l.expires_at > judged)",
+        "OR l.expires_at >= judged)",
+        (GUARDS + "test_a_lot_ends_at_its_end_and_not_before",),
+    ),
+    Mutation(
+        "waiting-boundary-ends-what-came-after",
+        "A lot's cycle ends at the first boundary after it was issued.",
+        MARKET + "cycle_ends_at.sql",
+        "WHILE at <= cycle_ends_at.issued_at LOOP",
+        "WHILE false LOOP",
+        (GUARDS + "test_a_refund_lot_of_today_is_not_over_while_a_boundary_waits",),
+    ),
+    Mutation(
+        "plan-without-rules-is-accepted",
+        "A change now is refused when the plan has no rules for today.",
+        MARKET + "change_plan.sql",
+        "p.effective_from <= coalesce(today, 'infinity')",
+        "p.effective_from <= 'infinity'",
+        (GUARDS + "test_a_plan_without_rules_for_today_is_refused",),
+    ),
+    Mutation(
+        "purchase-above-the-limit",
+        "A balance no ledger holds is refused in words of our own.",
+        MARKET + "checks.sql",
+        "IF held + check_balance.amount > 2147483647 THEN",
+        "IF false THEN",
+        (GUARDS + "test_a_balance_no_ledger_holds_is_refused_with_a_way_out",),
+    ),
+    Mutation(
+        "control-characters-are-accepted",
+        "No name steers a terminal or forges a line of a log.",
+        MARKET + "checks.sql",
+        "IF check_name.name ~ ",
+        "IF false AND check_name.name ~ ",
+        (GUARDS + "test_a_name_that_steers_a_terminal_is_refused",),
+    ),
+    Mutation(
+        "json-steers-the-terminal",
+        "JSON shows characters that a terminal would obey.",
+        "renewer/cli/output.py",
+        r'return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)',
+        "return text",
+        (GUARDS + "test_json_shows_what_would_steer_a_terminal",),
+        quick=True,
+    ),
+)
