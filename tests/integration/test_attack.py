@@ -1,6 +1,5 @@
 """Whoever may create things beside renewer's gets nothing done as its roles."""
 
-import re
 from collections.abc import Iterator
 
 import psycopg
@@ -9,43 +8,7 @@ from psycopg import sql
 
 from renewer import store
 from renewer.store import migrations
-from tests.support import ROOT, bring_in, load_plans, renew, statement, violations
-
-ANY_ARGUMENTS = """
-    SELECT DISTINCT p.proname FROM pg_proc AS p
-    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND EXISTS (
-        SELECT FROM unnest(p.proargtypes) AS t (oid)
-        JOIN pg_type AS y ON y.oid = t.oid
-        WHERE y.typtype = 'p' AND y.typname <> 'internal')
-"""
-"""Built-ins that take arguments of any type: one of the exact type beats them."""
-
-RUN_BY_THE_JOB = sorted(
-    path
-    for folder in ("queries", "routines", "views")
-    for path in (ROOT / "sql" / folder).rglob("*.sql")
-)
-
-
-def code(text: str) -> str:
-    """Return SQL without its comments and without texts in quotes."""
-    return re.sub(r"--[^\n]*|'[^']*'", "", text)
-
-
-def test_no_built_in_of_any_arguments_is_called_by_its_bare_name(
-    conn: store.Database,
-) -> None:
-    """In no statement, routine or view: another schema's would be a better match."""
-    names = {row["proname"] for row in conn.execute(ANY_ARGUMENTS)}
-    assert {"format", "count", "jsonb_build_object", "unnest"} <= names
-    found = [
-        (path.name, name)
-        for path in RUN_BY_THE_JOB
-        for name in re.findall(r"(?<![.\w])([a-z_]+)\s*\(", code(path.read_text()))
-        if name in names
-    ]
-    assert found == []
-
+from tests.support import bring_in, load_plans, renew, statement, violations
 
 POISON = """
     CREATE FUNCTION public.{name}({arguments}) RETURNS {returns} LANGUAGE plpgsql AS $$

@@ -608,10 +608,6 @@ def test_a_better_match_in_another_schema_is_not_called(
     assert post_once(m) == ["m"]
 
 
-UNPINNED = "calls a built-in that takes any type by its name alone"
-
-
-@pytest.mark.xfail(reason=UNPINNED, strict=True)
 def test_a_better_match_in_another_schema_is_not_called_by_a_query(
     m: store.Database,
 ) -> None:
@@ -625,18 +621,6 @@ def test_a_better_match_in_another_schema_is_not_called_by_a_query(
     assert len(store.find_awards(m, ["m"])["m"]) == 1
 
 
-# Found by the test below: on a connection whose search_path is not pinned, as through a
-# pooler, a function in public is a better match.
-UNQUALIFIED = {
-    "queries/history/find_awards.sql",
-    "queries/members/find_repairable.sql",
-    "queries/migrations/add_timezones.sql",
-    "queries/staging/mark_known_members.sql",
-    "queries/staging/mark_repeated_lines.sql",
-    "queries/verification/find_wrong_balances.sql",
-    "queries/verification/find_wrong_lots.sql",
-    "queries/verification/find_wrong_sequences.sql",
-}
 SQL = ROOT / "sql"
 
 
@@ -665,18 +649,12 @@ def built_ins(server: str) -> str:
 
 STATEMENTS = sorted(
     str(path.relative_to(SQL))
-    for folder in ("queries", "routines")
+    for folder in ("queries", "routines", "views")
     for path in (SQL / folder).rglob("*.sql")
 )
 
 
-def may_fail(path: str) -> Any:
-    """Return a parameter that is expected to fail when the defect is known."""
-    known = pytest.mark.xfail(path in UNQUALIFIED, reason=UNPINNED, strict=True)
-    return pytest.param(path, marks=known)
-
-
-@pytest.mark.parametrize("path", [may_fail(path) for path in STATEMENTS])
+@pytest.mark.parametrize("path", STATEMENTS)
 def test_built_ins_that_take_any_type_are_named_with_their_schema(
     built_ins: str, path: str
 ) -> None:

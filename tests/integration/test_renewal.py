@@ -249,7 +249,7 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
     A row that stays locked is no failure: it is counted, and the next pass renews the
     member.
     """
-    monkeypatch.setattr(passes, "LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.5)
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
     with store.connect(database) as other, other.transaction():

@@ -182,13 +182,13 @@ excluded.last_failed_at;""",
         "A bucket whose lease is never given back is done without the lease.",
         "renewer/jobs/renewal.py",
         """\
-            if not store.lease_bucket(leases, bucket.number) and not _is_fed_up(bucket):
-                self._renewal.is_alive(conn)
+            elif _wait_for_lease(bucket):
+                self._renewal.show_alive(conn)
                 return False
 """,
         """\
-            if not store.lease_bucket(leases, bucket.number):
-                return _is_fed_up(bucket)
+            else:
+                return not _wait_for_lease(bucket)
 """,
         (GUARDS + "test_leases_that_are_never_given_back_stop_nobody",),
     ),
