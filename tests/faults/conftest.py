@@ -11,7 +11,7 @@ import pytest
 from renewer import store
 from renewer.store import migrations
 from tests.faults.proxy import Proxy
-from tests.faults.scene import Ledger, OwnServer, foresee
+from tests.faults.scene import CANARY, Ledger, OwnServer, foresee
 
 
 @pytest.fixture
@@ -38,3 +38,14 @@ def own_server() -> Iterator[OwnServer]:
         yield server
         with contextlib.suppress(subprocess.CalledProcessError):
             server.stop()
+
+
+@pytest.fixture
+def worker_login(database: str, conn: store.Database) -> Iterator[str]:
+    """The name of a login that may run the job and nothing else."""
+    migrations.migrate(database, roles=True)
+    name = f"renewer_login_{conn.info.backend_pid}"
+    conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{CANARY}' IN ROLE renewer_worker")
+    yield name
+    conn.execute(f"DROP OWNED BY {name}")
+    conn.execute(f"DROP ROLE {name}")

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, auto
 from typing import Self
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -17,9 +17,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 class Verdict(Enum):
     """What becomes of a chunk."""
 
-    PASS = "pass"
-    DROP = "drop"
-    CUT = "cut"
+    PASS = auto()
+    DROP = auto()
+    CUT = auto()
 
 
 class Link:

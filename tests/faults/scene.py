@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from renewer import store
 from tests.support import ROOT, bring_in, ledger, load_plans, renew, utc, violations
 
+CANARY = "canary-pw"
 AS_OF = "2016-05-01T00:00"
 LINES = [
     # lets two expire, and its days are the last of their months
@@ -147,7 +148,7 @@ def held_lots(database: str, member_id: str) -> Iterator[psycopg.Connection[Any]
 
     A pass that writes them stands still in mid-statement, with the member locked.
     """
-    with psycopg.connect(database) as conn:
+    with closing(psycopg.connect(database)) as conn:
         conn.execute(
             "SELECT FROM renewer.lot WHERE member_id = %s FOR UPDATE", [member_id]
         )
