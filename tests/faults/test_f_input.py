@@ -1,0 +1,203 @@
+"""F. Bad data and hostile input: names, settings, addresses."""
+
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from renewer import store
+from tests.faults.scene import (
+    CANARY,
+    LINES,
+    Done,
+    Ledger,
+    arguments_of_run,
+    assert_undisturbed,
+    done,
+    due,
+    environment,
+    set_scene,
+)
+from tests.support import ROOT, ledger, renew, statement, violations
+
+RUN = arguments_of_run()
+NAMES = [
+    "'); DROP TABLE renewer.member; --",
+    "%s",
+    "%(a)s",
+    "{0.__class__}",
+    "$1",
+    "\\N",
+    "\N{RIGHT-TO-LEFT OVERRIDE}evil",
+    "😀" * 64,
+    " ",
+    "-m",
+    "--json",
+    '"a","b"',
+]
+CONTROLS = ["a\nb", "a\rb", "\x1b[31mred", "a\tb", "\x7f", "\x9b31m"]
+ENROLL = (
+    "SELECT renewer.enroll(%s, %s, '2016-04-10', 'UTC', 'active', %s, '2016-04-10Z')"
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_f2_a_hostile_name_is_a_name(
+    database: str, conn: store.Database, name: str
+) -> None:
+    """It is enrolled, renewed, shown and verified like any other."""
+    set_scene(conn)
+    conn.execute(ENROLL, [name, "plus", "e"])
+    report = renew(database, RUN[2])
+    assert (report.counts.failed, report.left) == (0, 0)
+    assert statement(conn, name) == [("renewal", 70, 70)]
+    left = done(database, "history", "--json", "--", name)
+    assert left.code == 0, left.err
+    assert violations(conn) == []
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_f2_a_control_character_is_refused_as_a_name(
+    conn: store.Database, name: str
+) -> None:
+    """RN006, of member and reference: what is logged and printed stays one line."""
+    set_scene(conn)
+    before = ledger(conn)
+    for member_id, reference in ((name, "e"), ("new", name)):
+        with pytest.raises(psycopg.Error) as caught:
+            conn.execute(ENROLL, [member_id, "plus", reference])
+        assert caught.value.sqlstate == "RN006"
+    assert ledger(conn) == before
+
+
+@pytest.mark.parametrize("name", [*CONTROLS, "\N{RIGHT-TO-LEFT OVERRIDE}evil"])
+def test_f2_what_a_hand_wrote_is_shown_and_never_obeyed(
+    database: str, conn: store.Database, name: str
+) -> None:
+    """A failed member's name in the output of run and status is escaped."""
+    set_scene(conn)
+    conn.execute(
+        "UPDATE renewer.member SET member_id = %s WHERE member_id = 'bob'", [name]
+    )
+    conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = %s", [name])
+    conn.execute(
+        "UPDATE renewer.lot SET member_id = %s WHERE member_id = 'bob'", [name]
+    )
+    conn.execute(
+        "UPDATE renewer.ledger_entry SET member_id = %s WHERE member_id = 'bob'", [name]
+    )
+    told = [done(database, *RUN), done(database, "status"), done(database, "verify")]
+    assert told[0].code == 1
+    assert [name in left.out + left.err for left in told] == [False] * 3
+
+
+def run_bytes(database: str, *arguments: bytes) -> Done:
+    """Run the command line with arguments that need not be text."""
+    left = subprocess.run(
+        [sys.executable.encode(), b"-m", b"renewer", *arguments],
+        env=environment(database),
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return Done(left.returncode, left.stdout.decode(), left.stderr.decode())
+
+
+@pytest.mark.parametrize("argument", [b"\xff\xfe", b"a\xed\xa0\x80"])
+def test_f2_an_argument_that_is_no_text_is_refused(
+    database: str, conn: store.Database, expected: Ledger, argument: bytes
+) -> None:
+    """Exit code 2, one line, and nothing is done."""
+    left = run_bytes(database, b"run", b"--member", argument)
+    assert (left.code, left.err.count("\n"), "Traceback" in left.err) == (2, 1, False)
+    assert due(conn) == len(LINES)
+
+
+def test_f2_a_name_as_long_as_a_book_is_refused_in_short(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """It is nobody's name."""
+    left = done(database, "run", "--member", "x" * 100_000)
+    assert left.code == 2
+    assert due(conn) == len(LINES)
+
+
+def test_f4_when_all_are_poisoned_the_pass_says_so(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """Everybody failed: exit code 1, each is counted, and mended all are renewed."""
+    conn.execute("UPDATE renewer.member SET plan = plan || '!'")
+    left = done(database, *RUN)
+    assert (left.code, "3 failed" in left.out) == (1, True)
+    conn.execute("UPDATE renewer.member SET plan = rtrim(plan, '!')")
+    names = [part for line in LINES for part in ("--member", line.split(",")[0])]
+    assert done(database, *RUN, *names).code == 0
+    assert_undisturbed(conn, expected)
+
+
+ADDRESSES = [
+    f"host=127.0.0.1 port=1 user=u password={CANARY} nonsense=1",
+    f"host=127.0.0.1 port=1 user=u password='{CANARY}",
+    f"host=127.0.0.1 port=1 user=u password={CANARY} options='-c search_path=evil'",
+    f"host=127.0.0.1 port=99999 user=u password={CANARY}",
+    f"host=127.0.0.1 port={CANARY}",
+    f"postgresql://u:{CANARY}@127.0.0.1:1/d?sslmode=maybe",
+    f"postgresql://u:{CANARY}@127.0.0.1:1/d?options=-c%20role%3Dpostgres",
+    f"postgres//u:{CANARY}@127.0.0.1:1/d",
+    f" postgresql://u:{CANARY}@127.0.0.1:1/d",
+    f"postgresql://u:{CANARY}@127.0.0.1:1/d%zz",
+    f"postgresql+psycopg://u:{CANARY}@127.0.0.1:1/d",
+    f"u:{CANARY}@127.0.0.1:1/d",
+    f"postgresql://u:{CANARY}@[::1/d",
+    f"host=127.0.0.1 port=1 user=u passwrod={CANARY}",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_f6_a_hostile_address_is_refused_and_not_echoed(address: str) -> None:
+    """One line, 2 or 3, and no piece of the password."""
+    if address.startswith("host=127.0.0.1 port=canary"):
+        pytest.skip("not a password: an operator sees what cannot be a port")
+    for command in (RUN, ["status"]):
+        left = done(address, *command)
+        assert left.code in (2, 3), left.err
+        assert (left.err.count("\n"), "Traceback" in left.err) == (1, False), left.err
+        assert CANARY not in left.out + left.err
+
+
+def test_f6_options_in_an_address_change_nothing(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """What an address smuggles into the session is pinned again."""
+    smuggled = (
+        "-c search_path=public -c DateStyle=SQL,DMY -c TimeZone=Asia/Tokyo "
+        "-c default_transaction_isolation=serializable -c row_security=on"
+    )
+    url = psycopg.conninfo.make_conninfo(database, options=smuggled)
+    left = done(url, *RUN)
+    assert left.code == 0, left.err
+    assert_undisturbed(conn, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RENEWER_THREADS", "0"),
+        ("RENEWER_THREADS", "1; rm"),
+        ("RENEWER_BATCH_SIZE", "1e9"),
+        ("RENEWER_STATEMENT_TIMEOUT", "nan"),
+        ("RENEWER_STATEMENT_TIMEOUT", "inf"),
+        ("RENEWER_STATEMENT_TIMEOUT", "0.0001"),
+        ("RENEWER_CATCH_UP", "both"),
+    ],
+)
+def test_f6_a_hostile_setting_is_named_and_nothing_is_done(
+    database: str, conn: store.Database, expected: Ledger, name: str, value: str
+) -> None:
+    """Exit code 2 and a line that names it, or a pass as any other."""
+    left = done(database, *RUN, env={name: value})
+    assert (left.code, "Traceback" in left.err) == (2, False), left.err
+    assert name in left.last_line
+    assert due(conn) == len(LINES)
