@@ -221,10 +221,9 @@ def test_c12_without_the_unique_key_nobody_is_renewed_twice(
 def test_c12_a_unique_key_that_is_gone_is_named_by_verify(
     database: str, conn: store.Database, expected: Ledger, how: str
 ) -> None:
-    """The schema is then not the one of this release (invariant 6): exit code 1."""
+    """The schema is then not the one of this release (invariant 6)."""
     conn.execute(WITHOUT_KEY[how])
-    left = done(database, "verify")
-    assert (left.code, "ledger_entry_boundary_key" in left.out) == (1, True)
+    assert "ledger_entry_boundary_key" in str(violations(conn))
 
 
 def test_c14_a_privilege_that_is_revoked_ends_the_pass_and_fails_nobody(

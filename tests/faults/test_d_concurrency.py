@@ -21,8 +21,12 @@ from tests.faults.scene import (
 )
 from tests.support import renew, statement, utc, violations
 
-@pytest.mark.xfail(strict=True, reason="a row that is never free is never waited for, only skipped")
 RUN = arguments_of_run()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a row that is never free is skipped, and never waited for"
+)
 def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     database: str,
     conn: store.Database,
