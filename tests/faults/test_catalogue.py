@@ -8,7 +8,7 @@ ROWS = {"A": 8, "B": 15, "C": 14, "D": 10, "E": 12, "F": 6, "G": 9}
 """A1–A8, B1–B15, C1–C14, D1–D10, E1–E12, F1–F6, G1–G9."""
 
 
-def tested() -> set[str]:
+def named() -> set[str]:
     """Return the rows that tests of this folder are named after."""
     rows: set[str] = set()
     for path in HERE.glob("test_*.py"):
@@ -26,8 +26,8 @@ def listed() -> dict[str, str]:
 def test_every_row_of_the_catalogue_is_tested_or_argued() -> None:
     """None is missing, and none is listed that is not in the catalogue."""
     rows = {f"{group}{n + 1}" for group, many in ROWS.items() for n in range(many)}
-    assert rows - tested() - set(listed()) == set()
-    assert (tested() | set(listed())) - rows == set()
+    assert rows - named() - set(listed()) == set()
+    assert (named() | set(listed())) - rows == set()
 
 
 def test_what_the_table_names_is_there() -> None:

@@ -16,6 +16,7 @@ from tests.faults.scene import (
     done,
     due,
     foresee,
+    judge,
 )
 from tests.support import renew
 
