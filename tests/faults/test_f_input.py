@@ -143,6 +143,8 @@ def test_f4_when_all_are_poisoned_the_pass_says_so(
 
 
 ADDRESSES = [
+    f"postgresql://u:x@{CANARY}@127.0.0.1:1/d",
+    f"host=127.0.0.1 port=1/{CANARY} password=1/{CANARY}",
     f"host=127.0.0.1 port=1 user=u password={CANARY} nonsense=1",
     f"host=127.0.0.1 port=1 user=u password='{CANARY}",
     f"host=127.0.0.1 port=1 user=u password={CANARY} options='-c search_path=evil'",
