@@ -61,8 +61,7 @@ def test_e3_a_database_whose_clock_is_wrong_renews_nobody(
     own_server: OwnServer, tmp_path: Path
 ) -> None:
     """
-    Forty days ahead or a day behind a pass is refused, in whichever order; what was
-    done in right time is not done again.
+    Forty days ahead or a day behind a pass is refused; put right, it is done once.
     """
     url = own_server.conninfo
     with store.connect(url) as conn:
@@ -79,7 +78,7 @@ def test_e3_a_database_whose_clock_is_wrong_renews_nobody(
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
     )
-    for by, refused in (("+40d", True), ("+0d", False), ("-1d", True), ("+0d", False)):
+    for by, refused in (("+40d", True), ("-1d", True), ("+0d", False)):
         clock.write_text(by)
         left = done(url, "run")
         if refused:
