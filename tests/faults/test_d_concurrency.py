@@ -1,0 +1,126 @@
+"""D. Others who write at the same time: floods, rules that change, maintenance."""
+
+import threading
+import time
+
+import pytest
+
+from renewer import store
+from renewer.jobs import passes, renewal
+from tests.faults.scene import (
+    Ledger,
+    arguments_of_run,
+    assert_undisturbed,
+    done,
+    due,
+    ended,
+    held_lots,
+    started,
+    until,
+    waiting,
+)
+from tests.support import renew, statement, utc, violations
+
+RUN = arguments_of_run()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a row that is never free is skipped, and never waited for"
+)
+def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
+    database: str,
+    conn: store.Database,
+    expected: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty callers keep changing the member; the pass renews them all the same."""
+    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 3.0)
+    stop, called = threading.Event(), []
+
+    def flood(caller: int) -> None:
+        with store.connect(database) as own:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                reference = f"{caller}-{number}"
+                store.purchase(own, "bob", 1, reference, utc("2016-03-02T00:00"))
+                called.append(reference)
+
+    callers = [threading.Thread(target=flood, args=[n]) for n in range(20)]
+    for each in callers:
+        each.start()
+    try:
+        until(lambda: len(called) > 40)
+        report = renew(database, RUN[2])
+    finally:
+        stop.set()
+        for each in callers:
+            each.join(30)
+    assert (report.left, report.counts.failed, due(conn)) == (0, 0, 0)
+    kinds = [kind for kind, _, _ in statement(conn, "bob")]
+    assert (kinds.count("purchase"), kinds.count("renewal")) == (len(called), 2)
+    assert violations(conn) == []
+
+
+def test_d8_rules_that_change_during_a_pass_are_for_the_next(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """A pass goes by the rules on record at its start, for every member alike."""
+    with started(database, *RUN, env={"RENEWER_BATCH_SIZE": "1"}) as process:
+        with held_lots(database, "ana"), held_lots(database, "bob"):
+            until(lambda: waiting(conn))
+            conn.execute(
+                "INSERT INTO renewer.plan "
+                "(code, effective_from, allowance, rollover_cap) "
+                "VALUES ('basic', '2016-03-15', 999, 0), ('plus', '2016-03-15', 888, 0)"
+            )
+        assert ended(process).code == 0
+    assert_undisturbed(conn, expected)
+    renew(database, "2016-06-15T00:00")
+    assert [statement(conn, each)[-1] for each in ("ana", "bob")] == [
+        ("renewal", 999, 999),
+        ("renewal", 888, 888),
+    ]
+    assert violations(conn) == []
+
+
+def test_d10_maintenance_beside_a_pass_changes_nothing(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """Vacuum, statistics and an index that is built again, in mid-pass."""
+    with started(database, *RUN, env={"RENEWER_BATCH_SIZE": "1"}) as process:
+        with held_lots(database, "ana"), held_lots(database, "bob"):
+            until(lambda: waiting(conn))
+            conn.execute("VACUUM (ANALYZE) renewer.member")
+            conn.execute("VACUUM (ANALYZE) renewer.ledger_entry")
+            other = threading.Thread(target=reindex, args=[database])
+            other.start()
+        assert ended(process).code == 0
+        other.join(30)
+    assert_undisturbed(conn, expected)
+
+
+def reindex(database: str) -> None:
+    with store.connect(database) as own:
+        own.execute("REINDEX INDEX CONCURRENTLY renewer.member_due_idx")
+
+
+def test_d_leases_that_others_hold_are_waited_for_and_then_done_without(
+    database: str,
+    conn: store.Database,
+    expected: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Anybody may take an advisory lock: it delays a pass, and never stops it."""
+    monkeypatch.setattr(renewal, "LEASE_PATIENCE_S", 0.3)
+    began = time.monotonic()
+    with store.connect(database) as other:
+        other.execute(
+            "SELECT pg_advisory_lock(%s, bucket) FROM generate_series(0, 63) AS bucket",
+            [store.connection.LEASE_CLASS],
+        )
+        report = renew(database, RUN[2])
+    assert (report.counts.renewed, report.left) == (3, 0)
+    assert time.monotonic() - began > 0.3
+    assert_undisturbed(conn, expected)
+    assert done(database, "verify").code == 0
