@@ -91,6 +91,9 @@ def main() -> NoReturn:
         _leave(str(error), error.exit_code)
     except psycopg.Error as error:
         _leave(*_judge(error))
+    except OSError as error:
+        # Too many open files, no memory: the system's trouble, which passes.
+        _leave(f"the system refuses: {one_line(error)}; nothing is lost", 3)
     except KeyboardInterrupt:
         _leave("interrupted; nothing is lost", 130)
     sys.exit(0)

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Annotated, Any
 
 import psycopg
+import structlog
 import typer
 
 from renewer import store
@@ -31,6 +32,8 @@ from renewer.jobs import renewal
 from renewer.jobs.passes import Options, PassReport, log_pass
 from renewer.rules.ledger import CatchUp
 from renewer.worker.schedule import Worker
+
+log = structlog.get_logger()
 
 LEAVE_S = 45.0
 """How long a process that was asked to stop may take before it is ended."""
@@ -176,7 +179,7 @@ def worker(catch_up: CatchUpOption = None) -> None:
     configure_logs()
     options, settings = pass_options(catch_up), read_settings()
     with database.address(note) as conninfo, stop_on_signal() as stop:
-        _refuse_wrong_schema(conninfo)
+        _look_at_database(conninfo)
         patience_s = settings.statement_timeout
         connect, listen = (
             partial(store.connect, each, patience_s=patience_s, stop=stop)
@@ -189,11 +192,19 @@ def worker(catch_up: CatchUpOption = None) -> None:
             os._exit(3)
 
 
-def _refuse_wrong_schema(conninfo: str) -> None:
-    """Raise what keeps every pass from working; a server that is away does not."""
+def _look_at_database(conninfo: str) -> None:
+    """
+    Raise what keeps every pass from working; a server that is away does not.
+
+    Also warn of a server that may lose what it has acknowledged.
+    """
     try:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
+            risky = store.find_risky_settings(conn)
+            if risky:
+                # A pass is made for it, a spend is not.
+                log.warning("database.may_lose_commits", settings=risky)
     except DatabaseUnreachable:
         return  # the first pass says so and waits for it
     except psycopg.Error as error:

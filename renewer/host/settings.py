@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     statement_timeout: float = Field(
         240,
-        gt=0,
+        ge=1,
         le=86_400,
         description="seconds a pass waits for an answer of the server",
     )

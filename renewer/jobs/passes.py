@@ -162,16 +162,20 @@ class Patience:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._left_s = BUSY_PATIENCE_S
+        self._until: float | None = None
 
     def repeat(self, once: Callable[[], int]) -> int:
         """Do *once*, again while members are busy; return how many were to the end."""
         busy = once()
-        while busy and self._left_s > 0 and not self._stop.is_set():
-            self._left_s -= BUSY_PAUSE_S
+        while busy and not self._is_over() and not self._stop.is_set():
             self._stop.wait(BUSY_PAUSE_S)
             busy = once()
         return busy
+
+    def _is_over(self) -> bool:
+        now = time.monotonic()
+        self._until = self._until or now + BUSY_PATIENCE_S
+        return now > self._until
 
 
 class Pass:
@@ -278,14 +282,14 @@ class Pass:
         """
         Send *items*, all of one bucket, to the posting procedure.
 
-        A value that SQL cannot read ends the call before anything is written, and a
-        lock or a deadlock may end it between two members. Then each member is sent
+        A value that SQL cannot read ends the call before anything is written. What is
+        refused at COMMIT ends it between two members. Then each member is sent
         alone, so that only the one whose value it is fails, and only one is busy.
         """
         try:
             documents = [self._describe(item) for item in items]
             return store.post_batch(conn, documents, run_id)
-        except (psycopg.DataError, *BUSY) as error:
+        except (psycopg.DataError, psycopg.IntegrityError, *BUSY) as error:
             if len(items) > 1:
                 alone = [self._call(conn, [item], run_id) for item in items]
                 return [unposted for each in alone for unposted in each]

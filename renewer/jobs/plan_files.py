@@ -9,6 +9,7 @@ from typing import Any
 
 from renewer import store
 from renewer.errors import InputError, PlanError
+from renewer.rules.cycle import FIRST_ANCHOR, LAST_DAY
 from renewer.rules.plans import Revision
 
 REQUIRED = {"code", "effective_from", "allowance", "rollover_cap"}
@@ -89,9 +90,9 @@ def _revision(where: str, plan: Any) -> Revision:
         or code != code.strip()
     ):
         raise InputError(f"{where}: code {code!r} is not a text of 1 to 64 characters")
-    if type(day) is not date:
+    if type(day) is not date or not FIRST_ANCHOR <= day < LAST_DAY:
         raise InputError(
-            f"{where}: effective_from {day!r} is not a date: write it as "
+            f"{where}: effective_from {day!r} is not a date of ours: write it as "
             "2026-01-31, without quotes"
         )
     return Revision(

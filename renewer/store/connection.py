@@ -191,6 +191,12 @@ def read_clock(conn: Database) -> datetime:
     return now.astimezone(UTC)
 
 
+def find_risky_settings(conn: Database) -> list[str]:
+    """Return the settings with which what was acknowledged may be lost in a crash."""
+    rows = conn.execute(query("connection/find_risky_settings"))
+    return [row["setting"] for row in rows]
+
+
 @contextmanager
 def snapshot(conn: Database) -> Iterator[None]:
     """Read everything inside as of one moment."""

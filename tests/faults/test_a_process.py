@@ -284,9 +284,6 @@ def test_a6_a_log_that_nobody_reads_holds_no_worker(
     assert violations(conn) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="OSError of a connection is a traceback and exit code 1"
-)
 def test_a8_too_few_descriptors_are_told_and_lose_nothing(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:

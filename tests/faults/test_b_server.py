@@ -509,14 +509,7 @@ def test_b15_through_a_pooler_in_transaction_mode_a_pass_is_the_same(
 @pytest.mark.parametrize(
     ("setting", "code"),
     [
-        pytest.param(
-            "default_transaction_isolation = 'serializable'",
-            0,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="post_batch cannot set the isolation after its first COMMIT",
-            ),
-        ),
+        ("default_transaction_isolation = 'serializable'", 0),
         ("TimeZone = 'Asia/Tokyo'", 0),
         ("IntervalStyle = 'sql_standard'", 0),
         ("search_path = public", 0),

@@ -101,7 +101,6 @@ def test_c2_a_commit_that_fails_is_tried_again(
     assert_undisturbed(conn, expected)
 
 
-@pytest.mark.xfail(strict=True, reason="an IntegrityError at COMMIT ends the pass")
 def test_c2_a_commit_that_is_refused_for_good_is_that_members_failure(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
@@ -169,7 +168,6 @@ def test_c9_a_role_set_to_serializable_is_no_trouble(
     assert_undisturbed(conn, expected)
 
 
-@pytest.mark.xfail(strict=True, reason="post_member does not count the rows it wrote")
 @pytest.mark.parametrize(
     ("table", "event"),
     [("ledger_entry", "INSERT"), ("lot", "INSERT"), ("lot", "UPDATE")],

@@ -111,7 +111,6 @@ def test_g3_d9_a_migration_beside_a_pass_lets_both_end(
     assert_undisturbed(conn, expected)
 
 
-@pytest.mark.xfail(strict=True, reason="no command warns of it yet")
 @pytest.mark.parametrize("setting", ["synchronous_commit"])
 def test_g9_commits_that_may_be_lost_are_warned_of(
     database: str, conn: store.Database, tmp_path: Path, setting: str

@@ -17,10 +17,9 @@ AS $$
 DECLARE
     planned renewer.planned;
     outcome text;
-    other   boolean := pg_catalog.current_setting('default_transaction_isolation') <> 'read committed';
 BEGIN
     outcomes := '[]';
-    IF other THEN
+    IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN
         -- A role may be set to another isolation: then a member somebody changed would be an error.
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -49,10 +48,7 @@ BEGIN
                 'member_id', planned.member_id, 'outcome', outcome, 'code', planned.error_code,
                 'message', planned.error_message);
         END IF;
-        COMMIT;
-        IF other THEN
-            SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        END IF;
+        COMMIT AND CHAIN;  -- with the same isolation
     END LOOP;
 END
 $$;

@@ -11,6 +11,7 @@ AS $$
 DECLARE
     current bigint;
     failed  boolean;
+    written bigint;
     lot     renewer.planned_lot;
     request renewer.planned_request;
 BEGIN
@@ -26,11 +27,18 @@ BEGIN
     INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at, expires_at)
     SELECT planned.member_id, l.number, l.source, l.remaining, l.issued_at, l.expires_at
     FROM pg_catalog.unnest(planned.new_lots) AS l;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written <> pg_catalog.cardinality(planned.new_lots) THEN
+        PERFORM renewer.refuse_lost_rows('lot');
+    END IF;
 
     -- One by one: joined to a set of unknown size, the planner would hash the member's whole past.
     FOREACH lot IN ARRAY planned.changed_lots LOOP
         UPDATE renewer.lot AS l SET remaining = lot.remaining
         WHERE l.member_id = planned.member_id AND l.number = lot.number;
+        IF NOT FOUND THEN
+            PERFORM renewer.refuse_lost_rows('lot');
+        END IF;
     END LOOP;
 
     INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
@@ -38,6 +46,10 @@ BEGIN
     SELECT planned.member_id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.anchor_on,
            e.cycle_n, e.plan, e.reason, e.reference, e.occurred_at, run
     FROM pg_catalog.unnest(planned.entries) AS e;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written <> pg_catalog.cardinality(planned.entries) THEN
+        PERFORM renewer.refuse_lost_rows('ledger_entry');
+    END IF;
 
     FOREACH request IN ARRAY planned.applied LOOP
         UPDATE renewer.request AS r

@@ -1,0 +1,15 @@
+-- Find settings with which the server may lose what it has acknowledged, a spend included.
+--
+-- Returns: setting: its name and, when only some sessions have it, of whom
+-- Locks:   none
+SELECT s.name || ' = off' AS setting
+FROM pg_catalog.pg_settings AS s
+WHERE s.name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND s.setting = 'off'
+UNION
+SELECT 'synchronous_commit = off of ' || coalesce(r.rolname::text, 'everybody') AS setting
+FROM pg_catalog.pg_db_role_setting AS d
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = d.setrole
+LEFT JOIN pg_catalog.pg_database AS b ON b.oid = d.setdatabase
+WHERE 'synchronous_commit=off' = ANY (d.setconfig)
+  AND coalesce(b.datname = pg_catalog.current_database(), true)
+ORDER BY 1;
