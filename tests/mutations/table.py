@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 BACKFILL = "tests/integration/test_backfill.py::"
 CYCLE = "tests/unit/test_cycle.py::"
+FAULTS = "tests/faults/test_c_inside.py::"
 FUNCTIONS = "tests/integration/test_functions.py::"
 GUARDS = "tests/integration/test_guards.py::"
 PASSES = "tests/integration/test_passes.py::"
@@ -101,7 +102,10 @@ excluded.last_failed_at;""",
         JOB + "post_batch.sql",
         "EXCEPTION WHEN OTHERS THEN",
         "EXCEPTION WHEN division_by_zero THEN",
-        (RENEWAL + "test_what_the_database_refuses_is_that_members_failure",),
+        (
+            FAULTS
+            + "test_c10_a_write_that_is_dropped_in_silence_posts_nothing_of_its_member",
+        ),
     ),
     Mutation(
         "error-is-swallowed",
