@@ -32,7 +32,7 @@ class Violation:
 INVARIANTS = {
     1: "the balance is what entries and lots add up to",
     2: "entries are numbered without a gap",
-    3: "one renewal for each boundary",
+    3: "one renewal for each boundary, of no more than its plan allows",
     4: "boundaries are what the calendar says, and nobody is forgotten",
     5: "each lot holds what its entries left in it",
 }
@@ -40,6 +40,7 @@ INVARIANTS = {
 BY_QUERY = (
     (1, "verification/find_wrong_balances"),
     (2, "verification/find_wrong_sequences"),
+    (3, "verification/find_wrong_awards"),
     (4, "verification/find_wrong_facts"),
     (5, "verification/find_wrong_lots"),
 )

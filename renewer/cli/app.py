@@ -13,6 +13,7 @@ from renewer.cli import (
     calendar,
     checks,
     demo,
+    evidence,
     repairs,
     setup,
     statement,
@@ -69,9 +70,12 @@ app.command()(answering.explain)
 app.command()(answering.preview)
 app.command()(statement.history)
 app.command()(status.status)
+app.command()(status.members)
 app.add_typer(status.failures)
 app.command()(calendar.cycles)
 app.command()(checks.verify)
+app.command()(evidence.audit)
+app.command()(evidence.export)
 
 
 def main() -> NoReturn:

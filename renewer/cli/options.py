@@ -1,12 +1,12 @@
 """Options that several commands share, and how their text becomes values."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from renewer.errors import InputError
-from renewer.rules.cycle import FIRST_ANCHOR
+from renewer.rules.cycle import FIRST_ANCHOR, read_date
 from renewer.rules.ledger import CatchUp
 
 FIRST_AS_OF = datetime(FIRST_ANCHOR.year, 1, 1, tzinfo=UTC)
@@ -55,6 +55,16 @@ def read_instant(name: str, text: str) -> datetime:
             f"{name} {text!r} is not a time: use ISO 8601, such as 2026-05-19 or "
             "2026-05-19T00:00:00+02:00"
         ) from error
+
+
+def read_days(start: str, end: str) -> tuple[date, date]:
+    """Return the days of --from and --to, both included."""
+    first, last = read_date("--from", start), read_date("--to", end)
+    if first > last:
+        raise InputError(
+            f"--from {first} is after --to {last}: give the earlier day first"
+        )
+    return first, last
 
 
 def resolve_as_of(text: str | None, now: datetime, *, allow_future: bool) -> datetime:

@@ -7,7 +7,14 @@ import typer
 from rich.table import Table
 
 from renewer import store
-from renewer.cli.options import AllowFuture, AsOf, Json, Members, resolve_as_of
+from renewer.cli.options import (
+    AllowFuture,
+    AsOf,
+    Json,
+    Members,
+    read_days,
+    resolve_as_of,
+)
 from renewer.cli.output import (
     JsonRows,
     console,
@@ -25,7 +32,6 @@ from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
 from renewer.jobs.backfill import backfill as repair_members
 from renewer.jobs.passes import PassReport, log_pass
-from renewer.rules.cycle import read_date
 from renewer.rules.ledger import CatchUp, Entry, Kind
 from renewer.rules.posting import Posting
 from renewer.rules.repair import Repair
@@ -110,11 +116,7 @@ def _read_repair(
     start: str, end: str, plan: str | None, reason: str | None, *, named: bool
 ) -> Repair:
     """Return what the options ask for."""
-    first, last = read_date("--from", start), read_date("--to", end)
-    if first > last:
-        raise InputError(
-            f"--from {first} is after --to {last}: give the earlier day first"
-        )
+    first, last = read_days(start, end)
     if reason is not None and not (
         reason.isprintable() and 0 < len(reason.strip()) <= LONGEST_REASON
     ):

@@ -1,11 +1,14 @@
 """How the job is doing, and what a person does about the members who failed."""
 
+import shlex
+from typing import Annotated
+
 import typer
 from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.answers.documents import members_per_second, status_document
-from renewer.answers.wording import age, local
+from renewer.answers.wording import age, local, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -18,6 +21,7 @@ from renewer.cli.output import (
 from renewer.host import database
 from renewer.jobs.failures import park as park_member
 from renewer.jobs.failures import retry as retry_member
+from renewer.rules.ledger import Status
 from renewer.store import RecordedFailure
 
 RUNS = 10
@@ -95,6 +99,44 @@ def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
             f"… and {failed - len(found)} more: "
             f"renewer status --json lists up to {MOST}."
         )
+
+
+def members(
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="P", help="Only of this plan.")
+    ] = None,
+    status: Annotated[
+        Status | None, typer.Option("--status", help="Only of this status.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="How many at the most.")
+    ] = SHOWN,
+    after: Annotated[
+        str, typer.Option("--after", metavar="MEMBER", help="Go on behind this one.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """List members in the order of their ids."""
+    with database.connected(note) as (_, conn):
+        found = store.list_members(conn, plan, status, after, limit + 1)
+    shown, more = found[:limit], len(found) > limit
+    if json:
+        print_json({"members": shown, "more": more})
+        return
+    if not shown:
+        console().print("No such members.")
+        return
+    made = table("member", "plan", "status", "balance", "renews", numbers=("balance",))
+    for row in shown:
+        renews = timestamp(row["renews_at"], usable_timezone(row["timezone"]))
+        if row["status"] == Status.CLOSED:
+            renews = "never"
+        balance = str(row["balance"])
+        made.add_row(row["member_id"], row["plan"], row["status"], balance, renews)
+    print_table(made)
+    if more:
+        last = shlex.quote(shown[-1]["member_id"])
+        console().print(f"There are more: renewer members --after {last}")
 
 
 @failures.command("retry")

@@ -5,6 +5,10 @@ Connections are autocommit; a transaction is open only inside a visible
 `with conn.transaction()`.
 """
 
+from renewer.store.auditing import (
+    copy_rows,
+    find_audited,
+)
 from renewer.store.batches import (
     Outcome,
     Unplanned,
@@ -50,6 +54,7 @@ from renewer.store.members import (
     find_due_buckets,
     find_members,
     find_repairable,
+    list_members,
 )
 from renewer.store.notifications import (
     announce,
@@ -94,11 +99,13 @@ __all__ = [
     "add_plan",
     "announce",
     "connect",
+    "copy_rows",
     "count_due",
     "count_failures",
     "count_members",
     "describe_failure",
     "describe_posting",
+    "find_audited",
     "find_awards",
     "find_bad_lines",
     "find_calls",
@@ -120,6 +127,7 @@ __all__ = [
     "import_staged",
     "is_server_trouble",
     "lease_bucket",
+    "list_members",
     "listen",
     "lock_member",
     "one_line",

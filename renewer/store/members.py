@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
-from psycopg.rows import tuple_row
+from psycopg.rows import DictRow, tuple_row
 
 from renewer.rules.ledger import (
     Change,
@@ -191,3 +191,11 @@ def count_members(conn: Database) -> int:
     """Return how many members there are."""
     members: int = scalar(conn, "members/count_members", {})
     return members
+
+
+def list_members(
+    conn: Database, plan: str | None, status: str | None, after: str, limit: int
+) -> list[DictRow]:
+    """Return up to *limit* members behind *after*, of *plan* and *status* if given."""
+    parameters = {"plan": plan, "status": status, "after": after, "limit": limit}
+    return conn.execute(query("members/list_members"), parameters).fetchall()

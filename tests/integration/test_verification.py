@@ -41,7 +41,7 @@ def renewed(database: str, conn: store.Database) -> store.Database:
         (
             "UPDATE renewer.ledger_entry SET amount = 61 "
             "WHERE member_id = 'a' AND seq = 3",
-            {(1, "a"), (2, "a"), (5, "a")},
+            {(1, "a"), (2, "a"), (3, "a"), (5, "a")},
         ),
         (
             "UPDATE renewer.ledger_entry SET balance_after = 7 "
