@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from textwrap import wrap
+from shutil import get_terminal_size
+from textwrap import fill, wrap
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -15,10 +16,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from renewer.answers.wording import escape, local
 
@@ -47,8 +51,16 @@ def complain(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """Say something beside the output, on stderr; control characters are shown."""
-    print(escape(message), file=sys.stderr, flush=True)
+    """
+    Say something beside the output, on stderr; control characters are shown.
+
+    One line, which only a terminal gets wrapped between words.
+    """
+    line = escape(message)
+    if sys.stderr.isatty():
+        columns = get_terminal_size().columns
+        line = fill(line, columns, break_long_words=False, break_on_hyphens=False)
+    print(line, file=sys.stderr, flush=True)
 
 
 def print_json(document: Any) -> None:
@@ -134,6 +146,15 @@ def print_list(texts: Sequence[str]) -> None:
         console().print("\n".join(lines), soft_wrap=True)
 
 
+class Rate(ProgressColumn):
+    """How many are done a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the speed, once there is one."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Any]:
     """
@@ -148,6 +169,7 @@ def progress(what: str, total: int | None) -> Iterator[Any]:
         TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from renewer import store
+from renewer.answers.documents import entry_document
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -153,7 +154,7 @@ class Report:
             if entry.kind is Kind.LATE_RENEWAL:
                 self._late += entry.amount
             if self._rows is not None:
-                self._rows.add(_describe(posting.before.member_id, entry))
+                self._rows.add(entry_document(posting.before.member_id, entry))
             elif self._entries <= SHOWN:
                 self._show(posting.before.member_id, entry)
 
@@ -225,16 +226,3 @@ class Report:
                 for member_id, message in outcome.failures
             ],
         }
-
-
-def _describe(member_id: str, entry: Entry) -> dict[str, Any]:
-    """Return one entry as a row of the JSON document."""
-    return {
-        "member_id": member_id,
-        "kind": entry.kind,
-        "first_day": entry.first_day,
-        "amount": entry.amount,
-        "balance_after": entry.balance_after,
-        "occurred_at": entry.occurred_at,
-        "reason": entry.reason,
-    }

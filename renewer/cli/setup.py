@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from renewer import store
+from renewer.answers.wording import plural
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
 from renewer.cli.output import console, note, print_json, print_table, progress, table
+from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs import importing, plan_files
 from renewer.rules.plans import Plans
@@ -56,8 +58,8 @@ def load(
         print_json({"loaded": len(added), "unchanged": len(revisions) - len(added)})
     else:
         console().print(
-            f"{len(added)} plan revisions loaded, {len(revisions) - len(added)} on "
-            "record already."
+            f"{plural(len(added), 'plan revision')} loaded, "
+            f"{len(revisions) - len(added)} on record already."
         )
 
 
@@ -107,6 +109,48 @@ def list_(json: Json = False) -> None:
     print_table(made)
 
 
+class BadLines:
+    """
+    What was wrong with a file: every line for JSON and with --all, else by reason.
+
+    Of a reason it keeps how many lines have it and the first of them.
+    """
+
+    def __init__(self, *, every: bool, json: bool) -> None:
+        self.listed: list[dict[str, object]] = []
+        self._reasons: dict[str, list[int]] = {}
+        self._others = 0
+        self._every = every
+        self._json = json
+
+    def add(self, line: int, reason: str) -> None:
+        """Take note of one bad line."""
+        if self._json:
+            self.listed.append({"line": line, "reason": reason})
+        elif self._every:
+            note(f"line {line}: {reason}")
+        elif reason in self._reasons:
+            self._reasons[reason][1] += 1
+        elif len(self._reasons) < SHOWN_REASONS:
+            self._reasons[reason] = [line, 1]
+        else:
+            self._others += 1
+
+    def tell(self) -> None:
+        """Say on stderr what was wrong, each reason once."""
+        for reason, (first, count) in self._reasons.items():
+            if count == 1:
+                note(f"line {first}: {reason}")
+            else:
+                note(f"{count:,} lines: {reason}, e.g. line {first}")
+        if self._others:
+            bad = "line is" if self._others == 1 else "lines are"
+            note(f"{self._others:,} more {bad} bad for other reasons: --all names each")
+
+
+SHOWN_REASONS = 20
+
+
 def import_(
     file: Annotated[
         typer.FileBinaryRead,
@@ -119,6 +163,10 @@ def import_(
             "--skip-bad", help="Import the good lines of a file with bad ones."
         ),
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Name every bad line, not each reason once.")
+    ] = False,
+    update: Annotated[bool, typer.Option("--update", hidden=True)] = False,
     allow_future: AllowFuture = False,
     json: Json = False,
 ) -> None:
@@ -126,17 +174,18 @@ def import_(
     Import members from a CSV file with a header.
 
     Columns: `member_id,plan,anchor_on,timezone,status,balance`, the last three
-    optional. Every bad line is named and nothing is imported, unless `--skip-bad`. A
-    balance belongs to the cycle that contains `--as-of`.
+    optional, separated by commas, semicolons or tabs. Every bad line is named and
+    nothing is imported, unless `--skip-bad`. A balance belongs to the cycle that
+    contains `--as-of`.
     """
-    bad_lines: list[dict[str, object]] = []
-
-    def on_bad(line: int, reason: str) -> None:
-        if json:
-            bad_lines.append({"line": line, "reason": reason})
-        else:
-            note(f"line {line}: {reason}")
-
+    if update:
+        raise InputError(
+            "import only adds members: one who is on record changes by a call of the "
+            "marketplace (change_plan, set_status, set_timezone), which the ledger "
+            "then explains"
+        )
+    bad_lines = BadLines(every=every, json=json)
+    layouts: list[importing.Layout] = []
     with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=allow_future)
         known = Plans(store.find_plans(conn))
@@ -147,25 +196,30 @@ def import_(
                 known,
                 at,
                 skip_bad=skip_bad,
-                on_bad=on_bad,
+                on_bad=bad_lines.add,
+                on_layout=layouts.append,
                 progress=advance,
             )
     if json:
         print_json(
             {
                 "as_of": at,
+                "columns": layouts[0].columns,
                 "imported": done.imported,
                 "bad": done.bad,
-                "bad_lines": bad_lines,
+                "bad_lines": bad_lines.listed,
             }
         )
-    elif done.bad and not skip_bad:
+        raise typer.Exit(1 if done.bad else 0)
+    note(f"Columns read: {', '.join(layouts[0].columns)}.")
+    bad_lines.tell()
+    bad = plural(done.bad, "bad line")
+    if done.bad and not skip_bad:
         console().print(
-            f"Nothing imported: {done.bad} bad lines. Mend them, or import the rest "
-            "with --skip-bad."
+            f"Nothing imported: {bad}. Mend what is wrong, or import the rest with "
+            "--skip-bad."
         )
     else:
-        console().print(
-            f"{done.imported} members imported, {done.bad} bad lines left out."
-        )
+        left_out = f", {bad} left out" if done.bad else ""
+        console().print(f"{plural(done.imported, 'member')} imported{left_out}.")
     raise typer.Exit(1 if done.bad else 0)

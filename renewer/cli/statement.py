@@ -1,5 +1,6 @@
 """A member's ledger as a statement."""
 
+import shlex
 from datetime import timedelta
 from typing import Annotated
 
@@ -35,22 +36,43 @@ Days = Annotated[
 ]
 
 
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="Only the last N entries of those."
+    ),
+]
+Before = Annotated[
+    int | None,
+    typer.Option(
+        "--before", metavar="SEQ", min=1, help="Only entries before this number."
+    ),
+]
+
+
 def history(
-    member: MemberId, days: Days = None, as_of: AsOf = None, json: Json = False
+    member: MemberId,
+    days: Days = None,
+    as_of: AsOf = None,
+    limit: Limit = None,
+    before: Before = None,
+    json: Json = False,
 ) -> None:
     """
     Show a member's ledger as a statement: every award, expiry and movement.
 
     The oldest comes first. With `--days` only what occurred in the last days, with
-    `--as-of` only up to that time.
+    `--as-of` only up to that time. `--limit` and `--before` show a page.
     """
     with database.connected(note) as (_, conn), store.snapshot(conn):
         now = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
         since = store.EVER[0] if days is None else now - timedelta(days=days)
         until = store.EVER[1] if as_of is None else now
-        entries = store.find_entries(conn, member, since, until)
-        lines = store.find_statement(conn, member, since=since, until=until)
+        end = before or store.LAST_SEQ
+        entries = store.find_entries(conn, member, since, until, end, limit)
+        begun = entries[0]["seq"] if entries else end
+        lines = store.find_statement(conn, member, begun - 1, since, until, end)
     if json:
         print_json(statement_document(held, lines, entries))
         return
@@ -65,6 +87,11 @@ def history(
         _print_lines(lines, zone)
     else:
         console().print("Nothing happened in that time.")
+    if limit is not None and begun > 1 and len(entries) == limit:
+        console().print(
+            f"Earlier ones: renewer history {shlex.quote(member)} --limit {limit} "
+            f"--before {begun}"
+        )
 
 
 def _print_lines(lines: list[DictRow], zone: str) -> None:

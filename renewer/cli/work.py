@@ -23,7 +23,14 @@ from renewer.cli.options import (
     Members,
     resolve_as_of,
 )
-from renewer.cli.output import console, note, print_json, progress, timestamp
+from renewer.cli.output import (
+    console,
+    note,
+    print_json,
+    progress,
+    timestamp,
+)
+from renewer.cli.rehearsal import Rehearsal
 from renewer.errors import DatabaseUnreachable
 from renewer.host import database
 from renewer.host.logs import configure_logs
@@ -98,6 +105,7 @@ def run(
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
         patience_s = read_settings().statement_timeout
         configure_logs(quiet=console().is_terminal)
+        rehearsal = Rehearsal(named=member is not None)
         with progress("Renewing", store.count_due(conn, at, member)) as advance:
             outcome = renewal.renew_due(
                 partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
@@ -107,12 +115,15 @@ def run(
                 dry_run=dry_run,
                 stop=stop,
                 progress=advance,
+                report=rehearsal.add if dry_run else lambda _: None,
             )
     log_pass(outcome)
     if json:
-        print_json(as_document(outcome))
+        rehearsed = rehearsal.as_document() if dry_run else {}
+        print_json(as_document(outcome) | rehearsed)
     else:
         _print_outcome(outcome)
+        rehearsal.print()
     raise typer.Exit(1 if outcome.counts.failed or outcome.left else 0)
 
 
@@ -143,6 +154,7 @@ def _print_outcome(outcome: PassReport) -> None:
         if outcome.run_id is None
         else f"Pass {outcome.run_id}"
     )
+    wrong = bool(counts.failed or outcome.left)
     parts = [f"{counts.due} due", f"{counts.renewed} renewed"]
     parts += [
         f"{number} {name}"
@@ -151,17 +163,16 @@ def _print_outcome(outcome: PassReport) -> None:
     ]
     console().print(
         f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; "
-        f"{counts.entries} entries "
-        f"in {outcome.seconds:.1f} s."
+        f"{counts.entries} entries in {outcome.seconds:.1f}\u00a0s.",
+        style="red" if wrong else None,
     )
     for member_id, message in outcome.failures:
         note(f"{member_id}: {message}")
     if outcome.stopped:
         console().print("Stopped before the end.")
     if outcome.left:
-        console().print(
-            f"{outcome.left} members are still due: the next pass renews them."
-        )
+        are = "member is" if outcome.left == 1 else "members are"
+        console().print(f"{outcome.left} {are} still due: the next pass renews them.")
 
 
 SELDOM = ("expired", "applied", "skipped", "failed")

@@ -5,6 +5,7 @@ A reader that leaves, a full disk or a descriptor that was closed from the start
 reason to lose a pass: what cannot be written is thrown away.
 """
 
+import codecs
 import io
 import os
 import sys
@@ -40,6 +41,20 @@ class Steady(io.RawIOBase):
         return len(chunk)
 
 
+PLAIN = {"−": "-", "–": "-", "—": "-", "“": '"', "”": '"', "…": "...", "─": "-"}
+"""What stands for a character that an output's encoding does not have."""
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Return characters that every encoding has: a minus sign stays a minus sign."""
+    assert isinstance(error, UnicodeEncodeError)
+    lost = error.object[error.start : error.end]
+    return "".join(PLAIN.get(each, "?") for each in lost), error.end
+
+
+codecs.register_error("renewer.plain", _plain)
+
+
 def steady_streams() -> None:
     """
     Make stdin, stdout and stderr of this process such that none of them can break it.
@@ -64,6 +79,6 @@ def _steady(descriptor: int, stream: TextIO | None) -> io.TextIOWrapper:
         buffered,
         encoding=getattr(stream, "encoding", None) or "utf-8",
         # A dash that a terminal cannot show is no reason to fail.
-        errors="replace",
+        errors="renewer.plain",
         line_buffering=is_terminal or descriptor == 2,
     )

@@ -9,9 +9,11 @@ any length needs no memory.
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from datetime import date, datetime
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import BinaryIO
 
 import psycopg
@@ -25,6 +27,7 @@ from renewer.rules.plans import Plans
 
 REQUIRED = ("member_id", "plan", "anchor_on")
 OPTIONAL = ("timezone", "status", "balance")
+SEPARATORS = (",", ";", "\t")
 LONGEST_LINE = 65536
 LARGEST_BALANCE = 1_000_000_000
 
@@ -64,6 +67,14 @@ class Line:
     reason: str | None = None
 
 
+@value
+class Layout:
+    """The columns a file has, in its order, and what separates them."""
+
+    columns: tuple[str, ...]
+    separator: str
+
+
 def import_members(
     conn: store.Database,
     file: BinaryIO,
@@ -72,6 +83,7 @@ def import_members(
     *,
     skip_bad: bool = False,
     on_bad: Callable[[int, str], None],
+    on_layout: Callable[[Layout], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """
@@ -79,9 +91,13 @@ def import_members(
 
     A balance becomes an allowance lot of the cycle that contains *as_of*. Each bad line
     is given to *on_bad* with its number and reason, in the order of the file; unless
-    *skip_bad* the first of them means that nothing is imported.
+    *skip_bad* the first of them means that nothing is imported. *on_layout* is told
+    which columns were found.
     """
-    rows = (_row(line) for line in read_lines(file, plans, as_of))
+    numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
+    layout = _read_header(next(numbered, (1, b""))[1])
+    on_layout(layout)
+    rows = (_row(line) for line in _read_lines(numbered, layout, plans, as_of))
     bad = 0
     try:
         with conn.transaction() as transaction:
@@ -116,7 +132,16 @@ def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
     InputError when there is no usable header.
     """
     numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
-    columns = _read_header(next(numbered, (1, b""))[1])
+    layout = _read_header(next(numbered, (1, b""))[1])
+    return _read_lines(numbered, layout, plans, as_of)
+
+
+def _read_lines(
+    numbered: Iterable[tuple[int, bytes]],
+    layout: Layout,
+    plans: Plans,
+    as_of: datetime,
+) -> Iterator[Line]:
     for number, raw in numbered:
         if len(raw) == LONGEST_LINE:
             raise InputError(
@@ -124,15 +149,15 @@ def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
                 "file?"
             )
         try:
-            values = _split(raw)
+            values = _split(raw, layout.separator)
             if values:
-                yield Line(number, _read_member(columns, values, plans, as_of))
+                yield Line(number, _read_member(layout, values, plans, as_of))
         except InputError as error:
             yield Line(number, reason=str(error))
 
 
-def _split(raw: bytes) -> list[str]:
-    """Return the fields of one line; none when it is blank."""
+def _split(raw: bytes, separator: str) -> list[str]:
+    """Return the fields of one line as they stand there; none when it is blank."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -140,54 +165,67 @@ def _split(raw: bytes) -> list[str]:
             f"not valid UTF-8 at byte {error.start + 1}: save the file as UTF-8"
         ) from error
     try:
-        return next(
-            (
-                [field.strip() for field in row]
-                for row in csv.reader([text], strict=True)
-                if any(row)
-            ),
-            [],
-        )
+        rows = csv.reader([text], strict=True, delimiter=separator)
+        return next((row for row in rows if any(map(str.strip, row))), [])
     except csv.Error as error:
         raise InputError(f"not a line of CSV: {error}") from error
 
 
-def _read_header(raw: bytes) -> list[str]:
+def _read_header(raw: bytes) -> Layout:
+    """
+    Return what the first line says of the file.
+
+    Names may be in other case and have blanks; the separator is the one with which
+    most of them are known.
+    """
     expected = (
         f"the first line must name the columns {','.join(REQUIRED)} and may "
         f"name {','.join(OPTIONAL)}"
     )
     try:
-        columns = [name.lower() for name in _split(raw.removeprefix(b"\xef\xbb\xbf"))]
+        line = raw.removeprefix(b"\xef\xbb\xbf")
+        found = [Layout(_names(_split(line, each)), each) for each in SEPARATORS]
     except InputError as error:
         raise InputError(f"line 1: {error}; {expected}") from error
-    missing = [name for name in REQUIRED if name not in columns]
-    unknown = [name for name in columns if name not in REQUIRED + OPTIONAL]
+    layout = max(found, key=_count_known)
+    missing = [name for name in REQUIRED if name not in layout.columns]
+    unknown = [name for name in layout.columns if name not in REQUIRED + OPTIONAL]
     if missing:
         raise InputError(f"column {missing[0]} is missing: {expected}")
     if unknown:
         raise InputError(f"column {unknown[0]!r} is unknown: {expected}")
-    if len(set(columns)) < len(columns):
+    if len(set(layout.columns)) < len(layout.columns):
         raise InputError(f"a column is named twice: {expected}")
-    return columns
+    return layout
+
+
+def _names(header: list[str]) -> tuple[str, ...]:
+    """Return column names as we write them: "Member ID" is member_id."""
+    return tuple(re.sub(r"[ -]+", "_", name.strip().lower()) for name in header)
+
+
+def _count_known(layout: Layout) -> int:
+    return sum(name in REQUIRED + OPTIONAL for name in layout.columns)
 
 
 def _read_member(
-    columns: list[str], values: list[str], plans: Plans, as_of: datetime
+    layout: Layout, values: list[str], plans: Plans, as_of: datetime
 ) -> NewMember:
     """Return the member one line describes; their balance is of the present cycle."""
+    columns = layout.columns
     if len(values) != len(columns):
         raise InputError(f"{len(values)} fields where the header names {len(columns)}")
     given = dict(zip(columns, values, strict=True))
     member_id = _read_member_id(given["member_id"])
+    given = {name: text.strip() for name, text in given.items()}
     plan = given["plan"]
     if plan not in plans:
-        raise InputError(
-            f"unknown plan {plan!r}: the plans are "
-            f"{', '.join(plans.codes()) or 'not loaded yet'}"
-        )
-    timezone = given.get("timezone") or "UTC"
-    cycle.zone(timezone)
+        codes = tuple(plans.codes())
+        listed = f"the plans are {', '.join(codes)}"
+        if not codes:
+            listed = "load it with `renewer plans load` first"
+        raise InputError(f"unknown plan {plan!r}: {_suggest(plan, codes) or listed}")
+    timezone = _read_timezone(given.get("timezone") or "UTC")
     anchor_on = cycle.read_date("anchor_on", given["anchor_on"])
     balance = _read_balance(given.get("balance") or "0")
     status = _read_status(given.get("status") or "active")
@@ -215,7 +253,28 @@ def _read_member(
     )
 
 
+@lru_cache(maxsize=1024)
+def _suggest(text: str, names: tuple[str, ...]) -> str | None:
+    """Return the question that asks for the one of *names* that *text* is near to."""
+    by_letters = {name.casefold(): name for name in names}
+    near = get_close_matches(text.casefold(), by_letters, n=1, cutoff=0.8)
+    return f"did you mean {by_letters[near[0]]!r}?" if near else None
+
+
+def _read_timezone(text: str) -> str:
+    try:
+        cycle.zone(text)
+    except InputError:
+        suggested = _suggest(text, tuple(sorted(cycle.timezones())))
+        if suggested is None:
+            raise
+        raise InputError(f"unknown time zone {text!r}: {suggested}") from None
+    return text
+
+
 def _read_member_id(text: str) -> str:
+    if text != text.strip():
+        raise InputError("member_id has a blank at its begin or end: take it away")
     if not 1 <= len(text) <= 64:
         raise InputError(f"member_id has {len(text)} characters: use 1 to 64")
     if not text.isprintable():
@@ -227,7 +286,8 @@ def _read_status(text: str) -> Status:
     try:
         return Status(text)
     except ValueError as error:
-        raise InputError(f"unknown status {text!r}: use {', '.join(Status)}") from error
+        way_out = _suggest(text, tuple(map(str, Status))) or f"use {', '.join(Status)}"
+        raise InputError(f"unknown status {text!r}: {way_out}") from error
 
 
 def _read_balance(text: str) -> int:

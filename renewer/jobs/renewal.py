@@ -58,6 +58,7 @@ def renew_due(
     dry_run: bool = False,
     stop: threading.Event | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    report: Callable[[Posting], None] = lambda _: None,
 ) -> PassReport:
     """
     Post all that is due at *as_of*, for *members* or for everyone; say what was done.
@@ -65,8 +66,9 @@ def renew_due(
     Safe to repeat, to kill and to run many times at once: each boundary is posted once.
     Busy members are walked again for a while, and are counted as left in the end.
     Named members who failed do not wait for their next try. With *dry_run* nothing is
-    written. *stop* ends the pass after the batches in hand. InputError when a name is
-    unknown; psycopg's errors mean that the server is in trouble.
+    written. *report* is called with each posting, by several threads. *stop* ends the
+    pass after the batches in hand. InputError when a name is unknown; psycopg's errors
+    mean that the server is in trouble.
     """
     stop = stop or threading.Event()
     with connect() as conn:
@@ -82,6 +84,7 @@ def renew_due(
             store.read_clock(conn),
             run_id,
             progress=progress,
+            report=report,
         )
         patience = Patience(stop)
         if members is not None:

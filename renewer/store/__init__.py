@@ -36,6 +36,7 @@ from renewer.store.connection import (
 )
 from renewer.store.history import (
     EVER,
+    LAST_SEQ,
     Calls,
     find_awards,
     find_calls,
@@ -85,6 +86,7 @@ from renewer.store.staging import (
 
 __all__ = [
     "EVER",
+    "LAST_SEQ",
     "LEASE_CLASS",
     "STOP_GRACE_S",
     "After",

@@ -13,6 +13,9 @@ from renewer.store.queries import query
 EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """A time before and one after all that is on record."""
 
+LAST_SEQ = 2**63 - 1
+"""A number behind every entry."""
+
 
 def find_statement(
     conn: Database,
@@ -20,24 +23,45 @@ def find_statement(
     after: int = 0,
     since: datetime = EVER[0],
     until: datetime = EVER[1],
+    before: int = LAST_SEQ,
 ) -> list[DictRow]:
     """
     Return a member's statement: occurred_at, what, amount, balance_after, reference.
 
-    Only lines behind entry *after* that occurred from *since* to *until*.
+    Only lines between the entries *after* and *before* that occurred from *since* to
+    *until*.
     """
-    parameters = {"member": member_id, "after": after, "since": since, "until": until}
+    parameters = {
+        "member": member_id,
+        "after": after,
+        "before": before,
+        "since": since,
+        "until": until,
+    }
     return conn.execute(query("history/find_statement"), parameters).fetchall()
 
 
 def find_entries(
-    conn: Database, member_id: str, since: datetime = EVER[0], until: datetime = EVER[1]
+    conn: Database,
+    member_id: str,
+    since: datetime = EVER[0],
+    until: datetime = EVER[1],
+    before: int = LAST_SEQ,
+    limit: int | None = None,
 ) -> list[DictRow]:
-    """Return a member's entries that occurred from *since* to *until*, oldest first."""
-    return conn.execute(
-        query("history/find_entries"),
-        {"member": member_id, "since": since, "until": until},
-    ).fetchall()
+    """
+    Return a member's entries that occurred from *since* to *until*, oldest first.
+
+    Of those before entry *before* only the last *limit*, if that is given.
+    """
+    parameters = {
+        "member": member_id,
+        "since": since,
+        "until": until,
+        "before": before,
+        "limit": limit,
+    }
+    return conn.execute(query("history/find_entries"), parameters).fetchall()
 
 
 def find_awards(

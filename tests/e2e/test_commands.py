@@ -5,6 +5,7 @@ leaves with.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from tests.support import (
     command,
     documents,
     load_plans,
+    renew,
     statement,
 )
 
@@ -62,6 +64,7 @@ def test_from_an_empty_database_to_renewed_members(
     )
     assert imported == {
         "as_of": "2016-05-14T00:00:00+00:00",
+        "columns": HEADER.split(","),
         "imported": 2,
         "bad": 0,
         "bad_lines": [],
@@ -184,12 +187,13 @@ def test_bad_lines_are_named_and_nothing_is_imported(
     done = command(database, "import", str(path), "--as-of", "2016-05-01")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
+        f"Columns read: {HEADER.replace(',', ', ')}.",
         "line 2: unknown plan 'gold': the plans are agency-plus, basic, plus",
         "line 4: not valid UTF-8 at byte 1: save the file as UTF-8",
     ]
     assert done.stdout == (
-        "Nothing imported: 2 bad lines. "
-        "Mend them, or import the rest with --skip-bad.\n"
+        "Nothing imported: 2 bad lines. Mend what is wrong, or import the rest with \n"
+        "--skip-bad.\n"
     )
     document = documents(
         database, "import", str(path), "--as-of", "2016-05-01", "--skip-bad"
@@ -198,6 +202,78 @@ def test_bad_lines_are_named_and_nothing_is_imported(
         1,
         [2, 4],
     )
+
+
+def test_a_dry_run_shows_what_would_be_posted(
+    database: str, conn: store.Database
+) -> None:
+    """By plan and kind; of named members entry by entry; nothing is written."""
+    load_plans(conn)
+    bring_in(
+        conn,
+        ["a,basic,2016-04-19,,,2", "b,plus,2016-04-19,,,9", "c,basic,2016-04-19"],
+        "2016-05-01",
+    )
+    rehearse = ("run", "--as-of", "2016-05-20", "--dry-run")
+    document = documents(database, *rehearse)
+    assert document["posted"] is None
+    assert [tuple(each.values()) for each in document["planned"]] == [
+        ("basic", "expiry", 1, -2),
+        ("basic", "renewal", 2, 120),
+        ("plus", "renewal", 1, 70),
+        ("plus", "rollover", 2, 0),
+    ]
+    shown = command(database, *rehearse).stdout
+    assert re.search(r"basic +expiry +1 +−2\n", shown)
+    assert re.search(r"basic +renewal +2 +\+120\n", shown)
+    named = documents(database, *rehearse, "--member", "a")
+    told = [(each["kind"], each["amount"]) for each in named["posted"]]
+    assert told == [("expiry", -2), ("renewal", 60)]
+    one = command(database, *rehearse, "--member", "a").stdout
+    assert re.search(r"a +renewal +2016-05-19 +\+60 +60\n", one)
+    assert statement(conn, "a") == [("opening", 2, 2)]
+
+
+def test_a_statement_is_shown_in_pages(database: str, conn: store.Database) -> None:
+    """The newest entries first; each page names the command for the one before."""
+    load_plans(conn)
+    bring_in(conn, ["a,basic,2016-04-19"], "2016-05-01")
+    renew(database, "2016-09-20")
+    seqs = []
+    before: tuple[str, ...] = ()
+    while True:
+        page = documents(database, "history", "a", "--limit", "4", *before)
+        seqs.append([each["seq"] for each in page["entries"]])
+        if page["entries"][0]["seq"] == 1:
+            break
+        before = ("--before", str(page["entries"][0]["seq"]))
+    assert seqs == [[6, 7, 8, 9], [2, 3, 4, 5], [1]]
+    shown = command(database, "history", "a", "--limit", "4").stdout
+    assert "renewer history a --limit 4 --before 6\n" in shown
+    first = command(database, "history", "a", "--limit", "4", "--before", "2").stdout
+    assert "--before" not in first
+
+
+def test_bad_lines_are_grouped_by_reason(
+    database: str, conn: store.Database, tmp_path: Path
+) -> None:
+    """Each reason once, with its first line; all of them with --all."""
+    load_plans(conn)
+    path = tmp_path / "bad.csv"
+    lines = [f"m{n},Basic,2016-04-19,,," for n in range(1500)]
+    lines += [" a,basic,2016-04-19,,,", "b,basic,2016-04-19,utc,,"]
+    path.write_text("\n".join([HEADER, *lines]))
+    done = command(database, "import", str(path), "--as-of", "2016-05-01")
+    assert done.stderr.splitlines()[1:] == [
+        "1,500 lines: unknown plan 'Basic': did you mean 'basic'?, e.g. line 2",
+        "line 1502: member_id has a blank at its begin or end: take it away",
+        "line 1503: unknown time zone 'utc': did you mean 'UTC'?",
+    ]
+    every = command(database, "import", str(path), "--as-of", "2016-05-01", "--all")
+    assert len(every.stderr.splitlines()) == 1 + 1502
+    refused = command(database, "import", str(path), "--update")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "import only adds members" in refused.stderr
 
 
 def test_a_failed_member_is_exit_code_one(database: str, conn: store.Database) -> None:
@@ -423,3 +499,15 @@ def test_the_time_zone_of_the_host_changes_nothing(
         == 1
     )
     assert documents(database, "verify", env=env)["ok"]
+
+
+def test_a_minus_sign_stays_one_where_there_is_only_ascii(
+    database: str, conn: store.Database
+) -> None:
+    """An expiry must not read like an award."""
+    load_plans(conn)
+    bring_in(conn, ["a,basic,2016-04-19,,,2"], "2016-05-01")
+    renew(database, "2016-05-20")
+    done = command(database, "history", "a", env={"PYTHONIOENCODING": "ascii"})
+    assert re.search(r"expired with their cycle +-2 +0\n", done.stdout)
+    assert done.stdout.isascii()

@@ -124,7 +124,7 @@ def test_it_works_as_a_plain_user_beside_root(folder: Path) -> None:
     path.write_text(f"{HEADER}\nana,basic,2016-04-19,UTC,active,2\n")
     finish(start(theirs, "plans", "load", "upwork-2016", **them))
     out, _ = finish(start(theirs, "import", str(path), **them))
-    assert out == "1 members imported, 0 bad lines left out.\n"
+    assert out == "1 member imported.\n"
 
 
 def test_the_demo_shows_every_scene_and_leaves_nothing_behind(folder: Path) -> None:

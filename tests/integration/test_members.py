@@ -20,8 +20,8 @@ MIXED = [
 
 REASONS = [
     (3, "unknown plan 'gold': the plans are agency-plus, basic, plus"),
-    (4, "member_id 'a' is on line 2 already"),
-    (5, "member_id 'old' is a member already"),
+    (4, "has the member_id of an earlier line"),
+    (5, "is a member already"),
 ]
 
 

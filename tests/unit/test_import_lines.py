@@ -42,6 +42,11 @@ def read(text: str | bytes, header: str = HEADER) -> list[Line]:
             "m,basic,2016-04-19,,happy,",
             "unknown status 'happy': use active, under_review, suspended, closed",
         ),
+        ("m,Basic,2016-04-19,,,", "unknown plan 'Basic': did you mean 'basic'?"),
+        ("m,basic,2016-04-19,utc,,", "time zone 'utc': did you mean 'UTC'?"),
+        ("m,basic,2016-04-19,,Activ,", "status 'Activ': did you mean 'active'?"),
+        (" m,basic,2016-04-19,,,", "member_id has a blank at its begin or end"),
+        ("m ,basic,2016-04-19,,,", "member_id has a blank at its begin or end"),
         (",basic,2016-04-19,,,", "member_id has 0 characters"),
         ("m" * 65 + ",basic,2016-04-19,,,", "member_id has 65 characters"),
         ("a\x00b,basic,2016-04-19,,,", "characters that cannot be printed"),
@@ -114,6 +119,15 @@ def test_columns_may_come_in_any_order_and_optional_ones_not_at_all() -> None:
         0,
         None,
     )
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_and_spellings_of_the_header_are_read(separator: str) -> None:
+    """As spreadsheets write them."""
+    header = separator.join(("Member ID", " PLAN ", "Anchor-On", "Balance"))
+    (line,) = read(separator.join(("m,1", "basic", "2016-04-19", "3")), header)
+    assert line.member is not None
+    assert (line.member.member_id, line.member.balance) == ("m,1", 3)
 
 
 def test_a_balance_is_an_allowance_lot_of_the_current_cycle() -> None:

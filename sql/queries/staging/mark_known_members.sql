@@ -3,6 +3,6 @@
 -- Locks: the staging table's rows, which nobody else sees
 -- Index: member_pkey
 UPDATE pg_temp.import_line AS l
-SET reason = pg_catalog.format('member_id %s is a member already', pg_catalog.quote_literal(l.member_id))
+SET reason = 'is a member already'
 FROM renewer.member AS m
 WHERE m.member_id = l.member_id AND l.reason IS NULL;

@@ -2,7 +2,7 @@
 --
 -- Locks: the staging table's rows, which nobody else sees
 UPDATE pg_temp.import_line AS l
-SET reason = pg_catalog.format('member_id %s is on line %s already', pg_catalog.quote_literal(l.member_id), r.first_line)
+SET reason = 'has the member_id of an earlier line'
 FROM (
     SELECT i.line, pg_catalog.min(i.line) OVER (PARTITION BY i.member_id) AS first_line
     FROM pg_temp.import_line AS i

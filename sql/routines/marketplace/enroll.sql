@@ -16,6 +16,10 @@ DECLARE
     added   boolean;
 BEGIN
     PERFORM renewer.check_name('member_id', enroll.member_id, 64);
+    IF enroll.member_id <> pg_catalog.btrim(enroll.member_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RN006',
+            MESSAGE = 'member_id has a blank at its begin or end: take it away';
+    END IF;
     IF enroll.status IS NULL OR enroll.status NOT IN ('active', 'under_review', 'suspended') THEN
         RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
             'status %s is none to enrol with: use active, under_review or suspended',
