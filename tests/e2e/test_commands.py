@@ -509,5 +509,5 @@ def test_a_minus_sign_stays_one_where_there_is_only_ascii(
     bring_in(conn, ["a,basic,2016-04-19,,,2"], "2016-05-01")
     renew(database, "2016-05-20")
     done = command(database, "history", "a", env={"PYTHONIOENCODING": "ascii"})
-    assert re.search(r"expired with their cycle \| +-2 \|", done.stdout)
+    assert re.search(r"Unused Connects expired .*\| +-2 \| +0\n", done.stdout)
     assert done.stdout.isascii()
