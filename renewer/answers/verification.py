@@ -1,14 +1,16 @@
 """
 Checks the invariants on live data and names every member that breaks one.
 
-All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not
-mistaken for an error.
+Members are checked in stretches of their ids, each in a snapshot of its own, so a pass
+that runs meanwhile disturbs nothing and is not mistaken for an error.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg.rows import DictRow
 
@@ -45,16 +47,54 @@ BY_QUERY = (
 )
 
 
-def find_violations(conn: store.Database) -> Iterator[Violation]:
+STRETCH = 20_000
+"""Members who are checked in one snapshot: a second or two."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a verification has looked at so far."""
+
+    members: int = 0
+    entries: int = 0
+
+
+def find_violations(
+    conn: store.Database,
+    looked: Looked | None = None,
+    pause: Callable[[float], bool] = lambda _: True,
+) -> Iterator[Violation]:
     """
     Yield every violation of invariants 1 to 5; what is due and not posted yet is none.
+
+    *looked* counts meanwhile. *pause* is called after each stretch of members with the
+    seconds it took; False ends the verification before its end.
     """
-    with store.snapshot(conn):
-        for invariant, name in BY_QUERY:
-            for row in store.stream(conn, name):
-                yield Violation(invariant, row["member_id"], row["detail"])
-        for row in store.stream(conn, "verification/find_calendars"):
-            yield from _check_calendar(row)
+    after, until = "", None
+    looked = looked or Looked()
+    while True:
+        began = time.monotonic()
+        with store.snapshot(conn):
+            until = store.find_stretch(conn, after, STRETCH)
+            stretch = {"after": after, "until": until}
+            counted = store.count_looked_at(conn, stretch)
+            looked.members += counted["members"]
+            looked.entries += counted["entries"]
+            yield from _check_stretch(conn, stretch)
+        if not pause(time.monotonic() - began) or until is None:
+            return
+        after = until
+
+
+def _check_stretch(
+    conn: store.Database, stretch: dict[str, Any]
+) -> Iterator[Violation]:
+    """Yield the violations of the members, real or not, whose ids lie in *stretch*."""
+    for invariant, name in BY_QUERY:
+        for row in store.stream(conn, name, stretch):
+            yield Violation(invariant, row["member_id"], row["detail"])
+    for row in store.stream(conn, "verification/find_calendars", stretch):
+        yield from _check_calendar(row)
 
 
 def _check_calendar(row: DictRow) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from renewer import store
-from renewer.answers.verification import INVARIANTS, Violation, find_violations
+from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
 from renewer.cli.options import Json
 from renewer.cli.output import console, note, print_json, print_table, progress, table
 from renewer.host import database
@@ -33,7 +33,11 @@ def verify(
     """
     with database.connected(note) as (conninfo, conn), progress("Verifying", None):
         fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
-        violations = list(find_violations(conn))
+        looked = Looked()
+        violations = list(find_violations(conn, looked))
+        if store.may_record(conn):
+            # So that an alert ends when what it told of was mended.
+            _record(conn, looked, len(violations))
     if json:
         print_json(
             {
@@ -54,6 +58,19 @@ def verify(
             console().print(f"{fixed} boundaries moved.")
         _print(violations)
     raise typer.Exit(1 if violations else 0)
+
+
+def _record(conn: store.Database, looked: Looked, violations: int) -> None:
+    number = store.begin_verification(conn, hours=0)
+    if number is not None:
+        store.record_verification(
+            conn,
+            number,
+            members=looked.members,
+            entries=looked.entries,
+            violations=violations,
+            finished=True,
+        )
 
 
 def _print(violations: list[Violation]) -> None:

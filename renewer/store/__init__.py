@@ -78,13 +78,16 @@ from renewer.store.staging import (
     stage_members,
 )
 from renewer.store.watch import (
+    EVERYBODY,
     Backlog,
     Passes,
     begin_verification,
+    count_looked_at,
     count_waiting,
     find_backlog,
     find_census,
     find_passes,
+    find_stretch,
     find_verification,
     is_writable,
     may_record,
@@ -98,6 +101,7 @@ from renewer.store.watch import (
 
 __all__ = [
     "EVER",
+    "EVERYBODY",
     "LEASE_CLASS",
     "STOP_GRACE_S",
     "After",
@@ -117,6 +121,7 @@ __all__ = [
     "connect",
     "count_due",
     "count_failures",
+    "count_looked_at",
     "count_members",
     "count_waiting",
     "describe_failure",
@@ -141,6 +146,7 @@ __all__ = [
     "find_risky_settings",
     "find_runs",
     "find_statement",
+    "find_stretch",
     "find_verification",
     "fix_boundary",
     "import_staged",

@@ -205,11 +205,13 @@ def snapshot(conn: Database) -> Iterator[None]:
         yield
 
 
-def stream(conn: Database, name: str) -> Iterator[DictRow]:
+def stream(
+    conn: Database, name: str, parameters: dict[str, Any] | None = None
+) -> Iterator[DictRow]:
     """Yield the rows of query *name* without holding them all.
 
     Needs an open transaction.
     """
     with conn.cursor(name.replace("/", "_")) as cur:
         cur.itersize = STREAM_ROWS
-        yield from cur.execute(query(name))
+        yield from cur.execute(query(name), parameters)

@@ -15,6 +15,10 @@ CENSUS_DUTY, VERIFICATION_DUTY = 100, 101
 """Second keys of advisory locks; buckets have 0 to 63."""
 
 
+EVERYBODY = {"after": "", "until": None}
+"""The stretch of all members."""
+
+
 @value
 class Backlog:
     """
@@ -116,6 +120,18 @@ def record_verification(
         "finished": finished,
     }
     conn.execute(query("watch/record_verification"), parameters)
+
+
+def find_stretch(conn: Database, after: str, size: int) -> str | None:
+    """Return the last of the next *size* members behind *after*; None: to the end."""
+    parameters = {"after": after, "size": size}
+    until: str | None = scalar(conn, "verification/find_stretch", parameters)
+    return until
+
+
+def count_looked_at(conn: Database, stretch: dict[str, Any]) -> DictRow:
+    """Return how many *members* and *entries* lie in *stretch*: after, until."""
+    return _row(conn, "verification/count_looked_at", stretch)
 
 
 def may_record(conn: Database) -> bool:

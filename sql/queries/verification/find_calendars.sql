@@ -1,5 +1,6 @@
 -- Find every member's anchor, next boundary and the days they were renewed for.
 --
+-- Parameters: after and until, between which member_id lies; until null: to the end
 -- Returns: member_id, anchor_on, timezone, boundary_timezone, cycle_n, first_boundary_on, renews_at, and of their
 --          renewals, in the order they were posted, renewed_days, renewed_anchors and renewed_cycles
 -- Locks:   none
@@ -13,5 +14,7 @@ LEFT JOIN (
            pg_catalog.array_agg(e.cycle_n ORDER BY e.seq) AS renewed_cycles
     FROM renewer.ledger_entry AS e
     WHERE e.kind = 'renewal'
+      AND e.member_id > %(after)s::text AND (%(until)s::text IS NULL OR e.member_id <= %(until)s::text)
     GROUP BY e.member_id) AS r ON r.member_id = m.member_id
+WHERE m.member_id > %(after)s::text AND (%(until)s::text IS NULL OR m.member_id <= %(until)s::text)
 ORDER BY m.member_id;

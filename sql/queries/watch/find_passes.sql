@@ -1,7 +1,7 @@
 -- Find how the passes over everybody stand.
 --
--- Returns: one row: succeeded_at, the end of the last that was finished, not stopped, and acted at the hour it ran in
---          and running: whether one is under way; began_at, when the oldest of those began, else the last. Null: none did
+-- Returns: one row: succeeded_at, the end of the last that was finished, not stopped, and acted at the hour it ran in,
+--          running, whether one is under way, and began_at, when the oldest of those began, else the last. Null: none
 -- Locks:   none
 -- Index:   run_success_idx; run_pkey
 SELECT s.succeeded_at, coalesce(p.running, false) AS running, coalesce(p.running_since, p.last_began_at) AS began_at
