@@ -1,9 +1,12 @@
 """How the job is doing, and what a person does about the members who failed."""
 
+from typing import Annotated, NoReturn
+
 import typer
 from psycopg.rows import DictRow
 
 from renewer import store
+from renewer.answers.condition import find_problems
 from renewer.answers.documents import members_per_second, status_document
 from renewer.answers.wording import age, local
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
@@ -18,7 +21,7 @@ from renewer.cli.output import (
 from renewer.host import database
 from renewer.jobs.failures import park as park_member
 from renewer.jobs.failures import retry as retry_member
-from renewer.store import RecordedFailure
+from renewer.store import RecordedFailure, migrations
 
 RUNS = 10
 SHOWN = 50
@@ -31,12 +34,25 @@ failures = typer.Typer(
 )
 
 
-def status(as_of: AsOf = None, json: Json = False) -> None:
+def status(
+    as_of: AsOf = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Print one line, and leave with 1 when all is not well."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """
     Show how far behind the job is, the last passes, and the members who failed.
 
-    The lag is the age of the oldest boundary that is due and not posted.
+    The lag is the age of the oldest boundary that is due and not posted. With --check
+    it is for cron, monitors and probes: the last pass succeeded, nobody is late or
+    failing, the clocks agree, and no commit may be lost.
     """
+    if check:
+        _check(json)
     with database.connected(note) as (_, conn), store.snapshot(conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         lag, runs = store.find_lag(conn, at), store.find_runs(conn, RUNS)
@@ -54,6 +70,21 @@ def status(as_of: AsOf = None, json: Json = False) -> None:
     console().print(f"As of {timestamp(at)}: {lag.due} members due, {behind}.")
     _print_runs(runs)
     _print_failures(failed, found)
+
+
+def _check(json: bool) -> NoReturn:
+    """Tell in one line whether all is well, and leave."""
+    with database.address(note) as conninfo, store.connect(conninfo) as conn:
+        migrations.check_schema(conn)
+        problems = database.find_obstacles(conn)
+        problems += find_problems(conn, store.read_clock(conn))
+    if json:
+        print_json({"ok": not problems, "problems": problems})
+    elif problems:
+        console().print(f"NOT WELL: {'; '.join(problems)}", soft_wrap=True)
+    else:
+        console().print("OK: the last pass succeeded, nobody is late or failing")
+    raise typer.Exit(1 if problems else 0)
 
 
 def _print_runs(runs: list[DictRow]) -> None:
