@@ -26,6 +26,9 @@ GRANT INSERT ON renewer.ledger_entry TO renewer_worker;
 GRANT INSERT, UPDATE ON renewer.member, renewer.lot, renewer.run TO renewer_worker;
 GRANT INSERT, UPDATE, DELETE ON renewer.failure TO renewer_worker;
 GRANT UPDATE ON renewer.request TO renewer_worker;
+GRANT DELETE ON renewer.run TO renewer_worker;
+GRANT INSERT, DELETE ON renewer.census TO renewer_worker;
+GRANT INSERT, UPDATE, DELETE ON renewer.verification, renewer.worker TO renewer_worker;
 GRANT EXECUTE ON FUNCTION renewer.post_member, renewer.record_failure, renewer.refuse_lost_rows TO renewer_worker;
 -- What tables are made of runs with the rights of who writes them.
 GRANT EXECUTE ON FUNCTION renewer.bucket_of, renewer.due_at, renewer.check_member, renewer.check_entry TO renewer_worker;

@@ -21,6 +21,9 @@ from renewer.store import migrations
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+# Workers of tests that run side by side would all want one port.
+os.environ.setdefault("RENEWER_MONITOR", "off")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

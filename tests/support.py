@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,11 @@ from renewer.rules import cycle
 from renewer.rules.ledger import CatchUp, Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.repair import Repair
+from renewer.worker.duties import Duties
+from renewer.worker.health import Pulse
+from renewer.worker.metrics import Metrics
+from renewer.worker.presence import Presence
+from renewer.worker.schedule import Signs
 
 HEADER = "member_id,plan,anchor_on,timezone,status,balance"
 ROOT = Path(__file__).parent.parent
@@ -163,6 +168,13 @@ def statement(conn: store.Database, member_id: str) -> list[tuple[str, int, int]
         (row["kind"], row["amount"], row["balance_after"])
         for row in store.find_entries(conn, member_id)
     ]
+
+
+def signs(connect: Callable[[], store.Database], stop: threading.Event) -> Signs:
+    """Return what a worker shows of itself when nobody looks."""
+    pulse = Pulse()
+    presence, duties = Presence(connect, "off"), Duties(connect, 400, stop)
+    return Signs(pulse, Metrics(pulse, connect), presence, duties, "off")
 
 
 def violations(conn: store.Database) -> list[Violation]:

@@ -105,6 +105,8 @@ def status_document(
     runs: Sequence[DictRow],
     failed: int,
     failures: Sequence[RecordedFailure],
+    census: DictRow | None,
+    next_due_at: datetime | None,
 ) -> dict[str, Any]:
     """Return the document of how the job is doing."""
     oldest, lag_seconds = lag.oldest_boundary_at, 0
@@ -115,6 +117,8 @@ def status_document(
         "due": lag.due,
         "lag_seconds": lag_seconds,
         "oldest_boundary_at": oldest,
+        "next_due_at": next_due_at,
+        "census": census,
         "failed": failed,
         "runs": [run | {"per_second": members_per_second(run)} for run in runs],
         "failures": [_failure(each) for each in failures],

@@ -1,21 +1,24 @@
 """
 Checks the invariants on live data and names every member that breaks one.
 
-All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not
-mistaken for an error.
+Members are checked in stretches of their ids, each in a snapshot of its own, so a pass
+that runs meanwhile disturbs nothing and is not mistaken for an error.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, date, timedelta
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.errors import RenewerError
 from renewer.rules import cycle
-from renewer.rules.ledger import value
+from renewer.rules.audit import follows
+from renewer.rules.ledger import CycleName, value
 
 
 @value
@@ -46,24 +49,77 @@ BY_QUERY = (
 )
 
 
-def find_violations(conn: store.Database) -> Iterator[Violation]:
+STRETCH = 20_000
+"""Members who are checked in one snapshot: a second or two."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """
+    What a verification has looked at so far.
+
+    The entries occurred from *since_at* to *until_at*, None while there are none.
+    """
+
+    members: int = 0
+    entries: int = 0
+    lots: int = 0
+    since_at: datetime | None = None
+    until_at: datetime | None = None
+
+    def add(self, counted: DictRow) -> None:
+        """Add what one stretch of members holds."""
+        self.members += counted["members"]
+        self.entries += counted["entries"]
+        self.lots += counted["lots"]
+        since_at, until_at = counted["since_at"], counted["until_at"]
+        if since_at is not None:
+            self.since_at = min(self.since_at or since_at, since_at)
+            self.until_at = max(self.until_at or until_at, until_at)
+
+
+def find_violations(
+    conn: store.Database,
+    looked: Looked | None = None,
+    pause: Callable[[float], bool] = lambda _: True,
+) -> Iterator[Violation]:
     """
     Yield every violation of invariants 1 to 5; what is due and not posted yet is none.
+
+    *looked* counts meanwhile. *pause* is called after each stretch of members with the
+    seconds it took; False ends the verification before its end.
     """
-    with store.snapshot(conn):
-        for invariant, name in BY_QUERY:
-            for row in store.stream(conn, name):
-                yield Violation(invariant, row["member_id"], row["detail"])
-        for row in store.stream(conn, "verification/find_calendars"):
-            yield from _check_calendar(row)
+    after, until = "", None
+    looked = looked or Looked()
+    while True:
+        began = time.monotonic()
+        with store.snapshot(conn):
+            until = store.find_stretch(conn, after, STRETCH)
+            stretch = {"after": after, "until": until}
+            looked.add(store.count_looked_at(conn, stretch))
+            yield from _check_stretch(conn, stretch)
+        if not pause(time.monotonic() - began) or until is None:
+            return
+        after = until
+
+
+def _check_stretch(
+    conn: store.Database, stretch: dict[str, Any]
+) -> Iterator[Violation]:
+    """Yield the violations of the members, real or not, whose ids lie in *stretch*."""
+    for invariant, name in BY_QUERY:
+        for row in store.stream(conn, name, stretch):
+            yield Violation(invariant, row["member_id"], row["detail"])
+    for row in store.stream(conn, "verification/find_calendars", stretch):
+        yield from _check_calendar(row)
 
 
 def _check_calendar(row: DictRow) -> Iterator[Violation]:
     """Compare one member's renewals and next boundary with the calendar."""
     member_id = row["member_id"]
-    named = zip(*(row[name] or () for name in RENEWED), strict=True)
-    renewals = [Renewed(*each) for each in named]
-    if any(None in renewal for renewal in renewals) or row["anchor_on"] is None:
+    rows = list(zip(*(row[name] or () for name in RENEWED), strict=True))
+    renewals = [CycleName(*each) for each in rows]
+    if any(None in each for each in rows) or row["anchor_on"] is None:
         yield Violation(4, member_id, "an anchor, a cycle or a day is missing")
         return
     try:
@@ -81,29 +137,21 @@ def _check_calendar(row: DictRow) -> Iterator[Violation]:
         yield Violation(4, member_id, detail)
 
 
-RENEWED = ("renewed_days", "renewed_anchors", "renewed_cycles")
+RENEWED = ("renewed_days", "renewed_anchors", "renewed_cycles", "renewed_plans")
 
 
-class Renewed(NamedTuple):
-    """What a renewal on record says of its cycle."""
-
-    first_day: date
-    anchor_on: date
-    n: int
-
-
-def _find_gaps(renewals: list[Renewed], row: DictRow) -> Iterator[str]:
+def _find_gaps(renewals: list[CycleName], row: DictRow) -> Iterator[str]:
     """
     Yield what is missing or too much among a member's renewals.
 
     There is one for each boundary from the first to the cycle the ledger has reached.
     """
     for renewal in renewals:
-        if renewal.first_day != cycle.first_day(renewal.anchor_on, renewal.n):
+        if renewal.first_day != cycle.first_day(renewal.anchor_on, renewal.cycle_n):
             day, anchor_on = renewal.first_day, renewal.anchor_on
             yield f"a renewal of {day}, which is no boundary of anchor {anchor_on}"
     for before, after in pairwise(renewals):
-        if not _follows(before, after):
+        if not follows(before, after):
             skipped = (before.first_day, after.first_day)
             yield "after the renewal of {} comes that of {}".format(*skipped)
     if renewals:
@@ -114,7 +162,7 @@ def _find_gaps(renewals: list[Renewed], row: DictRow) -> Iterator[str]:
             yield f"the renewal of {expected} is missing"
 
 
-def _find_wrong_ends(first: Renewed, last: Renewed, row: DictRow) -> Iterator[str]:
+def _find_wrong_ends(first: CycleName, last: CycleName, row: DictRow) -> Iterator[str]:
     """Yield where the *first* and the *last* renewal are not those of the member."""
     expected = row["first_boundary_on"]
     if first.first_day != expected:
@@ -124,7 +172,7 @@ def _find_wrong_ends(first: Renewed, last: Renewed, row: DictRow) -> Iterator[st
         return
     anchor_on, n = row["anchor_on"], row["cycle_n"]
     if not _reaches(last, row):
-        named = f"cycle {last.n} of {last.anchor_on}"
+        named = f"cycle {last.cycle_n} of {last.anchor_on}"
         reached = f"cycle {n} of {anchor_on}"
         yield f"the last renewal is {named}, the ledger has reached {reached}"
     reached_on = cycle.first_day(anchor_on, n)
@@ -133,26 +181,11 @@ def _find_wrong_ends(first: Renewed, last: Renewed, row: DictRow) -> Iterator[st
         yield f"the last renewal is of {day}, the ledger has reached {reached_on}"
 
 
-def _reaches(last: Renewed, row: DictRow) -> bool:
+def _reaches(last: CycleName, row: DictRow) -> bool:
     """
     Whether the last renewal is of the cycle the ledger has reached.
 
     A change of plan on its day moved the anchor to that day.
     """
     anchor_on, n = row["anchor_on"], row["cycle_n"]
-    return (anchor_on, n) in ((last.anchor_on, last.n), (last.first_day, 0))
-
-
-def _follows(before: Renewed, after: Renewed) -> bool:
-    """
-    Whether two renewals are neighbours.
-
-    They are of one anchor, or a change of plan moved the anchor between them.
-    """
-    if after.anchor_on == before.anchor_on:
-        return after.n == before.n + 1
-    if after.n == 0:
-        # A zone further east may have had tomorrow already.
-        latest = cycle.first_day(before.anchor_on, before.n + 1) + timedelta(days=1)
-        return before.first_day < after.first_day <= latest
-    return after.n == 1 and after.anchor_on == before.first_day
+    return (anchor_on, n) in ((last.anchor_on, last.cycle_n), (last.first_day, 0))

@@ -1,5 +1,7 @@
 """Checks on live data."""
 
+import time
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -7,9 +9,17 @@ import typer
 from rich.text import Text
 
 from renewer import store
-from renewer.answers.verification import INVARIANTS, Violation, find_violations
+from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
 from renewer.cli.options import Json
-from renewer.cli.output import console, note, print_json, print_table, progress, table
+from renewer.cli.output import (
+    console,
+    note,
+    print_json,
+    print_table,
+    progress,
+    table,
+    timestamp,
+)
 from renewer.host import database
 from renewer.jobs.zones import fix_boundaries
 
@@ -33,12 +43,18 @@ def verify(
     """
     with database.connected(note) as (conninfo, conn), progress("Verifying", None):
         fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
-        violations = list(find_violations(conn))
+        looked, began = Looked(), time.monotonic()
+        violations = list(find_violations(conn, looked))
+        if store.may_record(conn):
+            # So that an alert ends when what it told of was mended.
+            _record(conn, looked, len(violations))
+        seconds = round(time.monotonic() - began, 1)
     if json:
         print_json(
             {
                 "ok": not violations,
                 **({"fixed": fixed} if fix else {}),
+                "looked_at": {**asdict(looked), "seconds": seconds},
                 "violations": [
                     {
                         "invariant": each.invariant,
@@ -52,8 +68,35 @@ def verify(
     else:
         if fix:
             console().print(f"{fixed} boundaries moved.")
+        _print_looked(looked, seconds)
         _print(violations)
     raise typer.Exit(1 if violations else 0)
+
+
+def _record(conn: store.Database, looked: Looked, violations: int) -> None:
+    number = store.begin_verification(conn, hours=0)
+    if number is not None:
+        store.record_verification(
+            conn,
+            number,
+            members=looked.members,
+            entries=looked.entries,
+            violations=violations,
+            finished=True,
+        )
+
+
+def _print_looked(looked: Looked, seconds: float) -> None:
+    """Say what the verification is evidence of."""
+    counted = [
+        f"{looked.members:,} {'member' if looked.members == 1 else 'members'}",
+        f"{looked.entries:,} {'entry' if looked.entries == 1 else 'entries'}",
+        f"{looked.lots:,} {'lot' if looked.lots == 1 else 'lots'}",
+    ]
+    span = "no entry yet"
+    if looked.since_at is not None and looked.until_at is not None:
+        span = f"from {timestamp(looked.since_at)} to {timestamp(looked.until_at)}"
+    console().print(f"Looked at {', '.join(counted)}, {span}, in {seconds} s.")
 
 
 def _print(violations: list[Violation]) -> None:

@@ -200,6 +200,8 @@ def import_(
                 on_layout=layouts.append,
                 progress=advance,
             )
+        if done.imported:
+            store.take_census(conn)
     if json:
         print_json(
             {

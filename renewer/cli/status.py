@@ -1,14 +1,15 @@
 """How the job is doing, and what a person does about the members who failed."""
 
 import shlex
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from psycopg.rows import DictRow
 
 from renewer import store
+from renewer.answers.condition import LATE, find_problems
 from renewer.answers.documents import members_per_second, status_document
-from renewer.answers.wording import age, local, usable_timezone
+from renewer.answers.wording import age, local, plural, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -22,7 +23,7 @@ from renewer.host import database
 from renewer.jobs.failures import park as park_member
 from renewer.jobs.failures import retry as retry_member
 from renewer.rules.ledger import Status
-from renewer.store import RecordedFailure
+from renewer.store import RecordedFailure, migrations
 
 RUNS = 10
 SHOWN = 50
@@ -35,12 +36,25 @@ failures = typer.Typer(
 )
 
 
-def status(as_of: AsOf = None, json: Json = False) -> None:
+def status(
+    as_of: AsOf = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Print one line, and leave with 1 when all is not well."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """
     Show how far behind the job is, the last passes, and the members who failed.
 
-    The lag is the age of the oldest boundary that is due and not posted.
+    The lag is the age of the oldest boundary that is due and not posted. With --check
+    it is for cron, monitors and probes: the last pass succeeded, nobody is late or
+    failing, the clocks agree, and no commit may be lost.
     """
+    if check:
+        _check(json)
     with database.connected(note) as (_, conn), store.snapshot(conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         lag, runs = store.find_lag(conn, at), store.find_runs(conn, RUNS)
@@ -48,16 +62,56 @@ def status(as_of: AsOf = None, json: Json = False) -> None:
             store.count_failures(conn),
             store.find_failures(conn, MOST if json else SHOWN),
         )
+        census, next_due_at = store.find_census(conn), store.find_next_due(conn, at)
     if json:
-        print_json(status_document(at, lag, runs, failed, found))
+        print_json(status_document(at, lag, runs, failed, found, census, next_due_at))
         return
     since, behind = lag.oldest_boundary_at, "no boundary waits"
     if since is not None:
         waits = f"{timestamp(since)} ({age(at - since)})"
         behind = f"the oldest boundary waits since {waits}"
-    console().print(f"As of {timestamp(at)}: {lag.due} members due, {behind}.")
+    due = plural(lag.due, "member")
+    style = "red" if since is not None and at - since > LATE else None
+    console().print(f"As of {timestamp(at)}: {due} due, {behind}.", style=style)
+    if next_due_at is not None:
+        console().print(f"The next one becomes due at {timestamp(next_due_at)}.")
+    _print_census(census)
     _print_runs(runs)
     _print_failures(failed, found)
+
+
+def _print_census(census: DictRow | None) -> None:
+    """Show who there is, as they were counted last."""
+    if census is None:
+        return
+    total = sum(each["members"] for each in census["members"])
+    counted_at = timestamp(census["taken_at"])
+    console().print(f"{plural(total, 'member')}, counted at {counted_at}:")
+    made = table("plan", "status", "members", numbers=("members",))
+    for each in census["members"]:
+        made.add_row(each["plan"], each["status"], f"{each['members']:,}")
+    print_table(made)
+    if census["without_rule"]:
+        waiting = plural(census["without_rule"], "member")
+        console().print(
+            f"The next boundary of {waiting} has no rules: load the plan's revision.",
+            style="red",
+        )
+
+
+def _check(json: bool) -> NoReturn:
+    """Tell in one line whether all is well, and leave."""
+    with database.address(note) as conninfo, store.connect(conninfo) as conn:
+        migrations.check_schema(conn)
+        problems = database.find_obstacles(conn)
+        problems += find_problems(conn, store.read_clock(conn))
+    if json:
+        print_json({"ok": not problems, "problems": problems})
+    elif problems:
+        console().print(f"NOT WELL: {'; '.join(problems)}", soft_wrap=True)
+    else:
+        console().print("OK: the last pass succeeded, nobody is late or failing")
+    raise typer.Exit(1 if problems else 0)
 
 
 def _print_runs(runs: list[DictRow]) -> None:

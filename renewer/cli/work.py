@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import psycopg
 import structlog
 import typer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from renewer import store
 from renewer.cli.options import (
@@ -38,7 +39,12 @@ from renewer.host.settings import read_settings
 from renewer.jobs import renewal
 from renewer.jobs.passes import Options, PassReport, log_pass
 from renewer.rules.ledger import CatchUp
-from renewer.worker.schedule import Worker
+from renewer.worker.duties import Duties
+from renewer.worker.health import Pulse
+from renewer.worker.metrics import Metrics
+from renewer.worker.monitor import Monitor
+from renewer.worker.presence import Presence
+from renewer.worker.schedule import Signs, Worker
 
 log = structlog.get_logger()
 
@@ -72,6 +78,10 @@ def stop_on_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+LOOK_S = 3
+"""Seconds that looking at the database may take to connect, and to be answered."""
 
 
 def pass_options(catch_up: CatchUp | None) -> Options:
@@ -196,11 +206,30 @@ def worker(catch_up: CatchUpOption = None) -> None:
             partial(store.connect, each, patience_s=patience_s, stop=stop)
             for each in (conninfo, settings.listen_url or conninfo)
         )
-        work = Worker(connect, listen, options, database.prepare_pass, stop)
-        if not work.serve():
-            # A thread that waits for ever must not keep the process.
-            sys.stderr.flush()
-            os._exit(3)
+        # Who looks waits for nobody: the scrape of a monitor ends after ten seconds.
+        look = partial(store.connect, _impatient(conninfo), patience_s=LOOK_S)
+        pulse = Pulse()
+        metrics = Metrics(pulse, look)
+        with closing(Monitor(settings.monitor, pulse, metrics, look)) as monitor:
+            signs = Signs(
+                pulse,
+                metrics,
+                Presence(look, monitor.address),
+                Duties(connect, settings.keep_runs, stop),
+                settings.verify_at,
+            )
+            prepare = database.prepare_pass
+            work = Worker(connect, listen, options, prepare, stop, signs)
+            if not work.serve():
+                # A thread that waits for ever must not keep the process.
+                sys.stderr.flush()
+                os._exit(3)
+
+
+def _impatient(conninfo: str) -> str:
+    """Return *conninfo* with little time to connect, unless it says how much."""
+    named = conninfo_to_dict(conninfo)
+    return make_conninfo(conninfo, **{"connect_timeout": str(LOOK_S)} | named)
 
 
 def _look_at_database(conninfo: str) -> None:

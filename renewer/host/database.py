@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from renewer import store
-from renewer.errors import InputError, UnknownMember
+from renewer.errors import InputError, RenewerError, UnknownMember
 from renewer.host import embedded
 from renewer.host.settings import read_settings
 from renewer.rules.ledger import Member
@@ -51,7 +51,8 @@ def read_clock(conn: store.Database) -> datetime:
 
     InputError when it and this host's are more than ten minutes apart.
     """
-    now, here = store.read_clock(conn), datetime.now(UTC)
+    now = store.read_clock(conn)
+    here = datetime.now(UTC)
     if abs(now - here) > LARGEST_SKEW:
         raise InputError(
             f"the database's clock says {now.isoformat(timespec='seconds')}, this "
@@ -77,3 +78,24 @@ def prepare_pass(conn: store.Database) -> datetime:
     """
     migrations.check_schema(conn)
     return read_clock(conn)
+
+
+def find_obstacles(conn: store.Database) -> list[str]:
+    """Return, a line each, what keeps a pass from working with this database."""
+    obstacles = []
+    for look in (migrations.check_schema, read_clock):
+        try:
+            look(conn)
+        except RenewerError as error:
+            obstacles.append(str(error))
+    if not store.is_writable(conn):
+        obstacles.append("the database is read-only: wait for it, or use its primary")
+    return obstacles
+
+
+def measure_skew(conn: store.Database) -> timedelta:
+    """Return how far the database's clock is ahead of this host's."""
+    before = datetime.now(UTC)
+    now = store.read_clock(conn)
+    after = datetime.now(UTC)
+    return now - (before + (after - before) / 2)

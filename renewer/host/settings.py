@@ -1,9 +1,10 @@
 """What the environment says, read once into one frozen object."""
 
 import os
+import re
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from renewer.errors import InputError
@@ -11,6 +12,20 @@ from renewer.rules.ledger import CatchUp
 
 LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
 """Any of these set means that the operator has a database in mind."""
+
+
+OFF = "off"
+"""What turns a setting's part of the worker off."""
+
+ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s\[\]/]+)):(\d{1,5})", re.ASCII)
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Return host and port of *text*; an IPv6 address stands in brackets."""
+    found = ADDRESS.fullmatch(text)
+    if found is None or int(found[3]) > 65535:
+        raise ValueError("give host:port, such as 127.0.0.1:9465, or off")
+    return found[1] or found[2], int(found[3])
 
 
 class Settings(BaseSettings):
@@ -42,6 +57,31 @@ class Settings(BaseSettings):
         le=86_400,
         description="seconds a pass waits for an answer of the server",
     )
+
+    monitor: str = Field(
+        "127.0.0.1:9465",
+        description="host:port of the worker's health and metrics, or off",
+    )
+    verify_at: str = Field(
+        "03:30", description="HH:MM, UTC, of the worker's daily verification, or off"
+    )
+    keep_runs: int = Field(
+        400, ge=1, le=36_500, description="days that runs and their like are kept"
+    )
+
+    @field_validator("monitor")
+    @classmethod
+    def _check_monitor(cls, given: str) -> str:
+        if given != OFF:
+            read_address(given)
+        return given
+
+    @field_validator("verify_at")
+    @classmethod
+    def _check_verify_at(cls, given: str) -> str:
+        if given != OFF and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", given):
+            raise ValueError("give HH:MM in UTC, such as 03:30, or off")
+        return given
 
     def conninfo(self) -> str | None:
         """Return where the database is; None means the embedded one."""

@@ -58,7 +58,12 @@ def backfill(
         run_id = None
         if not dry_run:
             run_id = store.start_run(
-                conn, "backfill", CatchUp.EACH, as_of, repair.reason
+                conn,
+                "backfill",
+                CatchUp.EACH,
+                as_of,
+                repair.reason,
+                named=named is not None,
             )
         planner = repair_planner(plans, repair, as_of)
         clock = store.read_clock(conn)

@@ -7,7 +7,7 @@ What is posted is decided by a planner and guarded by the member's version.
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -17,9 +17,10 @@ import structlog
 
 from renewer import store
 from renewer.errors import RenewerError
+from renewer.jobs.tallies import Tally, Watch
 from renewer.rules.ledger import CatchUp, Kind, Member, value
 from renewer.rules.posting import Posting
-from renewer.store import Database, Outcome, Unplanned, Unposted
+from renewer.store import Backlog, Database, Outcome, Unplanned, Unposted
 
 CONFLICTS = 3
 """How often a member that changes meanwhile is planned before it is locked."""
@@ -91,6 +92,7 @@ class PassReport:
 
     A dry run has no *run_id*; a *stopped* pass left members for the next. *left* is how
     many are still due, None when that is not asked: in a dry run and a backfill.
+    *backlog* is who waits at the end, None in a dry run.
     """
 
     run_id: int | None
@@ -100,6 +102,15 @@ class PassReport:
     seconds: float
     stopped: bool = False
     left: int | None = None
+    backlog: Backlog | None = None
+
+
+@dataclass(slots=True)
+class SharedRun:
+    """A run on record that several passes share, and what they did up to now."""
+
+    run_id: int
+    counts: Counts = field(default_factory=Counts)
 
 
 @value
@@ -150,6 +161,7 @@ class Batch:
     counts: Counts = field(default_factory=Counts)
     failures: list[tuple[str, str]] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
 
     def fail(self, member_id: str, message: str) -> None:
         """Count a member who failed."""
@@ -185,7 +197,8 @@ class Pass:
     Without a *run_id* it is a dry run and writes nothing. *progress* is called with
     each number of members taken up, *report* with each posting. *clock* is the
     database's at the start: the wait of a failure counts from it or, if that is
-    earlier, from *as_of*.
+    earlier, from *as_of*. *watch* is shown each batch. *before* is what other passes of
+    the same run counted.
     """
 
     def __init__(
@@ -197,8 +210,12 @@ class Pass:
         *,
         progress: Callable[[int], None] = lambda _: None,
         report: Callable[[Posting], None] = lambda _: None,
+        watch: Watch | None = None,
+        before: Counts | None = None,
     ) -> None:
         self.as_of = as_of
+        self._watch = watch or Watch()
+        self._before = before or Counts()
         self._planner = planner
         self.retry_from = min(as_of, clock)
         self._run_id = run_id
@@ -216,6 +233,10 @@ class Pass:
 
         One that changed meanwhile is read and planned again, in the end under a lock.
         """
+        with self._watch.batch():
+            return self._post(conn, members)
+
+    def _post(self, conn: Database, members: Sequence[Member]) -> list[str]:
         batch = Batch()
         for attempt in range(CONFLICTS):
             planned = {
@@ -228,6 +249,7 @@ class Pass:
                 # Another process did meanwhile what there was to do.
                 batch.counts.skipped += len(members) - len(planned)
             changed = self._send(conn, planned, batch)
+            batch.tally.conflicts += len(changed)
             members = store.find_members(conn, changed) if changed else []
             if not members:
                 break
@@ -343,9 +365,11 @@ class Pass:
     def _count(self, posting: Posting, batch: Batch) -> None:
         self._report(posting)
         batch.counts.add_posting(posting)
+        batch.tally.add_posting(posting)
 
     def _record(self, conn: Database, batch: Batch) -> None:
         """Add what *batch* did and, now and then, write the counts into the run."""
+        self._watch.add(batch.counts.as_dict(), batch.tally)
         with self._guard:
             self._counts.add(batch.counts)
             room = SHOWN_FAILURES - len(self._failures)
@@ -362,22 +386,32 @@ class Pass:
         now = time.monotonic()
         if self._run_id is not None and now - self._recorded > RECORD_EVERY_S:
             self._recorded = now
-            store.record_progress(conn, self._run_id, self._counts.as_dict())
+            store.record_progress(conn, self._run_id, self._count_run())
+
+    def _count_run(self) -> dict[str, int]:
+        """Return the counts of the run, which other passes may share."""
+        counts = replace(self._before)
+        counts.add(self._counts)
+        return counts.as_dict()
 
     def skip(self, busy: int) -> None:
         """Count members who were busy to the end, once each; they stay due."""
-        self._counts.add(Counts(due=busy, skipped=busy))
+        skipped = Counts(due=busy, skipped=busy)
+        self._counts.add(skipped)
+        self._watch.add(skipped.as_dict(), Tally())
 
     def finish(
         self, conn: Database, *, stopped: bool, left: int | None = None
     ) -> PassReport:
         """Record that the pass ends, and return what it has to report."""
+        backlog = None
         if self._run_id is not None:
             # This write is synchronous: it flushes every asynchronous commit before it.
-            counts = self._counts.as_dict()
+            counts = self._count_run()
             store.record_progress(
                 conn, self._run_id, counts, finished=True, stopped=stopped
             )
+            backlog = store.find_backlog(conn, self.as_of)
         seconds = round(time.monotonic() - self._began, 3)
         return PassReport(
             self._run_id,
@@ -387,6 +421,7 @@ class Pass:
             seconds,
             stopped,
             left,
+            backlog,
         )
 
 
@@ -399,5 +434,21 @@ def log_pass(report: PassReport, what: str = "renewal") -> None:
         as_of=report.as_of.isoformat(),
         seconds=report.seconds,
         left=report.left,
+        **describe_backlog(report),
         **report.counts.as_dict(),
     )
+
+
+def describe_backlog(report: PassReport) -> dict[str, int | None]:
+    """Return who waits after a pass: for how long, how many failing and parked."""
+    backlog = report.backlog
+    if backlog is None:
+        return {"lag_seconds": None, "failing": None, "parked": None}
+    oldest, lag_s = backlog.oldest_due_at, 0
+    if oldest is not None:
+        lag_s = round((report.as_of - oldest).total_seconds())
+    return {
+        "lag_seconds": lag_s,
+        "failing": backlog.retrying,
+        "parked": backlog.parked,
+    }

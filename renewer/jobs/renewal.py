@@ -22,8 +22,10 @@ from renewer.jobs.passes import (
     PassReport,
     Patience,
     Planner,
+    SharedRun,
     plan_member,
 )
+from renewer.jobs.tallies import Watch
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
@@ -59,6 +61,8 @@ def renew_due(
     stop: threading.Event | None = None,
     progress: Callable[[int], None] = lambda _: None,
     report: Callable[[Posting], None] = lambda _: None,
+    watch: Watch | None = None,
+    run: SharedRun | None = None,
 ) -> PassReport:
     """
     Post all that is due at *as_of*, for *members* or for everyone; say what was done.
@@ -67,8 +71,9 @@ def renew_due(
     Busy members are walked again for a while, and are counted as left in the end.
     Named members who failed do not wait for their next try. With *dry_run* nothing is
     written. *report* is called with each posting, by several threads. *stop* ends the
-    pass after the batches in hand. InputError when a name is unknown; psycopg's errors
-    mean that the server is in trouble.
+    pass after the batches in hand. *watch* is shown what the pass does meanwhile. It is
+    a run of its own, or goes into *run*. InputError when a name is unknown; psycopg's
+    errors mean that the server is in trouble.
     """
     stop = stop or threading.Event()
     with connect() as conn:
@@ -76,8 +81,13 @@ def renew_due(
         if members is not None:
             find_named(conn, members)
         run_id = None
-        if not dry_run:
-            run_id = store.start_run(conn, trigger, options.catch_up, as_of)
+        if run is not None:
+            run_id = run.run_id
+        elif not dry_run:
+            named = members is not None
+            run_id = store.start_run(
+                conn, trigger, options.catch_up, as_of, named=named
+            )
         renewal = Pass(
             renewal_planner(plans, as_of, options.catch_up),
             as_of,
@@ -85,11 +95,13 @@ def renew_due(
             run_id,
             progress=progress,
             report=report,
+            watch=watch,
+            before=run.counts if run else None,
         )
         patience = Patience(stop)
         if members is not None:
-            named = Named(renewal, conn, members, options.batch_size, stop)
-            busy, stopped = patience.repeat(named.go), stop.is_set()
+            way = Named(renewal, conn, members, options.batch_size, stop)
+            busy, stopped = patience.repeat(way.go), stop.is_set()
         else:
             walk = Walk(renewal, connect, options, stop)
             busy = patience.repeat(lambda: walk.go(conn))

@@ -19,7 +19,7 @@ def fix_boundaries(conn: store.Database, connect: Callable[[], store.Database]) 
     """
     fixed = 0
     with store.snapshot(conn), connect() as other:
-        for row in store.stream(conn, "verification/find_calendars"):
+        for row in store.stream(conn, "verification/find_calendars", store.EVERYBODY):
             renews_at = _next_boundary(row)
             if renews_at is not None and renews_at != row["renews_at"]:
                 member_id, found = row["member_id"], row["renews_at"]

@@ -193,6 +193,11 @@ def count_members(conn: Database) -> int:
     return members
 
 
+def find_next_due(conn: Database, as_of: datetime) -> datetime | None:
+    """Return when the next member becomes due after *as_of*."""
+    return _utc(scalar(conn, "members/find_next_due", {"as_of": as_of}))
+
+
 def list_members(
     conn: Database, plan: str | None, status: str | None, after: str, limit: int
 ) -> list[DictRow]:

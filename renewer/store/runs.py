@@ -15,13 +15,20 @@ def start_run(
     catch_up: CatchUp,
     as_of: datetime,
     reason: str | None = None,
+    *,
+    named: bool = False,
 ) -> int:
-    """Record that a pass begins, and the *reason* given for it; return its number."""
+    """
+    Record that a pass begins, and the *reason* given for it; return its number.
+
+    It is for everybody, or only for members who were *named*.
+    """
     parameters = {
         "trigger": trigger,
         "catch_up": catch_up.value,
         "as_of": as_of,
         "reason": reason,
+        "named": named,
     }
     run_id: int = scalar(conn, "runs/start_run", parameters)
     return run_id

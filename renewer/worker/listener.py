@@ -28,6 +28,7 @@ def listen(
     connect: Callable[[], Database],
     renew: Callable[[list[str] | None], None],
     stop: threading.Event,
+    show: Callable[[bool], None] = lambda _: None,
 ) -> None:
     """
     Call *renew* with the members that were announced, until *stop* is set.
@@ -35,7 +36,7 @@ def listen(
     A connection that hears nothing, as through a pooler, is tried again now and then:
     the hourly pass does everything. One that is lost is made again, and then *renew* is
     called with None: anybody may have been announced meanwhile. Each change is logged
-    once.
+    once, and *show* is told whether it hears.
     """
     state, was_lost = "new", False
     while not stop.is_set():
@@ -48,8 +49,10 @@ def listen(
                         way_out = "set RENEWER_LISTEN_URL to an address of no pooler"
                         log.warning("listener.deaf", way_out=way_out)
                     state = "deaf"
+                    show(False)
                 else:
                     state = "hearing"
+                    show(True)
                     log.info("listener.started")
                     if was_lost:
                         renew(None)
@@ -61,6 +64,7 @@ def listen(
                 told = one_line(error)
                 log.warning("listener.lost", error=told, retry_s=PAUSE_S)
             state, was_lost = "lost", True
+            show(False)
         stop.wait(DEAF_PAUSE_S if state == "deaf" else PAUSE_S)
 
 

@@ -11,18 +11,26 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from renewer.errors import RenewerError
-from renewer.jobs.passes import Options, log_pass
+from renewer.host.settings import OFF
+from renewer.jobs.passes import Options, SharedRun, log_pass
 from renewer.jobs.renewal import renew_due
+from renewer.rules.ledger import value
 from renewer.store import (
     STOP_GRACE_S,
     Database,
     find_due_among,
     is_server_trouble,
     one_line,
+    start_run,
 )
+from renewer.worker.duties import Duties
+from renewer.worker.health import Pulse
 from renewer.worker.listener import listen
+from renewer.worker.metrics import Metrics
+from renewer.worker.presence import Presence
 
 RETRY = timedelta(minutes=1)
 """How soon a pass is tried again while the server is in trouble."""
@@ -31,7 +39,22 @@ TICK_S = 1.0
 LEAVE_S = STOP_GRACE_S + 10
 """How long what is in hand may take once the worker was asked to stop."""
 
+TICK_EVERY_S = 15
+SHOW_S = 30
+"""How often a worker writes a sign of life into its row."""
+
 log = structlog.get_logger()
+
+
+@value
+class Signs:
+    """What a worker shows of itself, and its duties beside passes."""
+
+    pulse: Pulse
+    metrics: Metrics
+    presence: Presence
+    duties: Duties
+    verify_at: str
 
 
 class Worker:
@@ -50,21 +73,25 @@ class Worker:
         options: Options,
         prepare_pass: Callable[[Database], datetime],
         stop: threading.Event,
+        signs: Signs,
     ) -> None:
         self._connect = connect
+        self._signs = signs
         self._options = options
         self._prepare_pass = prepare_pass
         self._stop = stop
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._listener = threading.Thread(
             target=listen,
-            args=(listen_connect, self.renew_announced, stop),
+            args=(listen_connect, self.renew_announced, stop, self._hear),
             name="listener",
             daemon=True,
         )
         self._passing = threading.Lock()
         self._retry = threading.Event()
         self._in_trouble = False
+        self._announced: SharedRun | None = None
+        self._announced_hour: datetime | None = None
 
     def serve(self) -> bool:
         """Work until *stop* is set; return whether what was in hand was finished."""
@@ -80,6 +107,7 @@ class Worker:
             coalesce=True,
             max_instances=1,
         )
+        self._add_duties()
         self._scheduler.start()
         self._listener.start()
         options = self._options
@@ -91,6 +119,33 @@ class Worker:
         while not self._stop.wait(TICK_S):
             self._schedule_retry()
         return self._leave()
+
+    def _add_duties(self) -> None:
+        """Add what is done beside passes; none of it waits for another."""
+        signs = self._signs
+        for job, seconds in ((signs.pulse.tick, TICK_EVERY_S), (self._show, SHOW_S)):
+            self._scheduler.add_job(
+                job,
+                IntervalTrigger(seconds=seconds, timezone=UTC),
+                next_run_time=datetime.now(UTC),
+                misfire_grace_time=None,
+                coalesce=True,
+            )
+        if signs.verify_at != OFF:
+            hour, minute = signs.verify_at.split(":")
+            self._scheduler.add_job(
+                signs.duties.verify,
+                CronTrigger(hour=hour, minute=minute, timezone=UTC),
+                misfire_grace_time=None,
+                coalesce=True,
+            )
+
+    def _hear(self, hears: bool) -> None:
+        self._signs.pulse.hear(hears)
+        self._show()
+
+    def _show(self) -> None:
+        self._signs.presence.show(hearing=self._signs.pulse.hearing)
 
     def _schedule_retry(self) -> None:
         """
@@ -110,6 +165,7 @@ class Worker:
         self._listener.join(LEAVE_S)
         finished = self._passing.acquire(timeout=LEAVE_S)
         finished = finished and not self._listener.is_alive()
+        self._signs.presence.leave()
         log.info("worker.stopped", finished=finished)
         return finished
 
@@ -148,8 +204,9 @@ class Worker:
             members = None
             if announced is not None:
                 members = find_due_among(conn, announced, as_of, heed_retry=True)
-        if members == []:
-            return
+            if members == []:
+                return
+            run = None if members is None else self._share_run(conn, as_of)
         report = renew_due(
             self._connect,
             as_of=as_of,
@@ -157,8 +214,26 @@ class Worker:
             trigger="schedule",
             members=members,
             stop=self._stop,
+            watch=self._signs.pulse.watch,
+            run=run,
         )
         log_pass(report)
+        if run is not None:
+            run.counts.add(report.counts)
+        else:
+            self._signs.metrics.durations.observe(report.seconds)
+            if not self._stop.is_set():
+                self._signs.duties.keep_house()
+
+    def _share_run(self, conn: Database, as_of: datetime) -> SharedRun:
+        """Return the run of the hour's announced members, a new one in a new hour."""
+        hour = as_of.replace(minute=0, second=0, microsecond=0)
+        if self._announced is None or self._announced_hour != hour:
+            run_id = start_run(
+                conn, "announced", self._options.catch_up, as_of, named=True
+            )
+            self._announced, self._announced_hour = SharedRun(run_id), hour
+        return self._announced
 
     def _report_trouble(self, error: BaseException) -> None:
         """Say once that the server is in trouble, and try again until it is not."""

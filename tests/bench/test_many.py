@@ -79,10 +79,7 @@ def test_many_members_are_renewed_in_one_pass(
     assert late is not None
     assert int(late[1]) > members * 0.9
     assert documents(empty_database, *repair, **patience)["due"] == 0
-    assert documents(empty_database, "verify", **patience) == {
-        "ok": True,
-        "violations": [],
-    }
+    assert documents(empty_database, "verify", **patience)["ok"] is True
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert peak_kb < PEAK_MB * 1024
     renewed_a_s = first["renewed"] / first["seconds"]

@@ -94,7 +94,16 @@ def test_from_an_empty_database_to_renewed_members(
         "expiry",
         "renewal",
     ]
-    assert documents(empty_database, "verify") == {"ok": True, "violations": []}
+    checked = documents(empty_database, "verify")
+    assert checked.pop("looked_at") | {"seconds": 0} == {
+        "members": 2,
+        "entries": 7,
+        "lots": 5,
+        "since_at": "2016-05-14T00:00:00+00:00",
+        "until_at": "2016-05-19T00:00:00+00:00",
+        "seconds": 0,
+    }
+    assert checked == {"ok": True, "violations": []}
 
 
 def test_history_reads_like_a_statement(database: str, conn: store.Database) -> None:
@@ -511,3 +520,24 @@ def test_a_minus_sign_stays_one_where_there_is_only_ascii(
     done = command(database, "history", "a", env={"PYTHONIOENCODING": "ascii"})
     assert re.search(r"Unused Connects expired .*\| +-2 \| +0\n", done.stdout)
     assert done.stdout.isascii()
+
+
+def test_status_after_an_import_says_who_there_is(
+    database: str, conn: store.Database, tmp_path: Path
+) -> None:
+    """Members by plan and status, and when the next boundary comes."""
+    load_plans(conn)
+    path = tmp_path / "members.csv"
+    lines = ["a,basic,2016-04-19,,,", "b,basic,2016-04-19,,,", "c,plus,2016-04-20,,,"]
+    path.write_text("\n".join([HEADER, *lines]))
+    done = command(database, "import", str(path), "--as-of", "2016-05-01")
+    assert done.stdout == "3 members imported.\n"
+    document = documents(database, "status", "--as-of", "2016-05-02")
+    assert document["next_due_at"] == "2016-05-19T00:00:00+00:00"
+    assert document["census"]["members"] == [
+        {"plan": "basic", "status": "active", "members": 2},
+        {"plan": "plus", "status": "active", "members": 1},
+    ]
+    shown = command(database, "status", "--as-of", "2016-05-02").stdout
+    assert "The next one becomes due at 2016-05-19 00:00 UTC.\n" in shown
+    assert re.search(r"basic +active +2\n", shown)

@@ -424,6 +424,8 @@ def test_status_shows_lag_passes_and_failures(
         "due": 3,
         "lag_seconds": 25 * 24 * 3600 + 5400,
         "oldest_boundary_at": "2016-08-25T00:00:00+00:00",
+        "next_due_at": "2016-09-19T01:50:00+00:00",
+        "census": None,
         "failed": 1,
     }
     assert {name: newest[name] for name in ("run_id", "state", "due", "failed")} == {

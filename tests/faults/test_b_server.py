@@ -44,7 +44,10 @@ from tests.faults.scene import (
     until,
     waiting,
 )
-from tests.support import utc
+from tests.support import (
+    signs,
+    utc,
+)
 
 RUN = arguments_of_run()
 CALL = b"CALL renewer.post_batch"
@@ -373,7 +376,9 @@ def test_b13_a_worker_goes_on_once_the_server_may_be_written_to(
         return utc(RUN[2])
 
     connect = partial(store.connect, database, stop=stop)
-    work = schedule.Worker(connect, connect, passes.Options(), prepare, stop)
+    shown = signs(connect, stop)
+    options = passes.Options()
+    work = schedule.Worker(connect, connect, options, prepare, stop, shown)
     read_only(conn, "on")
     thread = threading.Thread(target=work.serve)
     thread.start()

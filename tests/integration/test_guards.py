@@ -30,6 +30,7 @@ from tests.support import (
     command,
     load_plans,
     renew,
+    signs,
     statement,
     utc,
     violations,
@@ -313,7 +314,9 @@ def test_a_pass_that_comes_late_is_run_all_the_same(
         return utc(AS_OF)
 
     connect = partial(store.connect, database)
-    worker = schedule.Worker(connect, connect, passes.Options(), prepare_pass, stop)
+    shown = signs(connect, stop)
+    options = passes.Options()
+    worker = schedule.Worker(connect, connect, options, prepare_pass, stop, shown)
     thread = threading.Thread(target=worker.serve)
     thread.start()
     ran_late.wait(10)

@@ -219,8 +219,16 @@ excluded.last_failed_at;""",
         "late-pass-is-missed",
         "A pass that comes late, after a host that slept, is run.",
         "renewer/worker/schedule.py",
-        "misfire_grace_time=None,",
-        "misfire_grace_time=1,",
+        """\
+            id="renew",
+            next_run_time=datetime.now(UTC),
+            misfire_grace_time=None,
+""",
+        """\
+            id="renew",
+            next_run_time=datetime.now(UTC),
+            misfire_grace_time=1,
+""",
         (GUARDS + "test_a_pass_that_comes_late_is_run_all_the_same",),
     ),
     Mutation(

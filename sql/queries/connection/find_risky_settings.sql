@@ -1,6 +1,6 @@
 -- Find settings with which the server may lose what it has acknowledged, a spend included.
 --
--- Returns: setting: its name and, when only some sessions have it, of whom
+-- Returns: setting: its name and, when only some sessions of who may spend have it, of whom
 -- Locks:   none
 SELECT s.name || ' = off' AS setting
 FROM pg_catalog.pg_settings AS s
@@ -12,4 +12,9 @@ LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = d.setrole
 LEFT JOIN pg_catalog.pg_database AS b ON b.oid = d.setdatabase
 WHERE 'synchronous_commit=off' = ANY (d.setconfig)
   AND coalesce(b.datname = pg_catalog.current_database(), true)
+  -- A role that cannot spend has nothing to lose: a pass ends with a write of its own.
+  AND (d.setrole = 0 OR EXISTS (
+      SELECT FROM pg_catalog.pg_proc AS f
+      WHERE f.pronamespace = pg_catalog.to_regnamespace('renewer') AND f.proname = 'spend'
+        AND pg_catalog.has_function_privilege(d.setrole, f.oid, 'EXECUTE')))
 ORDER BY 1;

@@ -1,7 +1,7 @@
 -- Record that a pass begins.
 --
--- Parameters: trigger, catch_up, as_of timestamptz, reason (null: none given)
+-- Parameters: trigger, catch_up, as_of timestamptz, reason (null: none given), named boolean
 -- Returns:    run_id
-INSERT INTO renewer.run (trigger, catch_up, as_of, reason)
-VALUES (%(trigger)s::text, %(catch_up)s::text, %(as_of)s::timestamptz, %(reason)s::text)
+INSERT INTO renewer.run (trigger, catch_up, as_of, reason, named)
+VALUES (%(trigger)s::text, %(catch_up)s::text, %(as_of)s::timestamptz, %(reason)s::text, %(named)s::boolean)
 RETURNING run_id;

@@ -1,0 +1,184 @@
+"""What tells whether the job is well, none of it read from all members."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.rows import DictRow
+
+from renewer.rules.ledger import value
+from renewer.store.connection import LEASE_CLASS, Database, scalar
+from renewer.store.queries import query
+
+MOST = 100_000
+"""Where counting stops: nobody acts differently on more."""
+CENSUS_DUTY, VERIFICATION_DUTY = 100, 101
+"""Second keys of advisory locks; buckets have 0 to 63."""
+
+
+EVERYBODY = {"after": "", "until": None}
+"""The stretch of all members."""
+
+
+@value
+class Backlog:
+    """
+    Since when the member waits who waits longest, and how many failed.
+
+    Members who failed or are parked wait, too. *oldest_due_at* is None when nobody
+    does. The counts stop at MOST.
+    """
+
+    oldest_due_at: datetime | None
+    retrying: int
+    parked: int
+
+
+@value
+class Passes:
+    """
+    How the passes over everybody stand.
+
+    *succeeded_at* is the end of the last one that was finished; *began_at* that of the
+    oldest under way, else the beginning of the last. None: there was none.
+    """
+
+    succeeded_at: datetime | None
+    running: bool
+    began_at: datetime | None
+
+
+def find_backlog(conn: Database, as_of: datetime) -> Backlog:
+    """Return who waits at *as_of*, in a few probes of an index."""
+    row = _row(conn, "watch/find_backlog", {"as_of": as_of, "most": MOST})
+    return Backlog(_utc(row["oldest_due_at"]), row["retrying"], row["parked"])
+
+
+def find_passes(conn: Database) -> Passes:
+    """Return how the passes over everybody stand."""
+    row = _row(conn, "watch/find_passes", {})
+    return Passes(_utc(row["succeeded_at"]), row["running"], _utc(row["began_at"]))
+
+
+def count_waiting(conn: Database, as_of: datetime) -> DictRow:
+    """Return how many members are *due* and *requests* wait; each stops at MOST."""
+    return _row(conn, "watch/count_waiting", {"as_of": as_of, "most": MOST})
+
+
+def find_census(conn: Database) -> DictRow | None:
+    """Return the last census: taken_at, members, due, without_rule."""
+    return conn.execute(query("watch/find_census")).fetchone()
+
+
+def find_verification(conn: Database) -> DictRow:
+    """Return the *violations* of the last check, and when one *succeeded_at* last."""
+    return _row(conn, "watch/find_verification", {})
+
+
+def is_writable(conn: Database) -> bool:
+    """Whether the server may be written to."""
+    writable: bool = scalar(conn, "connection/is_writable", {})
+    return writable
+
+
+def take_census(conn: Database) -> bool:
+    """Count the members; False when another worker does, or did within the hour."""
+    with conn.transaction():
+        if not _lease(conn, CENSUS_DUTY):
+            return False
+        return conn.execute(query("watch/take_census")).rowcount > 0
+
+
+def begin_verification(conn: Database, hours: int) -> int | None:
+    """
+    Record that a check of the invariants begins; return its number.
+
+    None when one began within the last *hours*.
+    """
+    with conn.transaction():
+        if not _lease(conn, VERIFICATION_DUTY):
+            return None
+        begun = conn.execute(query("watch/begin_verification"), {"hours": hours})
+        row = begun.fetchone()
+    return None if row is None else row["verification_id"]
+
+
+def record_verification(
+    conn: Database,
+    verification_id: int,
+    *,
+    members: int,
+    entries: int,
+    violations: int,
+    finished: bool,
+) -> None:
+    """Record what a check has looked at and found; *finished* ends it."""
+    parameters = {
+        "verification_id": verification_id,
+        "members": members,
+        "entries": entries,
+        "violations": violations,
+        "finished": finished,
+    }
+    conn.execute(query("watch/record_verification"), parameters)
+
+
+def find_stretch(conn: Database, after: str, size: int) -> str | None:
+    """Return the last of the next *size* members behind *after*; None: to the end."""
+    parameters = {"after": after, "size": size}
+    until: str | None = scalar(conn, "verification/find_stretch", parameters)
+    return until
+
+
+def count_looked_at(conn: Database, stretch: dict[str, Any]) -> DictRow:
+    """Return how many *members* and *entries* lie in *stretch*: after, until."""
+    return _row(conn, "verification/count_looked_at", stretch)
+
+
+def may_record(conn: Database) -> bool:
+    """Whether this user may record a check of the invariants."""
+    allowed: bool = scalar(conn, "watch/may_record", {})
+    return allowed
+
+
+def sign_in(conn: Database, worker: dict[str, Any]) -> int:
+    """Record that a worker is there; return its number."""
+    worker_id: int = scalar(conn, "watch/sign_in", worker)
+    return worker_id
+
+
+def show_presence(conn: Database, worker_id: int, *, hearing: bool) -> bool:
+    """Record a sign of life; False when the worker was thought dead."""
+    parameters = {"worker_id": worker_id, "hearing": hearing}
+    return conn.execute(query("watch/show_presence"), parameters).rowcount > 0
+
+
+def sign_out(conn: Database, worker_id: int) -> None:
+    """Take away the row of a worker that leaves."""
+    conn.execute(query("watch/sign_out"), {"worker_id": worker_id})
+
+
+def prune(conn: Database, days: int) -> None:
+    """Forget what the job did more than *days* ago, and workers that died."""
+    for name in (
+        "watch/prune_runs",
+        "watch/prune_censuses",
+        "watch/prune_verifications",
+    ):
+        conn.execute(query(name), {"days": days})
+    conn.execute(query("watch/prune_workers"))
+
+
+def _lease(conn: Database, duty: int) -> bool:
+    parameters = {"lease_class": LEASE_CLASS, "duty": duty}
+    leased: bool = scalar(conn, "watch/lease_duty", parameters)
+    return leased
+
+
+def _row(conn: Database, name: str, parameters: dict[str, Any]) -> DictRow:
+    row = conn.execute(query(name), parameters).fetchone()
+    assert row is not None
+    return row
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return None if at is None else at.astimezone(UTC)

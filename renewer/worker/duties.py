@@ -1,0 +1,83 @@
+"""
+What a worker does beside passes: count the members, verify the ledger, forget old runs.
+
+One worker at a time has a duty, whoever takes it first. What goes wrong is logged and
+left to the next time: no pass depends on it.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from renewer import store
+from renewer.answers.verification import Looked, find_violations
+from renewer.store import Database, one_line
+
+log = structlog.get_logger()
+
+SHARE = 1.0
+"""Seconds a verification rests for each that it reads: it is in no hurry."""
+LONGEST_REST_S = 30.0
+
+
+class Duties:
+    """The duties of one worker, over *connect*, until *stop* is set."""
+
+    def __init__(
+        self, connect: Callable[[], Database], keep_days: int, stop: threading.Event
+    ) -> None:
+        self._connect = connect
+        self._keep_days = keep_days
+        self._stop = stop
+
+    def keep_house(self) -> None:
+        """Take the census, unless somebody did within the hour, and prune."""
+        try:
+            with self._connect() as conn:
+                if store.take_census(conn):
+                    store.prune(conn, self._keep_days)
+                    log.info("census.taken")
+        except Exception as error:
+            log.warning("census.failed", error=one_line(error))
+
+    def verify(self) -> None:
+        """Check the invariants on live data, unless another worker does."""
+        try:
+            with self._connect() as conn:
+                number = store.begin_verification(conn, hours=1)
+                if number is not None:
+                    self._verify(conn, number)
+        except Exception as error:
+            log.warning("verification.failed", error=one_line(error))
+
+    def _verify(self, conn: Database, number: int) -> None:
+        looked, found = Looked(), 0
+        for violation in find_violations(conn, looked, self._rest):
+            found += 1
+            if found == 1:
+                # The first is enough to be woken up: `renewer verify` names them all.
+                log.error(
+                    "verification.violated",
+                    invariant=violation.invariant,
+                    detail=violation.detail,
+                )
+        finished = not self._stop.is_set()
+        store.record_verification(
+            conn,
+            number,
+            members=looked.members,
+            entries=looked.entries,
+            violations=found,
+            finished=finished,
+        )
+        log.info(
+            "verification.finished" if finished else "verification.stopped",
+            members=looked.members,
+            entries=looked.entries,
+            violations=found,
+        )
+
+    def _rest(self, took_s: float) -> bool:
+        """Leave the server to others for a while; False when the worker has to go."""
+        return not self._stop.wait(min(took_s * SHARE, LONGEST_REST_S))

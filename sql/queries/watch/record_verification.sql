@@ -1,0 +1,7 @@
+-- Record what a check of the invariants has looked at and found so far and, with finished, that it ended.
+--
+-- Parameters: verification_id, members, entries, violations, finished boolean
+UPDATE renewer.verification AS v
+SET members = %(members)s::bigint, entries = %(entries)s::bigint, violations = %(violations)s::bigint,
+    finished_at = CASE WHEN %(finished)s::boolean THEN pg_catalog.clock_timestamp() END
+WHERE v.verification_id = %(verification_id)s::bigint;

@@ -1,0 +1,167 @@
+"""The alerts fire for what really happened, and name only metrics that there are."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from renewer import store
+from tests.e2e.test_monitor import address_of, samples, scrape, started
+from tests.e2e.test_worker import soon, wait_for
+from tests.support import ROOT, bring_in, command, load_plans
+
+DEPLOY = ROOT / "deploy"
+RULES = (DEPLOY / "alerts.yml").read_text()
+ALERTS = re.findall(r"alert: (\w+)", RULES)
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="Debian's package prometheus is missing"
+)
+
+
+@needs_promtool
+def test_each_rule_fires_for_one_series_and_not_for_another() -> None:
+    """Promtool reads the rules and finds each alert as the file of tests has it."""
+    for what, file in (("check", "alerts.yml"), ("test", "alerts_test.yml")):
+        asked = ["promtool", what, "rules", file]
+        done = subprocess.run(asked, cwd=DEPLOY, check=False, capture_output=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    text = (DEPLOY / "alerts_test.yml").read_text()
+    assert set(re.findall(r"alertname: (\w+)", text)) == set(ALERTS)
+
+
+def test_each_alert_has_its_entry_in_the_runbook() -> None:
+    """What it means, how to look, what to do, how to know it is over; in its order."""
+    entries = (DEPLOY / "alerts.md").read_text().split("\n## ")[1:]
+    assert [entry.splitlines()[0] for entry in entries] == ALERTS
+    for entry in entries:
+        said = re.findall(r"^- \*\*(.+):\*\*", entry, re.M)
+        assert said == ["It means", "Look", "Do", "It is over when"]
+
+
+def test_what_is_told_and_shown_is_what_a_worker_exports(
+    database: str, conn: store.Database
+) -> None:
+    """No rule, panel or runbook names a metric that is not there."""
+    json.loads((DEPLOY / "dashboard.json").read_text())
+    with started(database) as process:
+        text = scrape(address_of(process))
+    exported = set(re.findall(r"^# TYPE (\w+)", text, re.M))
+    exported |= {f"{name}_bucket" for name in exported}
+    for file in ("alerts.yml", "alerts_test.yml", "alerts.md", "dashboard.json"):
+        named = set(re.findall(r"\brenewer_\w+", (DEPLOY / file).read_text()))
+        assert named
+        assert named - exported == set(), file
+
+
+def fires(folder: Path, alert: str, series: dict[str, float]) -> bool:
+    """Whether *alert* fires when what was scraped stays so for three hours."""
+    inputs = []
+    for name, value in series.items():
+        metric, _, labels = name.partition("{")
+        more = f", {labels}" if labels else "}"
+        named = f'{metric}{{job="renewer", instance="a"{more}'
+        inputs.append({"series": named, "values": f"{value:f}x200"})
+    expected = [{"labels": "{}", "value": 1}]
+    expr = f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})'
+    asked = {"expr": expr, "eval_time": "180m", "exp_samples": expected}
+    test = {"interval": "1m", "input_series": inputs, "promql_expr_test": [asked]}
+    file = folder / "test.yml"
+    rules = [str(DEPLOY / "alerts.yml")]
+    file.write_text(json.dumps({"rule_files": rules, "tests": [test]}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(file)], check=False, capture_output=True
+    )
+    assert done.returncode == 0 or b"FAILED" in done.stdout + done.stderr
+    return done.returncode == 0
+
+
+CAUSES = {
+    "nothing": (set(), {}),
+    "poison member": ({"RenewerFailuresOpen"}, {}),
+    "broken invariant": ({"RenewerInvariantBroken"}, {}),
+    "deaf listener": (
+        {"RenewerListenerDeaf"},
+        {"RENEWER_LISTEN_URL": "postgresql://nobody@127.0.0.1:1/none"},
+    ),
+    "database away": (
+        {"RenewerAbsent", "RenewerListenerDeaf"},
+        {"RENEWER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+    ),
+    "skewed clock": ({"RenewerClockSkew"}, {"FAKETIME": "+5m"}),
+}
+STEADY = [
+    "RenewerAbsent",
+    "RenewerFailuresOpen",
+    "RenewerFailuresJump",
+    "RenewerInvariantBroken",
+    "RenewerClockSkew",
+    "RenewerListenerDeaf",
+]
+"""Alerts of what is now, not of how long ago something was."""
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
+@needs_promtool
+@pytest.mark.parametrize("cause", CAUSES)
+def test_an_alert_fires_for_its_cause_and_no_other_does(
+    database: str, conn: store.Database, tmp_path: Path, cause: str
+) -> None:
+    """A real worker meets the cause; its real metrics go through the rules."""
+    expected, env = CAUSES[cause]
+    if "FAKETIME" in env:
+        if LIBRARY is None:
+            pytest.skip("Debian's package faketime is missing")
+        env = env | {"LD_PRELOAD": str(LIBRARY), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    load_plans(conn)
+    bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
+    if cause == "poison member":
+        conn.execute("UPDATE renewer.member SET plan = 'gold'")
+    if cause == "broken invariant":
+        conn.execute("UPDATE renewer.member SET balance = balance + 1")
+        assert command(database, "verify").returncode == 1
+        conn.execute("UPDATE renewer.member SET balance = balance - 1")
+    with started(database, **env) as process:
+        at = address_of(process)
+        if not {"RENEWER_DATABASE_URL", "RENEWER_LISTEN_URL"} & set(env):
+            wait_for(process, "listener.started")
+        if cause != "database away":
+            assert soon(lambda: store.find_census(conn) is not None)
+        series = samples(scrape(at))
+    assert {each for each in STEADY if fires(tmp_path, each, series)} == expected
+
+
+@needs_promtool
+def test_a_worker_that_is_stopped_is_told(tmp_path: Path) -> None:
+    """Nothing is scraped: that alert fires, and the watchdog, which always does."""
+    told = {each for each in ALERTS if fires(tmp_path, each, {})}
+    assert told == {"RenewerAbsent", "RenewerWatchdog"}
+
+
+def test_status_check_is_one_line_and_an_exit_code(
+    database: str, conn: store.Database
+) -> None:
+    """It is well after a pass; not before one, nor with a failure, nor long after."""
+    load_plans(conn)
+    bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
+    before = command(database, "status", "--check")
+    assert (before.returncode, before.stdout.count("\n")) == (1, 1)
+    assert before.stdout.startswith("NOT WELL: no pass has succeeded yet; somebody has")
+    assert command(database, "run").returncode == 0
+    well = command(database, "status", "--check")
+    assert (well.returncode, well.stdout) == (
+        0,
+        "OK: the last pass succeeded, nobody is late or failing\n",
+    )
+    conn.execute("UPDATE renewer.run SET finished_at = now() - interval '131 minutes'")
+    conn.execute("UPDATE renewer.member SET parked = true")
+    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET synchronous_commit = off")
+    after = command(database, "status", "--check")
+    assert (after.returncode, after.stdout.rstrip("\n")) == (
+        1,
+        "NOT WELL: the last pass that succeeded ended 2 hours ago; 1 member parked; "
+        "commits may be lost: synchronous_commit = off, "
+        "synchronous_commit = off of everybody",
+    )

@@ -1,0 +1,53 @@
+"""What workers do beside passes, with no more than a worker's privileges."""
+
+import threading
+from functools import partial
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from renewer import store
+from renewer.answers import verification
+from renewer.store import migrations
+from renewer.worker.duties import Duties
+from tests.support import bring_in, load_plans, renew
+
+MEMBERS = [f"m{n},plus,2016-04-{n + 1:02},UTC,active,9" for n in range(5)]
+
+
+def test_one_worker_verifies_and_counts_in_stretches(
+    database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two, the first does; old runs go; a violation in any stretch is counted."""
+    monkeypatch.setattr(verification, "STRETCH", 2)
+    migrations.migrate(database, roles=True)
+    load_plans(conn)
+    bring_in(conn, MEMBERS, "2016-05-14")
+    conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'm0'")
+    conn.execute("UPDATE renewer.member SET balance = 8 WHERE member_id = 'm4'")
+    renew(database, "2016-05-20")
+    conn.execute("UPDATE renewer.run SET started_at = now() - interval '401 days'")
+    as_worker = make_conninfo(database, options="-c role=renewer_worker")
+    duties = Duties(partial(store.connect, as_worker), 400, threading.Event())
+    for _ in range(2):
+        duties.keep_house()
+        duties.verify()
+    assert conn.execute("SELECT FROM renewer.run").fetchall() == []
+    censuses = conn.execute("SELECT members, without_rule FROM renewer.census")
+    assert censuses.fetchall() == [
+        {
+            "members": [
+                {"status": "active", "plan": "gold", "members": 1},
+                {"status": "active", "plan": "plus", "members": 4},
+            ],
+            "without_rule": 1,
+        }
+    ]
+    found = conn.execute(
+        "SELECT members::integer, violations > 0 AS broken, "
+        "finished_at IS NOT NULL AS finished FROM renewer.verification"
+    )
+    assert found.fetchall() == [{"members": 5, "broken": True, "finished": True}]
+    entries = conn.execute("SELECT entries FROM renewer.verification").fetchone()
+    counted = conn.execute("SELECT count(*) AS entries FROM renewer.ledger_entry")
+    assert entries == counted.fetchone()
