@@ -32,7 +32,7 @@ NAMES = [
     "$1",
     "\\N",
     "😀" * 64,
-    " ",
+    "a b",
     "-m",
     "--json",
     '"a","b"',
@@ -63,6 +63,17 @@ def test_f2_hostile_names_are_names(database: str, conn: store.Database) -> None
     assert violations(conn) == []
     for name in ("'); DROP TABLE renewer.member; --", "--json"):
         assert done(database, "history", "--json", "--", name).code == 0
+
+
+@pytest.mark.parametrize("name", [" ", " a", "a "])
+def test_f2_a_blank_at_either_end_is_refused(
+    database: str, conn: store.Database, name: str
+) -> None:
+    """It is never seen, and trimmed nowhere."""
+    set_scene(conn)
+    with pytest.raises(psycopg.DatabaseError, match="take it away") as caught:
+        conn.execute(ENROLL, [name, "plus", "e"])
+    assert caught.value.sqlstate == "RN006"
 
 
 @pytest.mark.parametrize("name", CONTROLS)

@@ -4,7 +4,8 @@
 -- Returns:    one row, due_at; null: nobody does
 -- Locks:      none
 -- Index:      member_due_idx, once a bucket
-SELECT pg_catalog.min(n.due_at) AS due_at
+-- A time no calendar holds is told as the last day of all.
+SELECT pg_catalog.min(least(n.due_at, '9999-12-30 00:00:00+00')) AS due_at
 FROM pg_catalog.generate_series(0, 63) AS b (bucket)
 CROSS JOIN LATERAL (
     SELECT m.due_at

@@ -6,7 +6,8 @@
 -- Index:      member_due_idx, one probe a bucket; member_failing_idx
 SELECT least(d.oldest_due_at, f.oldest_due_at) AS oldest_due_at, f.retrying, f.parked
 FROM (
-    SELECT pg_catalog.min(o.due_at) AS oldest_due_at
+    -- A time no calendar holds is told as the first day of all.
+    SELECT pg_catalog.min(greatest(o.due_at, '0001-01-02 00:00:00+00')) AS oldest_due_at
     FROM pg_catalog.generate_series(0, 63) AS b (bucket)
     CROSS JOIN LATERAL (
         SELECT m.due_at
@@ -15,7 +16,8 @@ FROM (
         ORDER BY m.due_at, m.member_id
         LIMIT 1) AS o) AS d
 CROSS JOIN (
-    SELECT pg_catalog.min(w.due_at) FILTER (WHERE w.due_at <= %(as_of)s::timestamptz) AS oldest_due_at,
+    SELECT pg_catalog.min(greatest(w.due_at, '0001-01-02 00:00:00+00'))
+               FILTER (WHERE w.due_at <= %(as_of)s::timestamptz) AS oldest_due_at,
            pg_catalog.count(*) FILTER (WHERE NOT w.parked) AS retrying,
            pg_catalog.count(*) FILTER (WHERE w.parked) AS parked
     FROM (
