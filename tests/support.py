@@ -170,6 +170,11 @@ def violations(conn: store.Database) -> list[Violation]:
     return list(find_violations(conn))
 
 
+def broken_members(conn: store.Database) -> list[Violation]:
+    """Return what `renewer verify` would name, the schema's drift aside."""
+    return [each for each in find_violations(conn) if each.member_id is not None]
+
+
 def command(
     conninfo: str, *arguments: str, **more: Any
 ) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,6 @@
 """
-Checks the invariants on live data and names every member that breaks one.
+Checks the invariants on live data and names every member that breaks one, and what of
+the schema is not as this release defines it.
 
 All is read in one snapshot, so a pass that runs meanwhile disturbs nothing and is not
 mistaken for an error.
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from psycopg.rows import DictRow
 
 from renewer import store
+from renewer.answers.drift import find_drift
 from renewer.errors import RenewerError
 from renewer.rules import cycle
 from renewer.rules.ledger import value
@@ -21,11 +23,13 @@ from renewer.rules.ledger import value
 @value
 class Violation:
     """
-    An invariant, numbered as in INVARIANTS, that a member's data break, and how.
+    An invariant, numbered as in INVARIANTS, that is broken, and how.
+
+    Of the schema's invariant there is no *member_id*.
     """
 
     invariant: int
-    member_id: str
+    member_id: str | None
     detail: str
 
 
@@ -35,6 +39,7 @@ INVARIANTS = {
     3: "one renewal for each boundary",
     4: "boundaries are what the calendar says, and nobody is forgotten",
     5: "each lot holds what its entries left in it",
+    6: "the schema is the one of this release",
 }
 
 BY_QUERY = (
@@ -47,7 +52,7 @@ BY_QUERY = (
 
 def find_violations(conn: store.Database) -> Iterator[Violation]:
     """
-    Yield every violation of invariants 1 to 5; what is due and not posted yet is none.
+    Yield every violation; what is due and not posted yet is none.
     """
     with store.snapshot(conn):
         for invariant, name in BY_QUERY:
@@ -55,6 +60,8 @@ def find_violations(conn: store.Database) -> Iterator[Violation]:
                 yield Violation(invariant, row["member_id"], row["detail"])
         for row in store.stream(conn, "verification/find_calendars"):
             yield from _check_calendar(row)
+        for detail in find_drift(conn):
+            yield Violation(6, None, detail)
 
 
 def _check_calendar(row: DictRow) -> Iterator[Violation]:
