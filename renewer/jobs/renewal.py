@@ -76,14 +76,15 @@ def renew_due(
         run_id = None
         if not dry_run:
             run_id = store.start_run(conn, trigger, options.catch_up, as_of)
+        patience = Patience(stop)
         renewal = Pass(
             renewal_planner(plans, as_of, options.catch_up),
             as_of,
             store.read_clock(conn),
             run_id,
             progress=progress,
+            patience=patience,
         )
-        patience = Patience(stop)
         if members is not None:
             named = Named(renewal, conn, members, options.batch_size, stop)
             busy, stopped = patience.repeat(named.go), stop.is_set()
