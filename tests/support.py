@@ -182,6 +182,21 @@ def violations(conn: store.Database) -> list[Violation]:
     return list(find_violations(conn))
 
 
+def broken_members(conn: store.Database) -> list[Violation]:
+    """Return what `renewer verify` would name, the schema's drift aside."""
+    return [each for each in find_violations(conn) if each.member_id is not None]
+
+
+def find_neighbours(conn: store.Database, count: int) -> list[str]:
+    """Return names of *count* members of one bucket."""
+    rows = conn.execute(
+        "SELECT 'm' || n AS member_id FROM generate_series(1, 10000) AS n "
+        "WHERE renewer.bucket_of('m' || n) = 1 ORDER BY n LIMIT %s",
+        [count],
+    )
+    return [row["member_id"] for row in rows]
+
+
 def command(
     conninfo: str, *arguments: str, **more: Any
 ) -> subprocess.CompletedProcess[str]:

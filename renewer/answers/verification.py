@@ -1,5 +1,6 @@
 """
-Checks the invariants on live data and names every member that breaks one.
+Checks the invariants on live data and names every member that breaks one, and what of
+the schema is not as this release defines it.
 
 Members are checked in stretches of their ids, each in a snapshot of its own, so a pass
 that runs meanwhile disturbs nothing and is not mistaken for an error.
@@ -15,6 +16,7 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from renewer import store
+from renewer.answers.drift import find_drift
 from renewer.errors import RenewerError
 from renewer.rules import cycle
 from renewer.rules.audit import follows
@@ -24,11 +26,13 @@ from renewer.rules.ledger import CycleName, value
 @value
 class Violation:
     """
-    An invariant, numbered as in INVARIANTS, that a member's data break, and how.
+    An invariant, numbered as in INVARIANTS, that is broken, and how.
+
+    Of the schema's invariant there is no *member_id*.
     """
 
     invariant: int
-    member_id: str
+    member_id: str | None
     detail: str
 
 
@@ -38,6 +42,7 @@ INVARIANTS = {
     3: "one renewal for each boundary, of no more than its plan allows",
     4: "boundaries are what the calendar says, and nobody is forgotten",
     5: "each lot holds what its entries left in it",
+    6: "the schema is the one of this release",
 }
 
 BY_QUERY = (
@@ -84,13 +89,16 @@ def find_violations(
     pause: Callable[[float], bool] = lambda _: True,
 ) -> Iterator[Violation]:
     """
-    Yield every violation of invariants 1 to 5; what is due and not posted yet is none.
+    Yield every violation; what is due and not posted yet is none.
 
     *looked* counts meanwhile. *pause* is called after each stretch of members with the
     seconds it took; False ends the verification before its end.
     """
     after, until = "", None
     looked = looked or Looked()
+    with store.snapshot(conn):
+        for detail in find_drift(conn):
+            yield Violation(6, None, detail)
     while True:
         began = time.monotonic()
         with store.snapshot(conn):

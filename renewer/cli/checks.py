@@ -113,7 +113,7 @@ def _print(violations: list[Violation]) -> None:
     if violations:
         made = table("invariant", "member", "what is wrong", numbers=("invariant",))
         for each in violations[:SHOWN]:
-            made.add_row(str(each.invariant), each.member_id, each.detail)
+            made.add_row(str(each.invariant), each.member_id or "—", each.detail)
         print_table(made)
     if len(violations) > SHOWN:
         out.print(

@@ -67,8 +67,10 @@ def backfill(
             )
         planner = repair_planner(plans, repair, as_of)
         clock = store.read_clock(conn)
-        repairing = Pass(planner, as_of, clock, run_id, report=report)
         patience = Patience(stop)
+        repairing = Pass(
+            planner, as_of, clock, run_id, report=report, patience=patience
+        )
         if named is not None:
             _post(repairing, conn, named, patience)
             progress(len(named))

@@ -35,6 +35,9 @@ BUSY = (
 BUSY_PATIENCE_S = 30.0
 BUSY_PAUSE_S = 0.25
 LOCK_TIMEOUT_S = 2.0
+WAIT_S = 0.5
+"""How long the busy members of a batch are waited for in a round, all together."""
+LEAST_WAIT_S = 0.01
 RECORD_EVERY_S = 2.0
 FIRST_RETRY = timedelta(minutes=50)
 """A little less than the hour between passes, so that the next pass tries again."""
@@ -184,6 +187,13 @@ class Patience:
             busy = once()
         return busy
 
+    @property
+    def left_s(self) -> float:
+        """How long may be waited now: not at all before all have been looked at."""
+        if self._until is None or self._stop.is_set():
+            return 0.0
+        return max(self._until - time.monotonic(), 0.0)
+
     def _is_over(self) -> bool:
         now = time.monotonic()
         self._until = self._until or now + BUSY_PATIENCE_S
@@ -198,7 +208,7 @@ class Pass:
     each number of members taken up, *report* with each posting. *clock* is the
     database's at the start: the wait of a failure counts from it or, if that is
     earlier, from *as_of*. *watch* is shown each batch. *before* is what other passes of
-    the same run counted.
+    the same run counted. *patience* says how long busy members may be waited for.
     """
 
     def __init__(
@@ -212,10 +222,12 @@ class Pass:
         report: Callable[[Posting], None] = lambda _: None,
         watch: Watch | None = None,
         before: Counts | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.as_of = as_of
         self._watch = watch or Watch()
         self._before = before or Counts()
+        self._patience = patience
         self._planner = planner
         self.retry_from = min(as_of, clock)
         self._run_id = run_id
@@ -254,10 +266,31 @@ class Pass:
             if not members:
                 break
         for member in members:
-            self._post_locked(conn, member, batch)
+            self._post_locked(conn, member, batch, LOCK_TIMEOUT_S)
+        self._wait_for_busy(conn, batch)
         batch.counts.due -= len(batch.busy)
         self._record(conn, batch)
         return batch.busy
+
+    def _wait_for_busy(self, conn: Database, batch: Batch) -> None:
+        """
+        Take the turn of each member who was busy, once all have been looked at.
+
+        A member whom many callers change without pause is never free, and the lock is
+        given to who waits for it. What a round waits is shared, so that a thousand
+        members whom somebody holds delay the others no longer than one does.
+        """
+        left_s = self._patience.left_s if self._patience is not None else 0.0
+        if not (batch.busy and left_s):
+            return
+        names, batch.busy = batch.busy, []
+        until = time.monotonic() + min(WAIT_S, left_s)
+        for member in store.find_members(conn, names):
+            if time.monotonic() > until:
+                batch.busy.append(member.member_id)
+                continue
+            wait_s = max(WAIT_S / len(names), LEAST_WAIT_S)
+            self._post_locked(conn, member, batch, wait_s)
 
     def _send(
         self, conn: Database, planned: dict[str, Posting | Unplanned], batch: Batch
@@ -333,12 +366,14 @@ class Pass:
         code = error.sqlstate or type(error).__name__
         return Unplanned(member, code, store.one_line(error))
 
-    def _post_locked(self, conn: Database, member: Member, batch: Batch) -> None:
+    def _post_locked(
+        self, conn: Database, member: Member, batch: Batch, lock_timeout_s: float
+    ) -> None:
         """Plan and post one much-changed member in a single transaction."""
         assert self._run_id is not None
         try:
             with conn.transaction():
-                store.lock_member(conn, member.member_id, LOCK_TIMEOUT_S)
+                store.lock_member(conn, member.member_id, lock_timeout_s)
                 (member,) = store.find_members(conn, [member.member_id])
                 item = next(iter(self._planner(conn, [member])), None)
                 outcome = Outcome.POSTED

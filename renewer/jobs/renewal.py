@@ -88,6 +88,7 @@ def renew_due(
             run_id = store.start_run(
                 conn, trigger, options.catch_up, as_of, named=named
             )
+        patience = Patience(stop)
         renewal = Pass(
             renewal_planner(plans, as_of, options.catch_up),
             as_of,
@@ -97,8 +98,8 @@ def renew_due(
             report=report,
             watch=watch,
             before=run.counts if run else None,
+            patience=patience,
         )
-        patience = Patience(stop)
         if members is not None:
             way = Named(renewal, conn, members, options.batch_size, stop)
             busy, stopped = patience.repeat(way.go), stop.is_set()

@@ -18,7 +18,16 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from renewer import store
-from tests.support import ROOT, bring_in, ledger, load_plans, renew, utc, violations
+from tests.support import (
+    ROOT,
+    bring_in,
+    broken_members,
+    ledger,
+    load_plans,
+    renew,
+    utc,
+    violations,
+)
 
 CANARY = "canary-pw"
 AS_OF = "2016-05-01T00:00"
@@ -70,6 +79,14 @@ def judge(database: str, conn: store.Database, expected: Ledger) -> None:
 def assert_undisturbed(conn: store.Database, expected: Ledger) -> None:
     """Nothing is broken, nobody failed, and the ledger is the expected one."""
     assert violations(conn) == []
+    assert_same_ledger(conn, expected)
+
+
+def assert_same_ledger(conn: store.Database, expected: Ledger) -> None:
+    """
+    Members' data are right and as expected, whatever the test has done to the schema.
+    """
+    assert broken_members(conn) == []
     assert conn.execute("SELECT * FROM renewer.failure").fetchall() == []
     assert ledger(conn) == expected
 

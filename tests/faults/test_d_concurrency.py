@@ -15,18 +15,16 @@ from tests.faults.scene import (
     due,
     ended,
     held_lots,
+    set_scene,
     started,
     until,
     waiting,
 )
-from tests.support import renew, statement, utc, violations
+from tests.support import find_neighbours, renew, statement, utc, violations
 
 RUN = arguments_of_run()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a row that is never free is skipped, and never waited for"
-)
 def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     database: str,
     conn: store.Database,
@@ -59,6 +57,38 @@ def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     assert (report.left, report.counts.failed, due(conn)) == (0, 0, 0)
     kinds = [kind for kind, _, _ in statement(conn, "bob")]
     assert (kinds.count("purchase"), kinds.count("renewal")) == (len(called), 2)
+    assert violations(conn) == []
+
+
+def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
+    database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    All are held but one, who is renewed; the pass waits for the others together, and
+    how often it asked for a lock does not grow with their number.
+    """
+    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.6)
+    monkeypatch.setattr(passes, "WAIT_S", 0.05)
+    asked = []
+    lock_member = store.lock_member
+
+    def count(conn: store.Database, member_id: str, lock_timeout_s: float) -> None:
+        asked.append(lock_timeout_s)
+        lock_member(conn, member_id, lock_timeout_s)
+
+    monkeypatch.setattr(store, "lock_member", count)
+    names = find_neighbours(conn, 100)
+    set_scene(conn, [f"{name},plus,2016-02-19,UTC,active,9" for name in names])
+    with store.connect(database) as other:
+        other.execute("BEGIN")
+        other.execute(
+            "SELECT FROM renewer.member WHERE member_id <> %s FOR UPDATE", names[:1]
+        )
+        report = renew(database, RUN[2])
+    assert (report.counts.renewed, report.counts.skipped, report.left) == (1, 99, 99)
+    assert set(asked) == {passes.LEAST_WAIT_S}
+    assert len(asked) < len(names) // 2
+    assert renew(database, RUN[2]).counts.renewed == 99
     assert violations(conn) == []
 
 

@@ -13,7 +13,16 @@ from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Posting
-from tests.support import EPOCH, bring_in, load_plans, renew, statement, utc, violations
+from tests.support import (
+    EPOCH,
+    bring_in,
+    find_neighbours,
+    load_plans,
+    renew,
+    statement,
+    utc,
+    violations,
+)
 
 AS_OF = "2016-05-19T00:00"
 GOLD = Revision("gold", EPOCH, 100, 0)
@@ -105,16 +114,6 @@ def test_a_failure_of_a_version_that_is_gone_is_not_recorded(
         ("renewal", 100, 100),
     ]
     assert violations(conn) == []
-
-
-def find_neighbours(conn: store.Database, count: int) -> list[str]:
-    """Return names of *count* members of one bucket."""
-    rows = conn.execute(
-        "SELECT 'm' || n AS member_id FROM generate_series(1, 10000) AS n "
-        "WHERE renewer.bucket_of('m' || n) = 1 ORDER BY n LIMIT %s",
-        [count],
-    )
-    return [row["member_id"] for row in rows]
 
 
 def test_a_value_sql_cannot_read_fails_its_member_alone(

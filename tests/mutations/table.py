@@ -250,6 +250,28 @@ excluded.last_failed_at;""",
             GUARDS + "test_one_who_was_asked_to_leave_waits_for_no_answer",
         ),
     ),
+    Mutation(
+        "busy-member-never-has-a-turn",
+        "A member whom callers change without pause is waited for.",
+        "renewer/jobs/passes.py",
+        "        self._wait_for_busy(conn, batch)\n",
+        "",
+        (
+            "tests/faults/test_d_concurrency.py::"
+            "test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal",
+        ),
+    ),
+    Mutation(
+        "busy-members-wait-one-after-the-other",
+        "Many whom somebody holds delay a pass no longer than one does.",
+        "renewer/jobs/passes.py",
+        "if time.monotonic() > until:",
+        "if False:",
+        (
+            "tests/faults/test_d_concurrency.py::"
+            "test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one",
+        ),
+    ),
     # 3. When a member is due
     Mutation(
         "parked-is-due",

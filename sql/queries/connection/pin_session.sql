@@ -1,5 +1,7 @@
 -- Make the session of a direct connection independent of what role and database have set.
 --
+-- A server looks now and then whether its client is still there, where its system can tell: what a killed pass held is
+-- let go at once, and not at the end of its statement.
 -- Parameters: statement_timeout, with its unit; 0ms: none
 SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('DateStyle', 'ISO, YMD', false),
@@ -7,5 +9,7 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('TimeZone', 'UTC', false),
        pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
        pg_catalog.set_config('row_security', 'off', false),
+       CASE WHEN pg_catalog.version() ~ 'linux'
+            THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END,
        pg_catalog.set_config('statement_timeout', %(statement_timeout)s::text, false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::text, false);
