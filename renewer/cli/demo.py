@@ -1,6 +1,7 @@
 """The demonstration: real members, a real database, and the hours that matter."""
 
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -146,9 +147,15 @@ def demo() -> None:
         "violations."
     )
     out.print(
-        "Next: renewer migrate, renewer plans load, renewer import, renewer run. "
-        "See README."
+        f"Next, on members of your own (README.md goes on from there):\n"
+        f"{_called()} migrate"
     )
+
+
+def _called() -> str:
+    """Return how this command was called, to be pasted."""
+    path = sys.argv[0]
+    return path if path.endswith("renewer") else "renewer"
 
 
 def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> None:

@@ -185,3 +185,29 @@ def test_a_folder_of_somebody_else_is_not_used(folder: Path) -> None:
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (3, "")
     assert "which belongs to somebody else: remove it" in err
+
+
+def test_the_commands_of_the_readme_work_as_pasted(folder: Path) -> None:
+    """In order, without activating anything; the worker apart, which goes on."""
+    text = (ROOT / "README.md").read_text()
+    section = text.split("## Use it on your own members")[1].split("\n## ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    assert lines.pop().startswith(".venv/bin/renewer worker ")
+    place = folder.parent / "clone"
+    (place / ".venv" / "bin").mkdir(parents=True)
+    called = place / ".venv" / "bin" / "renewer"
+    called.write_text(f'#!/bin/sh\nexec {sys.executable} -m renewer "$@"\n')
+    called.chmod(0o755)
+    env = {name: os.environ[name] for name in os.environ if name not in UNCONFIGURED}
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(lines)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=place,
+        env=env | {"RENEWER_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 members imported.\n" in done.stdout
+    assert "2 members, counted at " in done.stdout
+    assert "You get your next 100 Connects on" in done.stdout
