@@ -1,5 +1,6 @@
 """Checks on live data."""
 
+import sys
 import time
 from dataclasses import asdict
 from functools import partial
@@ -41,10 +42,10 @@ def verify(
 
     Exit code 1, and the offending members, when one is broken.
     """
-    with database.connected(note) as (conninfo, conn), progress("Verifying", None):
+    with database.connected(note) as (conninfo, conn):
         fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
         looked, began = Looked(), time.monotonic()
-        violations = list(find_violations(conn, looked))
+        violations = _look(conn, looked)
         if store.may_record(conn):
             # So that an alert ends when what it told of was mended.
             _record(conn, looked, len(violations))
@@ -71,6 +72,21 @@ def verify(
         _print_looked(looked, seconds)
         _print(violations)
     raise typer.Exit(1 if violations else 0)
+
+
+def _look(conn: store.Database, looked: Looked) -> list[Violation]:
+    """Return what is broken, and show meanwhile how far the verification is."""
+    total = store.count_members(conn) if sys.stderr.isatty() else None
+    shown = 0
+    with progress("Verifying", total) as advance:
+
+        def show(_seconds: float) -> bool:
+            nonlocal shown
+            advance(looked.members - shown)
+            shown = looked.members
+            return True
+
+        return list(find_violations(conn, looked, show))
 
 
 def _record(conn: store.Database, looked: Looked, violations: int) -> None:
