@@ -36,3 +36,7 @@ GRANT EXECUTE ON PROCEDURE renewer.post_batch TO renewer_worker;
 
 GRANT EXECUTE ON FUNCTION renewer.enroll, renewer.spend, renewer.refund, renewer.purchase, renewer.grant_bonus,
     renewer.change_plan, renewer.set_status, renewer.set_timezone TO renewer_app;
+GRANT EXECUTE ON FUNCTION renewer.balance_at TO renewer_app, renewer_read;
+GRANT SELECT ON renewer.balance, renewer.open_lot, renewer.statement TO renewer_app;
+-- A view runs its functions with the rights of who reads it.
+GRANT EXECUTE ON FUNCTION renewer.cycle_ends_at, renewer.starts_at, renewer.zone_of TO renewer_app, renewer_read;

@@ -40,3 +40,12 @@ SELECT e.member_id, e.seq, e.occurred_at, e.posted_at, e.kind,
 FROM renewer.ledger_entry AS e
 WHERE e.kind <> 'rollover' OR e.amount > 0;
 COMMENT ON VIEW renewer.statement IS 'a member''s ledger in the words members know, a row an entry, rollover pairs folded';
+COMMENT ON COLUMN renewer.statement.member_id IS 'whose ledger it is';
+COMMENT ON COLUMN renewer.statement.seq IS 'place in it; pages go on behind it, by the primary key of ledger_entry';
+COMMENT ON COLUMN renewer.statement.occurred_at IS 'when it was due by the member''s calendar, or called for';
+COMMENT ON COLUMN renewer.statement.posted_at IS 'when it was written, by the real clock';
+COMMENT ON COLUMN renewer.statement.kind IS 'what it records';
+COMMENT ON COLUMN renewer.statement.what IS 'the same in words';
+COMMENT ON COLUMN renewer.statement.amount IS 'Connects, with their sign; 0 of what rolled over';
+COMMENT ON COLUMN renewer.statement.balance_after IS 'Connects after it';
+COMMENT ON COLUMN renewer.statement.reference IS 'of a call: the application''s name for it';

@@ -10,6 +10,11 @@ from renewer.rules.ledger import CatchUp
 from renewer.store import migrations
 from tests.support import bring_in, command, load_plans, renew, repair, statement
 
+REFUSED = (
+    psycopg.errors.InsufficientPrivilege,
+    # Of a view that no row can be written through.
+    psycopg.errors.ObjectNotInPrerequisiteState,
+)
 CHANGES = (
     "UPDATE renewer.ledger_entry SET amount = 6",
     "DELETE FROM renewer.ledger_entry",
@@ -94,11 +99,17 @@ def test_the_application_can_call_the_functions_and_nothing_else(
         "run",
         "failure",
         "timezone",
-        "statement",
+        "worker",
+        "award",
+        "member_state",
     ):
         for attempt in (f"SELECT FROM renewer.{table}", f"DELETE FROM renewer.{table}"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            with pytest.raises(REFUSED):
                 conn.execute(attempt)
+    for view in ("balance", "open_lot", "statement"):
+        assert conn.execute(f"SELECT count(*) AS n FROM renewer.{view}").fetchone()
+        with pytest.raises(REFUSED):
+            conn.execute(f"DELETE FROM renewer.{view}")
     for inner in (
         "post_movement('a', 'bonus', 5, 1, 'x', now())",
         "issue_lot('a', 'bonus', now(), NULL)",

@@ -77,3 +77,4 @@ BEGIN
     RETURN 'posted';
 END
 $$;
+COMMENT ON FUNCTION renewer.post_member IS 'writes one member''s planned posting: posted, busy or conflict';

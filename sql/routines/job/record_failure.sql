@@ -32,3 +32,4 @@ BEGIN
     RETURN 'failed';
 END
 $$;
+COMMENT ON FUNCTION renewer.record_failure IS 'records why a member could not be posted: failed, busy or conflict';

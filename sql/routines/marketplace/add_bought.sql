@@ -24,9 +24,9 @@ BEGIN
     END IF;
     -- After the look-up: a call that is repeated later is answered, even when its end has come meanwhile.
     IF add_bought.expires_at <= add_bought.at OR add_bought.expires_at >= '9000-01-01 00:00:00+00' THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'expires_at %s is not after at, or too far away: leave it out for never, or give a later time',
-            add_bought.expires_at);
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'expires_at %s is not after at, or too far away', add_bought.expires_at),
+            'leave it out for never, or give a later time');
     END IF;
     lot := renewer.issue_lot(add_bought.member_id, add_bought.source, add_bought.at, add_bought.expires_at);
     seq := renewer.post_movement(
@@ -35,3 +35,5 @@ BEGIN
         add_bought.member_id, add_bought.reference, add_bought.kind, content, add_bought.at, true, seq, seq) AS k;
 END
 $$;
+COMMENT ON FUNCTION renewer.add_bought IS
+    'adds Connects no cycle touches: what purchase and grant_bonus have in common';

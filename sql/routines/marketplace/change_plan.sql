@@ -13,8 +13,9 @@ DECLARE
 BEGIN
     PERFORM renewer.check_plan(change_plan.plan);
     IF change_plan.effective IS NULL OR change_plan.effective NOT IN ('now', 'next_cycle') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'effective %s is unknown: use now or next_cycle', pg_catalog.quote_nullable(change_plan.effective));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'effective %s is unknown', pg_catalog.quote_nullable(change_plan.effective)),
+            'use now or next_cycle');
     END IF;
     IF change_plan.effective = 'now' THEN
         SELECT renewer.local_day(change_plan.at, m.timezone) INTO today
@@ -22,8 +23,9 @@ BEGIN
         IF NOT EXISTS (
             SELECT FROM renewer.plan AS p
             WHERE p.code = change_plan.plan AND p.effective_from <= coalesce(today, 'infinity')) THEN
-            RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-                'plan %L has no rules for %s yet: use next_cycle, or load an earlier revision', change_plan.plan, today);
+            PERFORM renewer.refuse('RN006', pg_catalog.format(
+                'plan %L has no rules for %s yet', change_plan.plan, today),
+                'use next_cycle, or load an earlier revision');
         END IF;
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.record_change(

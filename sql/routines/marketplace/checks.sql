@@ -7,11 +7,13 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM renewer.plan AS p WHERE p.code = check_plan.plan) THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'unknown plan %s: load it with renewer plans load', pg_catalog.quote_nullable(check_plan.plan));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'unknown plan %s', pg_catalog.quote_nullable(check_plan.plan)),
+            'load it with renewer plans load');
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.check_plan IS 'RN006 for a plan that is not on record';
 
 -- A zone renewer does not know.
 CREATE OR REPLACE FUNCTION renewer.check_timezone(timezone text)
@@ -20,12 +22,13 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM renewer.timezone AS z WHERE z.name = check_timezone.timezone) THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'unknown time zone %s: use an IANA name such as Europe/Berlin or UTC',
-            pg_catalog.quote_nullable(check_timezone.timezone));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'unknown time zone %s', pg_catalog.quote_nullable(check_timezone.timezone)),
+            'use an IANA name such as Europe/Berlin or UTC');
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.check_timezone IS 'RN006 for a zone renewer does not know';
 
 -- An amount that is none, or more than any ledger holds.
 CREATE OR REPLACE FUNCTION renewer.check_amount(amount integer)
@@ -34,15 +37,18 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF check_amount.amount IS NULL OR check_amount.amount <= 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'amount %s is not positive: give 1 or more', coalesce(check_amount.amount::text, 'null'));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'amount %s is not positive', coalesce(check_amount.amount::text, 'null')),
+            'give 1 or more');
     END IF;
     IF check_amount.amount > 1000000000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'amount %s is more than a ledger of whole Connects holds: give 1000000000 or less', check_amount.amount);
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'amount %s is more than a ledger of whole Connects holds', check_amount.amount),
+            'give 1000000000 or less');
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.check_amount IS 'RN006 for an amount of Connects that is none';
 
 -- A balance, with amount added, that is more than any ledger holds.
 CREATE OR REPLACE FUNCTION renewer.check_balance(member_id text, amount integer)
@@ -54,12 +60,14 @@ DECLARE
 BEGIN
     SELECT m.balance INTO held FROM renewer.member AS m WHERE m.member_id = check_balance.member_id;
     IF held + check_balance.amount > 2147483647 THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'member %L has %s Connects and would have %s, more than a ledger holds: let them be spent first',
-            check_balance.member_id, held, held + check_balance.amount);
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'member %L has %s Connects and would have %s, more than a ledger holds',
+            check_balance.member_id, held, held + check_balance.amount),
+            'let them be spent first');
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.check_balance IS 'RN006 for a balance, in Connects, that no ledger holds';
 
 -- A name (what it is of, for the message) that is empty, too long, or would steer a terminal.
 CREATE OR REPLACE FUNCTION renewer.check_name(what text, name text, longest integer)
@@ -68,15 +76,17 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
     IF check_name.name IS NULL OR pg_catalog.length(check_name.name) NOT BETWEEN 1 AND check_name.longest THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            '%s must have 1 to %s characters', check_name.what, check_name.longest);
+        PERFORM renewer.refuse('RN006', pg_catalog.format('%s is empty or too long', check_name.what),
+            pg_catalog.format('it must have 1 to %s characters', check_name.longest));
     END IF;
     IF check_name.name ~ '[\u0001-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]' THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            '%s has control characters: use characters that can be printed', check_name.what);
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            '%s has control characters', check_name.what),
+            'use characters that can be printed');
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.check_name IS 'RN006 for a name that is empty, too long or not printable';
 
 -- A time that has not come, or none of ours.
 CREATE OR REPLACE FUNCTION renewer.check_time(at timestamptz)
@@ -86,9 +96,10 @@ AS $$
 BEGIN
     IF check_time.at IS NULL
         OR check_time.at NOT BETWEEN '1900-01-01 00:00:00+00' AND pg_catalog.clock_timestamp() THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'at %s is in the future, or no time of ours: leave it out, or give the time it happened',
-            coalesce(check_time.at::text, 'null'));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'at %s is in the future, or no time of ours', coalesce(check_time.at::text, 'null')),
+            'leave it out, or give the time it happened');
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.check_time IS 'RN006 for a time that has not come, or none of ours';

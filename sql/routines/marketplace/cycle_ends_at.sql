@@ -17,6 +17,8 @@ BEGIN
     RETURN at;
 END
 $$;
+COMMENT ON FUNCTION renewer.cycle_ends_at IS
+    'when the cycle ends in which something was issued: the first boundary after';
 
 -- Tell the first instant of a day in a zone; of a midnight that exists twice, the first of the two.
 CREATE OR REPLACE FUNCTION renewer.starts_at(day date, timezone text)
@@ -34,3 +36,4 @@ BEGIN
     RETURN at;
 END
 $$;
+COMMENT ON FUNCTION renewer.starts_at IS 'the first instant of a local day';

@@ -17,13 +17,12 @@ DECLARE
 BEGIN
     PERFORM renewer.check_name('member_id', enroll.member_id, 64);
     IF enroll.member_id <> pg_catalog.btrim(enroll.member_id) THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006',
-            MESSAGE = 'member_id has a blank at its begin or end: take it away';
+        PERFORM renewer.refuse('RN006', 'member_id has a blank at its begin or end', 'take it away');
     END IF;
     IF enroll.status IS NULL OR enroll.status NOT IN ('active', 'under_review', 'suspended') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'status %s is none to enrol with: use active, under_review or suspended',
-            pg_catalog.quote_nullable(enroll.status));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'status %s is none to enrol with', pg_catalog.quote_nullable(enroll.status)),
+            'use active, under_review or suspended');
     END IF;
     PERFORM renewer.check_plan(enroll.plan), renewer.check_timezone(enroll.timezone), renewer.check_time(enroll.at);
     IF enroll.anchor_on IS NULL OR enroll.anchor_on NOT BETWEEN '1900-01-01' AND '8999-01-01' THEN
@@ -41,8 +40,9 @@ BEGIN
         RETURN;
     END IF;
     IF added IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'member %L exists already: they are enrolled or imported once', enroll.member_id);
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'member %L exists already', enroll.member_id),
+            'they are enrolled or imported once');
     END IF;
     -- After the look-up: a call that is repeated with another time is answered.
     IF enroll.anchor_on > renewer.local_day(enroll.at, enroll.timezone) THEN
@@ -62,8 +62,9 @@ RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-        'anchor_on %s is after at, or no day of our time: give the local day the membership started',
-        coalesce(refuse_anchor.anchor_on::text, 'null'));
+    PERFORM renewer.refuse('RN006', pg_catalog.format(
+        'anchor_on %s is after at, or no day of our time', coalesce(refuse_anchor.anchor_on::text, 'null')),
+        'give the local day the membership started');
 END
 $$;
+COMMENT ON FUNCTION renewer.refuse_anchor IS 'RN006 for an anchor after the time of the call';

@@ -13,6 +13,7 @@ EXCEPTION WHEN invalid_parameter_value THEN
     RETURN ((local_day.at AT TIME ZONE 'UTC') + '14 hours'::interval)::date;
 END
 $$;
+COMMENT ON FUNCTION renewer.local_day IS 'the local day of an instant';
 
 -- Tell the name under which PostgreSQL knows a zone that it also knows as an abbreviation.
 CREATE OR REPLACE FUNCTION renewer.zone_of(timezone text)
@@ -24,3 +25,4 @@ RETURN CASE timezone
     WHEN 'EET' THEN 'Europe/Athens'
     WHEN 'WET' THEN 'Europe/Lisbon'
     ELSE timezone END;
+COMMENT ON FUNCTION renewer.zone_of IS 'the name under which PostgreSQL knows a zone';

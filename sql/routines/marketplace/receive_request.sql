@@ -18,8 +18,9 @@ BEGIN
     SELECT m.status INTO current
     FROM renewer.member AS m WHERE m.member_id = receive_request.member_id FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN001', MESSAGE = pg_catalog.format(
-            'unknown member %s: enroll or import them first', pg_catalog.quote_nullable(receive_request.member_id));
+        PERFORM renewer.refuse('RN001', pg_catalog.format(
+            'unknown member %s', pg_catalog.quote_nullable(receive_request.member_id)),
+            'enroll or import them first');
     END IF;
 
     SELECT r.* INTO known
@@ -27,9 +28,10 @@ BEGIN
     WHERE r.member_id = receive_request.member_id AND r.reference = receive_request.reference;
     IF FOUND THEN
         IF known.kind <> receive_request.kind OR known.content <> receive_request.content THEN
-            RAISE EXCEPTION USING ERRCODE = 'RN003', MESSAGE = pg_catalog.format(
-                'reference %L of member %L was used for another call (%s %s): use a new one',
-                receive_request.reference, receive_request.member_id, known.kind, known.content);
+            PERFORM renewer.refuse('RN003', pg_catalog.format(
+                'reference %L of member %L was used for another call (%s %s)',
+                receive_request.reference, receive_request.member_id, known.kind, known.content),
+                'use a new one');
         END IF;
         RETURN known;
     END IF;
@@ -40,9 +42,11 @@ BEGIN
         SELECT FROM renewer.request AS r
         WHERE r.member_id = receive_request.member_id AND r.applied_at IS NULL AND r.kind = 'set_status'
             AND r.content ->> 'status' = 'closed') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN005', MESSAGE = pg_catalog.format(
-            'member %L is closed: nothing can be done for them any more', receive_request.member_id);
+        PERFORM renewer.refuse('RN005', pg_catalog.format(
+            'member %L is closed', receive_request.member_id),
+            'nothing can be done for them any more');
     END IF;
     RETURN NULL;
 END
 $$;
+COMMENT ON FUNCTION renewer.receive_request IS 'checks what every call has in common, and locks its member';

@@ -23,3 +23,4 @@ BEGIN
     END IF;
 END
 $$;
+COMMENT ON FUNCTION renewer.record_change IS 'records a request that a pass applies';

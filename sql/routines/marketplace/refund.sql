@@ -1,7 +1,7 @@
 -- Return Connects of a spend to the lots they were spent from, last spent first; in all never more than was spent.
 --
 -- The part of a lot that has lapsed, or is cycle-bound and its cycle is over, becomes a refund lot of the current cycle.
--- Errors: RN001, RN003, RN004 more than was spent, RN005, RN006 no such spend
+-- Errors: RN001, RN003, RN004 more than was spent, RN005, RN006, RN007 no such spend
 -- Locks:  the member's row, to the end of the transaction
 CREATE OR REPLACE FUNCTION renewer.refund(
     member_id text, spend_reference text, reference text, amount integer DEFAULT NULL, at timestamptz DEFAULT now())
@@ -40,9 +40,10 @@ BEGIN
     FROM renewer.request AS r
     WHERE r.member_id = refund.member_id AND r.reference = refund.spend_reference AND r.kind = 'spend';
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'member %L has no spend with reference %s: give the reference of the spend',
-            refund.member_id, pg_catalog.quote_nullable(refund.spend_reference));
+        PERFORM renewer.refuse('RN007', pg_catalog.format(
+            'member %L has no spend with reference %s',
+            refund.member_id, pg_catalog.quote_nullable(refund.spend_reference)),
+            'give the reference of the spend');
     END IF;
     spent := (spending.content ->> 'amount')::bigint;
     SELECT coalesce(pg_catalog.sum(e.amount), 0) INTO returned
@@ -54,7 +55,9 @@ BEGIN
     IF open > spent - returned OR open = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'RN004', MESSAGE = pg_catalog.format(
             'more than was spent: %s of the %s Connects of %L can still be returned',
-            spent - returned, spent, refund.spend_reference);
+            spent - returned, spent, refund.spend_reference),
+            DETAIL = pg_catalog.format('%s of %s', spent - returned, spent),
+            HINT = 'leave the amount out to return what is left';
     END IF;
 
     -- What was returned before came off the same list from the same end.

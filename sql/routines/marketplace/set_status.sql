@@ -10,9 +10,9 @@ AS $$
 #variable_conflict use_column
 BEGIN
     IF set_status.status IS NULL OR set_status.status NOT IN ('active', 'under_review', 'suspended', 'closed') THEN
-        RAISE EXCEPTION USING ERRCODE = 'RN006', MESSAGE = pg_catalog.format(
-            'status %s is unknown: use active, under_review, suspended or closed',
-            pg_catalog.quote_nullable(set_status.status));
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            'status %s is unknown', pg_catalog.quote_nullable(set_status.status)),
+            'use active, under_review, suspended or closed');
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.record_change(
         'set_status', set_status.member_id, pg_catalog.jsonb_build_object('status', set_status.status),

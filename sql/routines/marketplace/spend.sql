@@ -45,7 +45,9 @@ BEGIN
     IF open > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'RN002', MESSAGE = pg_catalog.format(
             'not enough Connects: member %L has %s to spend, %s were asked for',
-            spend.member_id, spend.amount - open, spend.amount);
+            spend.member_id, spend.amount - open, spend.amount),
+            DETAIL = pg_catalog.format('%s of %s', spend.amount - open, spend.amount),
+            HINT = 'let them spend less, or add Connects by purchase or grant_bonus first';
     END IF;
     RETURN QUERY SELECT k.* FROM renewer.keep_request(
         spend.member_id, spend.reference, 'spend', content, spend.at, true, first, last) AS k;
