@@ -153,9 +153,9 @@ def test_a1_g1_a_command_may_be_killed_at_every_call(
     command.before(database, conn)
     command.after(database, conn)
     expected = ledger(conn)
-    nth = command.send if trace == "sendto" else command.receive
+    one = command.send if trace == "sendto" else command.receive
     codes = []
-    for nth in range(1, 1000) if long else [nth]:
+    for nth in range(1, 1000) if long else [one]:
         command.before(database, conn)
         inject = f"inject={trace}:signal=SIGKILL:when={nth}"
         codes.append(kill_at(database, conn, command.arguments, inject, tmp_path))
