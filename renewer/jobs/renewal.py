@@ -224,7 +224,7 @@ class Walk:
         with leases.transaction():
             if store.lease_bucket(leases, bucket.number):
                 bucket.waiting_since = None
-            elif _wait_for_lease(bucket):
+            elif self._wait_for_lease(bucket):
                 self._renewal.show_alive(conn)
                 return False
             size, as_of = self._options.batch_size, self._renewal.as_of
@@ -238,16 +238,15 @@ class Walk:
                     self._busy += len(busy)
         return len(due) < size
 
+    def _wait_for_lease(self, bucket: Bucket) -> bool:
+        """
+        Pause before a bucket that another holds is tried again.
 
-def _wait_for_lease(bucket: Bucket) -> bool:
-    """
-    Pause before a bucket that another holds is tried again.
-
-    Return False when it is time to go on without its lease: anybody can take an
-    advisory lock. The members' versions guard what is posted, a lease only saves
-    double work.
-    """
-    now = time.monotonic()
-    bucket.waiting_since = bucket.waiting_since or now
-    time.sleep(LEASE_PAUSE_S)
-    return now - bucket.waiting_since <= LEASE_PATIENCE_S
+        Return False when it is time to go on without its lease: anybody can take an
+        advisory lock. The members' versions guard what is posted, a lease only saves
+        double work.
+        """
+        now = time.monotonic()
+        bucket.waiting_since = bucket.waiting_since or now
+        self._stop.wait(LEASE_PAUSE_S)
+        return now - bucket.waiting_since <= LEASE_PATIENCE_S

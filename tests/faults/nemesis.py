@@ -2,7 +2,8 @@
 An adversary of real processes and connections, whose every choice comes from a seed.
 
 Passes are killed, stopped and continued, their server processes ended and their
-connections cut, while an application calls and repeats what it got no answer to.
+connections cut, the server crashes and clocks are moved, while an application calls
+and repeats what it got no answer to.
 """
 
 import os
@@ -26,6 +27,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from renewer import store
+from tests.faults.scene import OwnServer
 from tests.support import ROOT
 
 WORKERS = 2
@@ -55,21 +57,28 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with suppress(OSError):
+            try:
                 pair = client, self._connect()
-                with self._guard:
-                    self._pairs.append(pair)
-                for source, sink in (pair, pair[::-1]):
-                    thread = threading.Thread(
-                        target=self._pump, args=(pair, source, sink), daemon=True
-                    )
-                    thread.start()
+            except OSError:
+                client.close()
+                continue
+            with self._guard:
+                self._pairs.append(pair)
+            for source, sink in (pair, pair[::-1]):
+                thread = threading.Thread(
+                    target=self._pump, args=(pair, source, sink), daemon=True
+                )
+                thread.start()
 
     def _connect(self) -> socket.socket:
         if not self._host.startswith("/"):
             return socket.create_connection((self._host, self._port))
         server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+        try:
+            server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _pump(
@@ -206,8 +215,40 @@ class Spender:
                 if not store.is_server_trouble(error):
                     raise
                 self.repeated += 1
+                time.sleep(0.02)
                 if self._conn is not None:
                     self._conn.close()
+
+
+class Clocks:
+    """
+    The clocks of the passes' host and of the server, each as far off as its file says.
+
+    They stay less than ten minutes apart: beyond that a pass is refused. The server's
+    only goes forward, so that no call is made before the last one.
+    """
+
+    def __init__(self, folder: Path, library: Path) -> None:
+        self._host, self._server = folder / "host-clock", folder / "server-clock"
+        self._server_s = 0
+        self.of_host = self._environment(self._host, library)
+        self.of_server = self._environment(self._server, library)
+
+    def move(self, chance: random.Random) -> None:
+        """Move both to another time at once."""
+        self._server_s = min(self._server_s + chance.randint(0, 60), 240)
+        self._host.write_text(f"{chance.randint(-240, 240):+}s")
+        self._server.write_text(f"{self._server_s:+}s")
+
+    def _environment(self, clock: Path, library: Path) -> dict[str, str]:
+        clock.write_text("+0s")
+        clock.chmod(0o644)
+        return {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
 
 
 @dataclass
@@ -215,16 +256,15 @@ class Nemesis:
     """
     Torments passes until its time is over.
 
-    It leaves alone the server's process *spared*, which is the onlooker's. *told*
-    counts what it did. *codes* are the exit codes of the passes it did not kill, *left*
-    those of workers that left by themselves.
+    *told* counts what it did. *codes* are the exit codes of the passes it did not kill,
+    *left* those of workers that left by themselves.
     """
 
-    database: str
+    server: OwnServer
+    clocks: "Clocks | None"
     proxy: Proxy
     folder: Path
     chance: random.Random
-    spared: int
     told: dict[str, int] = field(default_factory=dict)
     codes: set[int] = field(default_factory=set)
     left: list[int] = field(default_factory=list)
@@ -243,7 +283,10 @@ class Nemesis:
             self.end_backend,
             partial(self.proxy.cut, self.chance),
             partial(self.proxy.cut, self.chance),
+            self.crash_server,
         ]
+        if self.clocks is not None:
+            harms.append(partial(self.clocks.move, self.chance))
         until = time.monotonic() + seconds
         for _ in range(WORKERS):
             worker, log = self._start("worker")
@@ -298,22 +341,56 @@ class Nemesis:
         self._passes.append(started)
 
     def end_backend(self) -> None:
-        """End the server's process of some pass or application."""
-        with psycopg.connect(self.database, autocommit=True) as conn:
+        """End the server's process of a pass or an application, or crash it."""
+        crash = self.chance.random() < 0.1
+        with suppress(psycopg.OperationalError), self._connect() as conn:
             rows = conn.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-                "AND pid NOT IN (pg_backend_pid(), %s) AND "
-                "application_name = 'renewer' ORDER BY pid",
-                [self.spared],
+                "AND pid <> pg_backend_pid() AND "
+                "application_name = 'renewer' ORDER BY pid"
             ).fetchall()
-            if rows:
-                (pid,) = self.chance.choice(rows)
+            if not rows:
+                return
+            (pid,) = self.chance.choice(rows)
+            if crash:
+                # All others end with it: the server recovers by itself.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            else:
                 conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.server.conninfo, autocommit=True)
+
+    def crash_server(self) -> None:
+        """Stop the server without a checkpoint, or kill it, and start it again."""
+        if self.chance.random() < 0.5:
+            self.server.stop("immediate")
+        else:
+            pid = self.server.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(self.chance.uniform(0.0, 0.5))
+        self.start_server()
+
+    def start_server(self) -> None:
+        """Start the server; processes of a killed one may take a moment to end."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.server.start(self.clocks.of_server if self.clocks else None)
+            except subprocess.CalledProcessError:
+                assert time.monotonic() < deadline, "the server does not start again"
+                time.sleep(0.2)
+            else:
+                return
 
     def _start(self, *arguments: str) -> tuple[subprocess.Popen[bytes], BinaryIO]:
         """Start a pass; return it and the log it writes."""
         self._started += 1
         env = os.environ | PASSES | {"RENEWER_DATABASE_URL": self.proxy.address}
+        if self.clocks is not None:
+            env |= self.clocks.of_host
         log = (self.folder / f"{self._started:04}.log").open("wb")
         started = subprocess.Popen(
             [sys.executable, "-m", "renewer", *arguments],

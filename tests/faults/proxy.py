@@ -1,5 +1,5 @@
 """
-A wire that can fail: a proxy on 127.0.0.1 in front of the server.
+A wire that can fail: a proxy in front of the server, on 127.0.0.1 or where it is told.
 
 It passes bytes on until it is told to cut, to fall silent, or to judge each chunk.
 """
@@ -51,9 +51,10 @@ class Proxy:
     is gone behind a firewall that is not; *judge* is asked about each chunk.
     """
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, host: str = "127.0.0.1") -> None:
         self._upstream = conninfo_to_dict(conninfo)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._host = host
+        self._listener = socket.create_server((host, 0))
         self.links: list[Link] = []
         self.silent = threading.Event()
         self.judge: Judge = lambda _link, _to, _chunk: Verdict.PASS
@@ -77,7 +78,7 @@ class Proxy:
     def through(self, conninfo: str, **more: object) -> str:
         """Return *conninfo* with this wire to its server."""
         return make_conninfo(
-            conninfo, host="127.0.0.1", port=str(self.port), sslmode="disable", **more
+            conninfo, host=self._host, port=str(self.port), sslmode="disable", **more
         )
 
     def cut(self) -> None:

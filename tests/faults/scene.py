@@ -44,6 +44,8 @@ CROWD = [
     for n in range(60)
 ]
 Ledger = list[tuple[Any, ...]]
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+"""Debian's libfaketime, for a process whose clock is to be moved while it runs."""
 
 
 def set_scene(conn: store.Database, lines: list[str] | None = None) -> None:

