@@ -179,7 +179,7 @@ def test_a_pass_that_hangs_is_told(
 def test_a_worker_that_is_stopped_is_told(
     database: str, conn: store.Database, tmp_path: Path
 ) -> None:
-    """Nobody answers any more: that alert fires, and the watchdog, which always does."""
+    """Nobody answers any more: that alert fires, and the watchdog as always."""
     load_plans(conn)
     with started(database) as process:
         at = address_of(process)
@@ -230,7 +230,7 @@ def test_status_check_is_one_line_and_an_exit_code(
     )
     conn.execute("UPDATE renewer.run SET finished_at = now() - interval '131 minutes'")
     conn.execute("UPDATE renewer.member SET parked = true")
-    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET synchronous_commit = off")
+    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET synchronous_commit = false")
     after = command(database, "status", "--check")
     assert (after.returncode, after.stdout.rstrip("\n")) == (
         1,
