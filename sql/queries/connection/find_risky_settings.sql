@@ -10,7 +10,12 @@ SELECT 'synchronous_commit = off of ' || coalesce(r.rolname::text, 'everybody') 
 FROM pg_catalog.pg_db_role_setting AS d
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = d.setrole
 LEFT JOIN pg_catalog.pg_database AS b ON b.oid = d.setdatabase
-WHERE 'synchronous_commit=off' = ANY (d.setconfig)
+-- It is kept as it was written: any of these words is off.
+WHERE EXISTS (
+      SELECT FROM pg_catalog.unnest(d.setconfig) AS c (setting)
+      WHERE pg_catalog.lower(c.setting) = ANY (ARRAY[
+          'synchronous_commit=off', 'synchronous_commit=false',
+          'synchronous_commit=no', 'synchronous_commit=0']))
   AND coalesce(b.datname = pg_catalog.current_database(), true)
   -- A role that cannot spend has nothing to lose: a pass ends with a write of its own.
   AND (d.setrole = 0 OR EXISTS (
