@@ -142,6 +142,7 @@ def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
         out.print("No member failed.")
         return
     made = table("member", "tries", "next try", "what is wrong", numbers=("tries",))
+    made.columns[-1].style = "red"
     for failure in found:
         next_try = "parked" if failure.parked else timestamp(failure.retry_at)
         made.add_row(

@@ -29,11 +29,15 @@ def address(say: Callable[[str], None]) -> Iterator[str]:
         yield conninfo
         return
     folder = settings.data_dir or embedded.data_folder()
-    with embedded.running(folder) as local:
+
+    def tell(is_new: bool) -> None:
+        made = " (made now, some seconds)" if is_new else ""
         say(
-            f"Using the embedded PostgreSQL in {folder}; set RENEWER_DATABASE_URL "
-            "for another database."
+            f"Using the embedded PostgreSQL in {folder}{made}; set "
+            "RENEWER_DATABASE_URL for another database."
         )
+
+    with embedded.running(folder, tell) as local:
         yield local
 
 

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,17 +51,21 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(
+    folder: Path, on_start: Callable[[bool], None] = lambda _: None
+) -> Iterator[str]:
     """
     Run the server whose data are in *folder* and yield its conninfo.
 
-    Leave it to others that still use it.
+    Leave it to others that still use it. *on_start* is told before, and whether the
+    data are made now, which takes some seconds.
     """
     _import()
     import psutil
 
     _make(folder)
     _refuse_strangers(folder)
+    on_start(not (folder / "postgresql" / "PG_VERSION").exists())
     with _plain_locale():
         server = _start(folder / "postgresql")
     try:

@@ -72,11 +72,15 @@ def test_without_a_database_the_embedded_one_is_used_and_said(folder: Path) -> N
     """It starts on demand, keeps its data and is gone when the command is."""
     _, err = finish(start(folder, "migrate"))
     assert err.splitlines() == [
-        f"Using the embedded PostgreSQL in {folder}; "
+        f"Using the embedded PostgreSQL in {folder} (made now, some seconds); "
         "set RENEWER_DATABASE_URL for another database."
     ]
     assert servers(folder) == []
-    out, _ = finish(start(folder, "plans", "load", "upwork-2016"))
+    out, err = finish(start(folder, "plans", "load", "upwork-2016"))
+    assert err.splitlines() == [
+        f"Using the embedded PostgreSQL in {folder}; "
+        "set RENEWER_DATABASE_URL for another database."
+    ]
     assert out == "3 plan revisions loaded, 0 on record already.\n"
     out, _ = finish(start(folder, "plans", "list", "--json"))
     assert len(json.loads(out)) == 3
