@@ -186,13 +186,13 @@ excluded.last_failed_at;""",
         "A bucket whose lease is never given back is done without the lease.",
         "renewer/jobs/renewal.py",
         """\
-            elif _wait_for_lease(bucket):
+            elif self._wait_for_lease(bucket):
                 self._renewal.show_alive(conn)
                 return False
 """,
         """\
             else:
-                return not _wait_for_lease(bucket)
+                return not self._wait_for_lease(bucket)
 """,
         (GUARDS + "test_leases_that_are_never_given_back_stop_nobody",),
     ),
