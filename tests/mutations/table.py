@@ -299,6 +299,14 @@ excluded.last_failed_at;""",
         "if False:",
         ("tests/integration/test_drift.py::test_a_drift_is_told_with_its_way_out",),
     ),
+    Mutation(
+        "role-that-owns-is-no-drift",
+        "What one of renewer's roles owns, and so may do anything with, is named.",
+        "sql/queries/catalog/find_memberships.sql",
+        "WHERE o.owner = r.oid",
+        "WHERE false",
+        ("tests/integration/test_drift.py::test_a_drift_is_told_with_its_way_out",),
+    ),
     # 3. When a member is due
     Mutation(
         "parked-is-due",
