@@ -49,6 +49,17 @@ def intruder(database: str, conn: store.Database) -> Iterator[psycopg.Connection
         yield other
 
 
+def look_elsewhere_first(conn: store.Database) -> None:
+    """Let the job's role find what is in `public` before what is built in."""
+    role = conn.execute("SELECT current_user AS name").fetchone()
+    assert role is not None
+    conn.execute(
+        sql.SQL(
+            "ALTER ROLE {} IN DATABASE {} SET search_path = public, pg_catalog"
+        ).format(sql.Identifier(role["name"]), sql.Identifier(conn.info.dbname))
+    )
+
+
 def test_a_better_match_for_a_built_in_is_never_run(
     database: str, conn: store.Database, intruder: psycopg.Connection
 ) -> None:
@@ -59,13 +70,7 @@ def test_a_better_match_for_a_built_in_is_never_run(
         intruder.execute(
             POISON.format(name=name, arguments=arguments, returns=returns).encode()
         )
-    role = conn.execute("SELECT current_user AS name").fetchone()
-    assert role is not None
-    conn.execute(
-        sql.SQL(
-            "ALTER ROLE {} IN DATABASE {} SET search_path = public, pg_catalog"
-        ).format(sql.Identifier(role["name"]), sql.Identifier(conn.info.dbname))
-    )
+    look_elsewhere_first(conn)
     heard: list[str] = []
     with store.connect(database) as watched:
         watched.add_notice_handler(
@@ -82,6 +87,22 @@ def test_a_better_match_for_a_built_in_is_never_run(
         ("expiry", -1, 0),
         ("renewal", 60, 60),
     ]
+    assert violations(conn) == []
+
+
+def test_an_operator_of_the_same_name_is_never_run(
+    database: str, conn: store.Database, intruder: psycopg.Connection
+) -> None:
+    """Neither by a pass nor by the first statements of its connections."""
+    poison = POISON.format(name="poison", arguments="text, text", returns="boolean")
+    intruder.execute(poison.encode())
+    for name in ("=", "<>", "<", ">", "~", "!~", "~~"):
+        intruder.execute(
+            f"CREATE OPERATOR public.{name} "
+            "(LEFTARG = text, RIGHTARG = text, FUNCTION = public.poison)".encode()
+        )
+    look_elsewhere_first(conn)
+    assert renew(database, "2016-05-19T00:00").counts.renewed == 1
     assert violations(conn) == []
 
 

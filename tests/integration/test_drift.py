@@ -132,6 +132,12 @@ DRIFT = [
         'make it "table" again',
     ),
     (
+        "CREATE TABLE public.more (); ALTER TABLE renewer.ledger_entry "
+        "INHERIT public.more",
+        'relation ledger_entry is "table, inherits from public.more": '
+        'make it "table" again',
+    ),
+    (
         "CREATE TABLE renewer.more (x integer)",
         [
             "column more.x is not renewer's: drop it",
@@ -188,6 +194,15 @@ DRIFT = [
         f"renewer_app may SELECT on column ledger_entry.amount, not nothing: {RIGHT}",
     ),
     (
+        "ALTER TABLE renewer.ledger_entry OWNER TO renewer_app",
+        'role renewer_app is "a role, owner of ledger_entry": make it "a role" again',
+    ),
+    (
+        "ALTER FUNCTION renewer.purchase OWNER TO renewer_read",
+        'role renewer_read is "a role, owner of purchase(text, integer, text, '
+        'timestamp with time zone, timestamp with time zone)": make it "a role" again',
+    ),
+    (
         "REVOKE INSERT ON renewer.lot FROM renewer_worker",
         "renewer_worker may SELECT, UPDATE on lot, "
         f"not INSERT, SELECT, UPDATE: {RIGHT}",
@@ -213,6 +228,24 @@ def test_a_drift_is_told_with_its_way_out(
     """Each in one sentence of its own."""
     guarded.execute(change)
     assert drift(guarded) == ([told] if isinstance(told, str) else told)
+
+
+def test_a_column_whose_rows_may_be_null_is_told(guarded: store.Database) -> None:
+    """PostgreSQL 18 takes a NOT NULL that holds for new rows only."""
+    if guarded.info.server_version < 180000:
+        pytest.skip("before PostgreSQL 18 a NOT NULL holds for all rows")
+    guarded.execute("ALTER TABLE renewer.run ALTER COLUMN as_of DROP NOT NULL")
+    assert drift(guarded) == [
+        'column run.as_of is "timestamp with time zone": '
+        'make it "timestamp with time zone NOT NULL" again'
+    ]
+    guarded.execute("ALTER TABLE renewer.run ADD NOT NULL as_of NOT VALID")
+    assert drift(guarded) == [
+        'column run.as_of is "timestamp with time zone NOT NULL NOT VALID": '
+        'make it "timestamp with time zone NOT NULL" again'
+    ]
+    guarded.execute("ALTER TABLE renewer.run VALIDATE CONSTRAINT run_as_of_not_null")
+    assert drift(guarded) == []
 
 
 def test_a_login_may_have_what_a_role_has(guarded: store.Database) -> None:

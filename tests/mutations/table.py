@@ -281,6 +281,17 @@ excluded.last_failed_at;""",
         ("tests/faults/test_a_process.py::test_a3_what_a_killed_pass_held_is_let_go",),
     ),
     Mutation(
+        "operator-of-anybody",
+        "What is run before the search path is pinned names its operators.",
+        "sql/queries/connection/pin_session.sql",
+        "OPERATOR(pg_catalog.~)",
+        "~",
+        (
+            "tests/integration/test_attack.py::"
+            "test_an_operator_of_the_same_name_is_never_run",
+        ),
+    ),
+    Mutation(
         "invalid-index-is-no-drift",
         "An index that the database does not use is named.",
         "sql/queries/catalog/find_indexes.sql",
@@ -294,6 +305,14 @@ excluded.last_failed_at;""",
         "renewer/answers/drift.py",
         "if granted - allowed:",
         "if False:",
+        ("tests/integration/test_drift.py::test_a_drift_is_told_with_its_way_out",),
+    ),
+    Mutation(
+        "role-that-owns-is-no-drift",
+        "What one of renewer's roles owns, and so may do anything with, is named.",
+        "sql/queries/catalog/find_memberships.sql",
+        "WHERE o.owner = r.oid",
+        "WHERE false",
         ("tests/integration/test_drift.py::test_a_drift_is_told_with_its_way_out",),
     ),
     # 3. When a member is due

@@ -12,6 +12,9 @@ SELECT c.relname AS name,
            CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
            CASE WHEN c.relrowsecurity THEN 'row security on' END,
            CASE WHEN c.relforcerowsecurity THEN 'row security forced' END,
+           'inherits from ' || (
+               SELECT pg_catalog.string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhparent)
+               FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid),
            CASE WHEN c.relkind <> 'p' THEN 'inherited by ' || (
                SELECT pg_catalog.string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid)
                FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid) END) AS definition

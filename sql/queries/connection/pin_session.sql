@@ -9,7 +9,7 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('TimeZone', 'UTC', false),
        pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
        pg_catalog.set_config('row_security', 'off', false),
-       CASE WHEN pg_catalog.version() ~ 'linux'
+       CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~) 'linux'
             THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END,
        pg_catalog.set_config('statement_timeout', %(statement_timeout)s::text, false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::text, false);
