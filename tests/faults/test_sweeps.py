@@ -131,7 +131,7 @@ def due_now(conn: store.Database) -> int:
     return store.count_due(conn, store.read_clock(conn), None)
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("trace", ["sendto", "recvfrom"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a1_g1_a_command_may_be_killed_at_every_call(
