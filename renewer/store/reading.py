@@ -32,7 +32,7 @@ STATEMENT_TIMEOUT = "3s"
 class Reader:
     """Reads in snapshots, from connections that are opened when they are needed."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, patience_s: float = PATIENCE_S) -> None:
         self._pool = ConnectionPool(
             conninfo,
             connection_class=Database,
@@ -42,7 +42,7 @@ class Reader:
             min_size=0,
             max_size=SIZE,
             max_waiting=MOST_WAITING,
-            timeout=PATIENCE_S,
+            timeout=patience_s,
             # A server that comes back is found again by the next request.
             reconnect_timeout=PATIENCE_S,
             open=True,
