@@ -1,5 +1,6 @@
 """Serves the pages with Uvicorn until it is told to leave."""
 
+import signal
 from collections.abc import Sequence
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -66,4 +67,7 @@ def serve(conninfo: str, settings: Settings, place: Place) -> None:
             lifespan="off",
         )
         log.info("web.started", address=f"{place.host}:{place.port}")
+        # Uvicorn hears the signals itself, and sends itself another at its end.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
         uvicorn.Server(config).run()
