@@ -21,6 +21,8 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA renewer FROM PUBLIC, renewer_worker, renewe
 
 GRANT USAGE ON SCHEMA renewer TO renewer_worker, renewer_app, renewer_read;
 GRANT SELECT ON ALL TABLES IN SCHEMA renewer TO renewer_worker, renewer_read;
+-- Since when members who failed would be due: a calculation, it reads nothing.
+GRANT EXECUTE ON FUNCTION renewer.due_at TO renewer_read;
 
 GRANT INSERT ON renewer.ledger_entry TO renewer_worker;
 GRANT INSERT, UPDATE ON renewer.member, renewer.lot, renewer.run TO renewer_worker;

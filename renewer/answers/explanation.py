@@ -212,16 +212,27 @@ def find_explanation(
     cycle the ledger has reached: the past is in the statement.
     """
     with store.snapshot(conn):
-        found = store.find_members(conn, [member_id])
-        if not found:
-            return None
-        plans = Plans(store.find_plans(conn))
-        awards = store.find_awards(conn, [member_id])[member_id]
-        last_seq = awards[-1].seq if awards else 0
-        movements = store.find_movements(conn, member_id, last_seq, as_of - REMEMBERED)
-        last_boundary = store.find_last_boundary(conn, member_id)
-        failures = store.find_failures(conn, 1, member_id)
-        calls = store.find_calls(conn, member_id, as_of)
+        return read_explanation(conn, member_id, as_of, catch_up, word)
+
+
+def read_explanation(
+    conn: store.Database,
+    member_id: str,
+    as_of: datetime,
+    catch_up: CatchUp,
+    word: Word = CONNECTS,
+) -> Explanation | None:
+    """Return what `find_explanation` returns, in the snapshot the caller has open."""
+    found = store.find_members(conn, [member_id])
+    if not found:
+        return None
+    plans = Plans(store.find_plans(conn))
+    awards = store.find_awards(conn, [member_id])[member_id]
+    last_seq = awards[-1].seq if awards else 0
+    movements = store.find_movements(conn, member_id, last_seq, as_of - REMEMBERED)
+    last_boundary = store.find_last_boundary(conn, member_id)
+    failures = store.find_failures(conn, 1, member_id)
+    calls = store.find_calls(conn, member_id, as_of)
     member = _known_at(found[0], as_of)
     reached = _reached(member)
     _check_as_of(member, reached, as_of)

@@ -14,6 +14,7 @@ from renewer.cli import (
     checks,
     demo,
     evidence,
+    pages,
     repairs,
     setup,
     statement,
@@ -75,6 +76,8 @@ app.command()(calendar.cycles)
 app.command()(checks.verify)
 app.command()(evidence.audit)
 app.command()(evidence.export)
+app.command()(pages.web)
+app.command()(pages.link)
 
 
 def main() -> NoReturn:

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,35 @@ def read_address(text: str) -> tuple[str, int]:
     if found is None or int(found[3]) > 65535:
         raise ValueError("give host:port, such as 127.0.0.1:9465, or off")
     return found[1] or found[2], int(found[3])
+
+
+KEY_BYTES = 32
+"""Shortest key and token: as much as HMAC-SHA256 makes of it."""
+MOST_KEYS = 2
+"""The key that signs, and the one before it."""
+SECRETS = ("web_token", "link_keys")
+"""Settings whose values are never shown."""
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#@\\]*)?", re.ASCII)
+
+
+class Brand(NamedTuple):
+    """Whose pages these are: a name, a link back, and the word for credits."""
+
+    name: str = "renewer"
+    url: str = ""
+    one: str = "Connect"
+    several: str = "Connects"
+
+
+def read_brand(text: str) -> Brand:
+    """Return a brand; *text* is "name", "name, url" or "name, url, one, several"."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) not in (1, 2, 4) or not all([parts[0], *parts[2:]]):
+        raise ValueError("give a name, a link back and the words for one and several")
+    url = parts[1] if len(parts) > 1 else ""
+    if url and not WEB_ADDRESS.fullmatch(url):
+        raise ValueError("the link back is an address such as https://example.org")
+    return Brand(parts[0], url, *parts[2:])
 
 
 class Settings(BaseSettings):
@@ -69,6 +99,47 @@ class Settings(BaseSettings):
         400, ge=1, le=36_500, description="days that runs and their like are kept"
     )
 
+    web_token: str | None = Field(
+        None, description="the operator's password for the pages, 32 bytes or more"
+    )
+    link_keys: str | None = Field(
+        None, description="one or two keys of members' links, with a comma between"
+    )
+    web_url: str = Field(
+        "http://127.0.0.1:8465", description="where the pages are found from outside"
+    )
+    web_brand: str = Field(
+        "renewer", description="name, link back, and the words for one credit and more"
+    )
+
+    @field_validator("web_token")
+    @classmethod
+    def _check_web_token(cls, given: str | None) -> str | None:
+        if given is not None and len(given.encode()) < KEY_BYTES:
+            raise ValueError(f"give {KEY_BYTES} bytes at least")
+        return given
+
+    @field_validator("link_keys")
+    @classmethod
+    def _check_link_keys(cls, given: str | None) -> str | None:
+        keys = [] if given is None else given.split(",")
+        if len(keys) > MOST_KEYS or any(len(key.encode()) < KEY_BYTES for key in keys):
+            raise ValueError(f"give one or two keys of {KEY_BYTES} bytes at least")
+        return given
+
+    @field_validator("web_url")
+    @classmethod
+    def _check_web_url(cls, given: str) -> str:
+        if not WEB_ADDRESS.fullmatch(given):
+            raise ValueError("give an address such as https://connects.example.org")
+        return given.rstrip("/")
+
+    @field_validator("web_brand")
+    @classmethod
+    def _check_web_brand(cls, given: str) -> str:
+        read_brand(given)
+        return given
+
     @field_validator("monitor")
     @classmethod
     def _check_monitor(cls, given: str) -> str:
@@ -96,7 +167,8 @@ def read_settings() -> Settings:
         return Settings.model_validate({})
     except ValidationError as error:
         first = error.errors()[0]
-        name = "RENEWER_" + str(first["loc"][0]).upper()
-        raise InputError(
-            f"{name}={first['input']!r} cannot be used: {first['msg']}"
-        ) from error
+        field = str(first["loc"][0])
+        name = "RENEWER_" + field.upper()
+        given = "" if field in SECRETS else f"={first['input']!r}"
+        # Not chained: the error beneath holds the values.
+        raise InputError(f"{name}{given} cannot be used: {first['msg']}") from None

@@ -105,6 +105,27 @@ def connect(
     answers, InputError when the address or a setting of the role cannot be used.
     """
     try:
+        conn = Database.connect(conninfo, **connect_options(conninfo))
+    except psycopg.Error as error:
+        told = hide_secrets(one_line(error), conninfo)
+        raise DatabaseUnreachable(f"the database cannot be reached: {told}") from None
+    conn.patience_s, conn.stop = patience_s, stop
+    try:
+        prepare_session(conn)
+    except psycopg.Error as error:
+        conn.close()
+        told = hide_secrets(one_line(error), conninfo)
+        raise DatabaseUnreachable(f"the database cannot be reached: {told}") from None
+    return conn
+
+
+def connect_options(conninfo: str) -> dict[str, Any]:
+    """
+    Return what a connection is opened with besides its address.
+
+    InputError when the address cannot be read.
+    """
+    try:
         named = conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError:
         # The driver's words would show the address, and so perhaps a password.
@@ -113,29 +134,17 @@ def connect(
             "postgresql://user@host/database, or key=value pairs"
         ) from None
     missing = {name: value for name, value in DEFAULTS.items() if name not in named}
-    try:
-        # A pooler may hand the next statement to another server process: nothing is
-        # prepared.
-        conn = Database.connect(
-            conninfo,
-            autocommit=True,
-            row_factory=dict_row,
-            prepare_threshold=None,
-            **missing,
-        )
-    except psycopg.Error as error:
-        told = hide_secrets(one_line(error), conninfo)
-        raise DatabaseUnreachable(f"the database cannot be reached: {told}") from None
-    conn.patience_s, conn.stop = patience_s, stop
+    # A pooler may hand the next statement to another server process: nothing is
+    # prepared.
+    ours = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": None}
+    return ours | missing
+
+
+def prepare_session(conn: Database) -> None:
+    """Make a new connection behave the same, whatever role and database have set."""
     conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     set_json_loads(orjson.loads, conn)
-    try:
-        _pin(conn)
-    except psycopg.Error as error:
-        conn.close()
-        told = hide_secrets(one_line(error), conninfo)
-        raise DatabaseUnreachable(f"the database cannot be reached: {told}") from None
-    return conn
+    _pin(conn)
 
 
 def _pin(conn: Database) -> None:

@@ -8,6 +8,9 @@ from renewer.rules.ledger import CatchUp, value
 from renewer.store.connection import Database, scalar
 from renewer.store.queries import query
 
+MOST = 10_000
+"""How many failures are looked at to find their causes."""
+
 
 def start_run(
     conn: Database,
@@ -68,13 +71,19 @@ def find_lag(conn: Database, as_of: datetime) -> Lag:
     return Lag(row["due"], oldest and oldest.astimezone(UTC))
 
 
-def find_runs(conn: Database, limit: int) -> list[DictRow]:
+def find_runs(conn: Database, limit: int, before: int | None = None) -> list[DictRow]:
     """
-    Return the last *limit* passes, newest first.
+    Return the last *limit* passes, newest first; of those before number *before*.
 
     What they counted, how long they took, and their state.
     """
-    return conn.execute(query("runs/find_runs"), {"limit": limit}).fetchall()
+    parameters = {"limit": limit, "before": before}
+    return conn.execute(query("runs/find_runs"), parameters).fetchall()
+
+
+def find_causes(conn: Database) -> list[DictRow]:
+    """Return why members fail: each cause with its members and times."""
+    return conn.execute(query("runs/find_causes"), {"most": MOST}).fetchall()
 
 
 @value

@@ -74,6 +74,11 @@ def find_verification(conn: Database) -> DictRow:
     return _row(conn, "watch/find_verification", {})
 
 
+def find_workers(conn: Database) -> list[DictRow]:
+    """Return the workers there are, and whether each is alive."""
+    return conn.execute(query("watch/find_workers")).fetchall()
+
+
 def is_writable(conn: Database) -> bool:
     """Whether the server may be written to."""
     writable: bool = scalar(conn, "connection/is_writable", {})

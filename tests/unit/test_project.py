@@ -20,7 +20,8 @@ ROOMS = {
     "answers": {"errors", "rules", "store"},
     "host": {"errors", "rules", "store"},
     "worker": {"errors", "rules", "store", "jobs", "answers", "host"},
-    "cli": {"errors", "rules", "store", "jobs", "answers", "host", "worker"},
+    "web": {"errors", "rules", "store", "answers", "host"},
+    "cli": {"errors", "rules", "store", "jobs", "answers", "host", "worker", "web"},
 }
 """
 Which rooms each room may import from: the map of the project.

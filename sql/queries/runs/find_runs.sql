@@ -1,6 +1,6 @@
 -- Find the last passes.
 --
--- Parameters: limit integer
+-- Parameters: limit integer; before, the run_id of the first one not wanted, null: the newest
 -- Returns:    run_id, trigger, state (running, finished, stopped, interrupted), catch_up, reason, as_of, started_at,
 --             seconds, and the counts; newest first
 -- Locks:      none
@@ -14,5 +14,6 @@ SELECT r.run_id, r.trigger,
        extract(epoch FROM coalesce(r.finished_at, r.seen_at) - r.started_at)::double precision AS seconds,
        r.due, r.renewed, r.late, r.expired, r.applied, r.skipped, r.failed, r.entries
 FROM renewer.run AS r
+WHERE %(before)s::bigint IS NULL OR r.run_id < %(before)s::bigint
 ORDER BY r.run_id DESC
 LIMIT %(limit)s::integer;

@@ -1,0 +1,142 @@
+"""
+How the job is doing, from what is kept about it: nothing here looks at all members.
+
+Runs, the census, the index of who is due, workers, failures and verifications.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from psycopg.rows import DictRow
+
+from renewer import store
+from renewer.answers.condition import LATE, OVERDUE
+from renewer.answers.documents import members_per_second
+from renewer.rules.plans import Revision
+
+SHOWN_FOR = timedelta(hours=48)
+AHEAD = timedelta(hours=24)
+HOUR = timedelta(hours=1)
+MOST_RUNS = 200
+SCHEDULED = ("schedule", "manual")
+
+
+class Light(StrEnum):
+    """How the job is: one word."""
+
+    IN_ORDER = "in order"
+    LATE = "late"
+    FAILING = "failing"
+
+
+def find_overview(conn: store.Database) -> dict[str, Any]:
+    """Return what the operator's page shows, in the snapshot the caller has open."""
+    now = store.read_clock(conn)
+    backlog, passes = store.find_backlog(conn, now), store.find_passes(conn)
+    waiting, census = store.count_waiting(conn, now), store.find_census(conn)
+    recent = [
+        run
+        for run in store.find_runs(conn, MOST_RUNS)
+        if run["started_at"] > now - SHOWN_FOR
+    ]
+    since = backlog.oldest_due_at
+    lag = timedelta(0) if since is None else now - since
+    revisions = store.find_plans(conn)
+    return {
+        "as_of": now,
+        "light": light(backlog, passes, lag, now),
+        "lag_seconds": round(lag.total_seconds()),
+        "due": waiting["due"],
+        "requests": waiting["requests"],
+        "retrying": backlog.retrying,
+        "parked": backlog.parked,
+        "last_pass_at": passes.succeeded_at,
+        "running": passes.running,
+        "next_pass_at": now.replace(minute=0, second=0, microsecond=0) + HOUR,
+        "next_due_at": store.find_next_due(conn, now),
+        "workers": store.find_workers(conn),
+        "census_at": None if census is None else census["taken_at"],
+        "members": None if census is None else members_by_status(census),
+        "due_by_hour": [] if census is None else due_by_hour(census, now),
+        "without_rule": None if census is None else census["without_rule"],
+        "causes": store.find_causes(conn),
+        "runs": [run_document(run) for run in recent],
+        "verification": store.find_verification(conn),
+        "plans": [plan_document(each) for each in revisions],
+    }
+
+
+def light(
+    backlog: store.Backlog, passes: store.Passes, lag: timedelta, now: datetime
+) -> Light:
+    """Return how the job is: failing when a person is needed, late when time is."""
+    if backlog.retrying or backlog.parked:
+        return Light.FAILING
+    succeeded_at = passes.succeeded_at
+    if succeeded_at is None or now - succeeded_at > OVERDUE or lag > LATE:
+        return Light.LATE
+    return Light.IN_ORDER
+
+
+def members_by_status(census: DictRow) -> dict[str, int]:
+    """Return how many members there were of each status."""
+    found: dict[str, int] = {}
+    for row in census["members"]:
+        found[row["status"]] = found.get(row["status"], 0) + row["members"]
+    return found
+
+
+def due_by_hour(census: DictRow, now: datetime) -> list[dict[str, Any]]:
+    """Return how many members become due in each of the next 24 hours."""
+    hours = [
+        {"at": datetime.fromisoformat(row["at"]), "members": row["members"]}
+        for row in census["due"]
+    ]
+    return [each for each in hours if now - HOUR < each["at"] < now + AHEAD]
+
+
+def run_document(run: DictRow) -> dict[str, Any]:
+    """Return the document of a pass."""
+    return run | {"per_second": members_per_second(run)}
+
+
+def plan_document(revision: Revision) -> dict[str, Any]:
+    """Return the document of a plan's revision."""
+    effective_from: date = revision.effective_from
+    return {
+        "code": revision.code,
+        "effective_from": effective_from,
+        "allowance": revision.allowance,
+        "rollover_cap": revision.rollover_cap,
+        "lifetime_months": revision.lifetime_months,
+    }
+
+
+def chart(runs: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """
+    Return a bar for each of the last 48 hours: members renewed and failed in it.
+
+    Heights are parts of 100 of the highest.
+    """
+    first = now.replace(minute=0, second=0, microsecond=0) - SHOWN_FOR + HOUR
+    hours: list[dict[str, Any]] = [
+        {"at": first + HOUR * place, "renewed": 0, "failed": 0, "passes": 0}
+        for place in range(int(SHOWN_FOR / HOUR))
+    ]
+    for run in runs:
+        place = int((run["started_at"] - first) / HOUR)
+        if run["started_at"] >= first and place < len(hours):
+            hours[place]["renewed"] += run["renewed"] + run["late"]
+            hours[place]["failed"] += run["failed"]
+            hours[place]["passes"] += 1
+    highest = max((each["renewed"] + each["failed"] for each in hours), default=0) or 1
+    return [
+        each
+        | {
+            "height": 100 * each["renewed"] // highest,
+            "bad_height": 100 * each["failed"] // highest,
+        }
+        for each in hours
+    ]

@@ -1,0 +1,213 @@
+"""
+What a member's page shows beside the headline: the next award, the groups, a banner.
+
+The words are put together here; the page only lays them out.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from psycopg.rows import DictRow
+
+from renewer import store
+from renewer.answers.documents import INSTANTS, ends_with_cycle
+from renewer.answers.explanation import Code, Explanation
+from renewer.answers.wording import day, days, escape, local, moment, plan_name
+from renewer.rules.awards import Gap
+from renewer.rules.ledger import Lot, Member, Reason, Source
+
+SOON = timedelta(days=30)
+INSTANT = timedelta(microseconds=1)
+
+GROUPS = {
+    Source.ALLOWANCE: "Monthly",
+    Source.ROLLOVER: "Kept",
+    Source.PURCHASE: "Bought",
+    Source.BONUS: "Bonus",
+    Source.REFUND: "Returned",
+}
+"""What a member calls the sources of lots."""
+
+BANNERS = {
+    Code.FAILED: (
+        "We cannot renew you at the moment.",
+        "Our side has to mend something first. Nothing is lost: you get what is due.",
+    ),
+    Code.UNDER_REVIEW: (
+        "Your account is under review.",
+        "Renewals and expiries wait until the review ends. You can go on spending.",
+    ),
+    Code.SUSPENDED: (
+        "Your account is suspended.",
+        "Your cycles go on, but you get nothing new until you are active again.",
+    ),
+    Code.CLOSED: (
+        "This membership is closed.",
+        "The balance stays as it is. Nothing renews and nothing expires.",
+    ),
+    Code.WAITING_FOR_PASS: (
+        "Your renewal is on its way.",
+        "Your cycle has ended, and the renewal has not been made yet. It comes in "
+        "full, dated at its own day.",
+    ),
+}
+"""What a state means, in two parts: what it is, and what follows."""
+
+PENDING = "A change of plan waits."
+
+
+def portrait(facts: Explanation) -> dict[str, Any]:
+    """Return what the page of a member is made of."""
+    reached = facts.cycle
+    return {
+        "zone": zone_name(facts.timezone),
+        "next": _next(facts),
+        "cycle": days(reached.first_day, reached.last_day),
+        "progress": progress(facts),
+        "banners": list(_banners(facts)),
+        "groups": list(_groups(facts)),
+        "soon": _soon(facts),
+        "plan": plan_name(facts.member.plan),
+    }
+
+
+def zone_name(timezone: str) -> str:
+    """Return a zone as people say it: "Berlin time"."""
+    if timezone == "UTC":
+        return "UTC"
+    return f"{timezone.split('/')[-1]} time".replace("_", " ")
+
+
+def weekday(on: date) -> str:
+    """Return a day with its weekday: "Thursday 10 December 2026"."""
+    return f"{on:%A} {day(on)}"
+
+
+def progress(facts: Explanation) -> dict[str, int]:
+    """Return which day of the cycle today is, of how many; the last when it is over."""
+    reached = facts.cycle
+    length = (reached.last_day - reached.first_day).days + 1
+    today = (facts.today - reached.first_day).days + 1
+    return {"day": max(1, min(today, length)), "of": length}
+
+
+def _next(facts: Explanation) -> dict[str, Any] | None:
+    """Return when the next award comes and what it brings; None when nobody knows."""
+    at, then = facts.awards_at, facts.upcoming
+    if at is None or then is None or facts.code is Code.FAILED:
+        return None
+    there = facts.local(at)
+    words = f"{weekday(there.date())}, {there:%H:%M} {zone_name(facts.timezone)}"
+    return {
+        "at": there,
+        "when": words,
+        "allowance": then.allowance,
+        "carried": then.carried,
+        "expiring": then.expiring,
+        "balance_after": then.balance_after,
+    }
+
+
+def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
+    """Yield what is special about a member, and what it means."""
+    if facts.code in BANNERS:
+        yield BANNERS[facts.code]
+    pending = facts.pending_plan
+    if pending is not None and facts.code is not Code.CLOSED:
+        yield PENDING, f"Plan {plan_name(pending)} begins with your next cycle."
+
+
+def _groups(facts: Explanation) -> Iterator[dict[str, Any]]:
+    """Yield the groups of Connects, each with its last day, the first to end first."""
+    for lot in facts.member.lots:
+        if lot.remaining:
+            lost = ends_with_cycle(facts, lot)
+            yield {
+                "name": GROUPS[lot.source],
+                "remaining": lot.remaining,
+                "issued_on": facts.local(lot.issued_at).date(),
+                "ends": _end(facts, lot, lost),
+            }
+
+
+def _end(facts: Explanation, lot: Lot, lost: int) -> str:
+    """Return until when a lot can be used."""
+    own = lot.expires_at
+    lasting = "no end" if own is None else day(last_day(facts.local(own)))
+    if not lost:
+        return lasting
+    ends_on = day(facts.cycle.last_day)
+    if lost == lot.remaining:
+        return ends_on
+    return f"{lost} on {ends_on}, the others {lasting}"
+
+
+def last_day(ends_at: datetime) -> date:
+    """Return the last day of what ends at an instant."""
+    return (ends_at - INSTANT).date()
+
+
+def _soon(facts: Explanation) -> int:
+    """Return how many Connects end within 30 days, with the cycle or by themselves."""
+    horizon = facts.as_of + SOON
+    at, total = facts.awards_at, 0
+    for lot in facts.member.lots:
+        if lot.expires_at is not None and lot.expires_at <= horizon:
+            total += lot.remaining
+        elif at is not None and at <= horizon:
+            total += ends_with_cycle(facts, lot)
+    return total
+
+
+def find_page(
+    conn: store.Database, held: Member, since: datetime, before: int, limit: int
+) -> tuple[list[DictRow], int | None]:
+    """
+    Return up to *limit* entries' lines of a statement, newest first.
+
+    Only such that occurred from *since* on and stand before entry *before*. Also return
+    the number to go on before, None at the end. Instants are in the member's zone.
+    """
+    until, name = store.EVER[1], held.member_id
+    entries = store.find_entries(conn, name, since, until, before, limit + 1)
+    shown = entries[-limit:]
+    if not shown:
+        return [], None
+    begun = shown[0]["seq"]
+    lines = store.find_statement(conn, name, begun - 1, since, until, before)
+    more = begun if len(entries) > limit else None
+    return lines[::-1], more
+
+
+def localised(row: DictRow, timezone: str) -> DictRow:
+    """Return a line with its instants in the member's zone."""
+    there = {name: local(row[name], timezone) for name in INSTANTS if row.get(name)}
+    return row | there
+
+
+def said(at: datetime, timezone: str) -> str:
+    """Return when a line of a statement occurred, in words."""
+    return moment(at, timezone)
+
+
+WHY: Mapping[str, str] = {
+    Reason.CAUGHT_UP: "Missed and not made up for",
+    Reason.SUSPENDED: "The account was suspended",
+    Reason.PLAN_CHANGED: "Change of plan",
+    Gap.RULES_CORRECTED: "The plan's rules were corrected later",
+    Gap.NO_ALLOWANCE: "The plan included none",
+    Code.WAITING_FOR_PASS: "On its way",
+    Code.UNDER_REVIEW: "Waits for the end of the review",
+    Code.FAILED: "Our side has to mend something first",
+}
+"""Why a cycle brought less than expected, in a cell of a table."""
+
+
+def tell_reason(cycle: Mapping[str, Any]) -> str:
+    """Return why a past cycle brought what it did; nothing when all is as expected."""
+    reason: str | None = cycle["reason"]
+    if reason is None:
+        return ""
+    # An operator's own words are shown as they are.
+    return WHY.get(reason, escape(reason))

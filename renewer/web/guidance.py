@@ -1,0 +1,26 @@
+"""The help page: the rules for members, and the description of the API."""
+
+from starlette.responses import Response
+
+from renewer.answers.rulebook import find_rulebook
+from renewer.answers.wording import instant
+from renewer.web.description import describe
+from renewer.web.site import Visit, as_json, as_page
+
+
+def show_help(visit: Visit) -> Response:
+    """Show the rules, every number computed from the plans on record."""
+    with visit.site.snapshot() as conn:
+        found = find_rulebook(conn, visit.site.word)
+    return as_page(visit, "help.html", found=found, instant=instant)
+
+
+def tell_help(visit: Visit) -> Response:
+    """Return the document of the help page."""
+    with visit.site.snapshot() as conn:
+        return as_json(find_rulebook(conn, visit.site.word))
+
+
+def tell_description(visit: Visit) -> Response:
+    """Return the description of the API."""
+    return as_json(describe(visit.site.prefix))

@@ -1,0 +1,235 @@
+"""The pages and the API: their routes, who may see them, and what goes wrong."""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+import orjson
+import psycopg
+import structlog
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from renewer import store
+from renewer.answers.wording import Word, escape
+from renewer.errors import RenewerError
+from renewer.host.settings import Brand
+from renewer.rules.ledger import CatchUp, value
+from renewer.web.access import Guard, Limit, Visitor
+from renewer.web.links import segment
+from renewer.web.problems import (
+    AWAY,
+    BROKEN,
+    NOT_FOUND,
+    UNKNOWN,
+    Refused,
+    Trouble,
+)
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+LONGEST_ID = 64
+
+log = structlog.get_logger()
+
+Snapshot = Callable[[], AbstractContextManager[store.Database]]
+
+
+@value
+class Site:
+    """
+    What every page is made with.
+
+    *snapshot* opens a transaction that reads as of one moment.
+    """
+
+    snapshot: Snapshot
+    guard: Guard
+    catch_up: CatchUp
+    brand: Brand
+    prefix: str
+
+    @property
+    def word(self) -> Word:
+        """Return what the marketplace calls its credits."""
+        return Word(self.brand.one, self.brand.several)
+
+
+@value
+class Visit:
+    """One request of a visitor who may make it."""
+
+    site: Site
+    request: Request
+    visitor: Visitor
+
+    @property
+    def member_id(self) -> str:
+        """Return the member the path names."""
+        return read_id(self.request)
+
+    def link(self, path: str, **query: Any) -> str:
+        """Return an address of this site; the token of a link goes with it."""
+        if self.visitor.token is not None:
+            query["token"] = self.visitor.token
+        given = {name: text for name, text in query.items() if text is not None}
+        return self.site.prefix + path + (f"?{urlencode(given)}" if given else "")
+
+
+Make = Callable[[Visit], Response]
+
+
+@value
+class Page:
+    """A path, what answers it, and who may see it: operator, member or anybody."""
+
+    path: str
+    make: Make
+    audience: str
+
+
+def read_id(request: Request) -> str:
+    """Return the member's id of the path; Refused when it cannot be one."""
+    try:
+        member_id = unquote(request.path_params["member_id"], errors="strict")
+    except UnicodeDecodeError:
+        raise Refused(NOT_FOUND) from None
+    if not 1 <= len(member_id) <= LONGEST_ID or CONTROL.search(member_id):
+        raise Refused(NOT_FOUND)
+    return member_id
+
+
+def build(site: Site, pages: Sequence[Page]) -> ASGIApp:
+    """Return the application."""
+    limit = Limit()
+    static = StaticFiles(packages=[("renewer.web", "static")])
+    routes: list[Any] = [_route(site, limit, page) for page in pages]
+    routes.append(Mount("/static", static))
+
+    def handle(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        trouble = NOT_FOUND
+        if error.status_code != HTTPStatus.NOT_FOUND:
+            trouble = Trouble(HTTPStatus(error.status_code), "Only GET is answered.")
+        return show_trouble(site, request, trouble)
+
+    return Starlette(routes=routes, exception_handlers={HTTPException: handle})
+
+
+def _route(site: Site, limit: Limit, page: Page) -> Route:
+    def endpoint(request: Request) -> Response:
+        request.scope["page"] = page.path
+        visitor = site.guard.recognise(request)
+        try:
+            _admit(page, request, visitor)
+            return page.make(Visit(site, request, visitor))
+        except Refused as refused:
+            trouble = _limited(limit, request, visitor, refused.trouble)
+        except RenewerError as error:
+            trouble = _judge_renewer(error)
+        except psycopg.Error as error:
+            trouble = _judge_database(error)
+        return show_trouble(site, request, trouble)
+
+    return Route(page.path, endpoint, methods=["GET"])
+
+
+def _admit(page: Page, request: Request, visitor: Visitor) -> None:
+    """Let a visitor in, or raise Refused."""
+    if not visitor.is_known:
+        raise Refused(UNKNOWN)
+    if page.audience == "operator" and not visitor.is_operator:
+        raise Refused(NOT_FOUND)
+    if page.audience == "member" and not visitor.may_see(read_id(request)):
+        raise Refused(NOT_FOUND)
+
+
+FAILED_LOOKUPS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+
+
+def _limited(
+    limit: Limit, request: Request, visitor: Visitor, trouble: Trouble
+) -> Trouble:
+    """Return *trouble*, or that there were too many of its like from one address."""
+    if visitor.is_operator or trouble.status not in FAILED_LOOKUPS:
+        return trouble
+    wait_s = limit.count(request.client.host if request.client else "")
+    if wait_s is None:
+        return trouble
+    told = "Too many look-ups failed: wait a minute."
+    return Trouble(HTTPStatus.TOO_MANY_REQUESTS, told, retry_after_s=wait_s)
+
+
+def _judge_renewer(error: RenewerError) -> Trouble:
+    if store.is_server_trouble(error):
+        return AWAY
+    # What is on record cannot be explained at this time: the message says why.
+    return Trouble(HTTPStatus.CONFLICT, str(error))
+
+
+def _judge_database(error: psycopg.Error) -> Trouble:
+    trouble = AWAY if store.is_server_trouble(error) else BROKEN
+    log.warning("web.database_failed", error=type(error).__name__)
+    return trouble
+
+
+def as_json(document: Any, kind: str = "json") -> Response:
+    """Return a document as an answer."""
+    return Response(orjson.dumps(document), media_type=f"application/{kind}")
+
+
+templates = Environment(
+    loader=PackageLoader("renewer.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+"""Templates escape whatever they are given."""
+templates.filters["escape_controls"] = escape
+
+
+def as_page(visit: Visit, name: str, **shown: Any) -> Response:
+    """Return a page made from a template."""
+    context = {
+        "brand": visit.site.brand,
+        "word": visit.site.word,
+        "link": visit.link,
+        "segment": segment,
+        "prefix": visit.site.prefix,
+        "is_operator": visit.visitor.is_operator,
+        "token": visit.visitor.token,
+    }
+    return HTMLResponse(templates.get_template(name).render(context | shown))
+
+
+def show_trouble(site: Site, request: Request, trouble: Trouble) -> Response:
+    """Return a problem: a page for people, a document for programs."""
+    status = trouble.status
+    if request.url.path.startswith(f"{site.prefix}/api/"):
+        document = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "detail": trouble.detail,
+        }
+        answer = as_json(document, "problem+json")
+    else:
+        visit = Visit(site, request, Visitor())
+        answer = as_page(visit, "trouble.html", trouble=trouble)
+    answer.status_code = status.value
+    if trouble.retry_after_s is not None:
+        answer.headers["Retry-After"] = str(trouble.retry_after_s)
+    if status is HTTPStatus.UNAUTHORIZED:
+        basic = site.guard.token is not None
+        offered = 'Basic realm="renewer", charset="UTF-8"' if basic else "Bearer"
+        answer.headers["WWW-Authenticate"] = offered
+    return answer

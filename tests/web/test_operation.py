@@ -1,0 +1,113 @@
+"""The operator's pages and their API, on a real database."""
+
+import re
+from contextlib import closing
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from renewer import store
+from renewer.answers.overview import find_overview
+from renewer.host.settings import Settings
+from renewer.store.reading import Reader
+from renewer.web.serving import Place, make_app
+from tests.support import documents
+from tests.web.conftest import Client
+
+
+def test_the_overview_tells_how_the_job_is(client: Client) -> None:
+    """One member fails, so that a person is needed; the cause is named."""
+    told = client().get("/api/status").json()
+    assert told["light"] == "failing"
+    assert told["members"] == {
+        "active": 4, "closed": 1, "suspended": 1, "under_review": 1,
+    }  # fmt: skip
+    causes = [
+        (each["plan"], each["members"], each["example"]) for each in told["causes"]
+    ]
+    assert causes == [("gold", 1, "lost")]
+    page = client().get("/")
+    assert page.status_code == 200
+    assert "Failing" in page.text
+    assert "renewer failures retry lost" in page.text
+
+
+def test_passes_are_told_in_pages_and_one_by_one(
+    marketplace: str, client: Client
+) -> None:
+    """As `status` tells them."""
+    expected = documents(marketplace, "status")["runs"]
+    told = client().get("/api/runs?limit=1").json()
+    assert told == {"items": expected[:1], "next": None}
+    number = expected[0]["run_id"]
+    assert client().get(f"/api/runs/{number}").json() == expected[0]
+    assert f"Pass {number}" in client().get(f"/runs/{number}").text
+
+
+@pytest.mark.parametrize("number", ["0", "2", "-1", "x", "9" * 30, "%31x", "٣"])
+def test_a_pass_that_never_was_is_not_found(client: Client, number: str) -> None:
+    """As is what is no number."""
+    assert client().get(f"/runs/{number}").status_code == 404
+    assert client().get(f"/api/runs/{number}").status_code == 404
+
+
+def test_a_search_leads_to_the_member(client: Client) -> None:
+    """Whatever the id holds."""
+    answer = client().get("/", params={"member": "a/b <i>ä"})
+    assert answer.headers["location"] == "/members/a%2Fb%20%3Ci%3E%C3%A4"
+
+
+def test_the_plans_on_record_are_told(client: Client) -> None:
+    """With their rules."""
+    told = client().get("/api/plans").json()["items"]
+    assert {each["code"]: each["rollover_cap"] for each in told} == {
+        "basic": 0,
+        "plus": 140,
+        "agency-plus": 160,
+    }
+
+
+def test_a_page_reads_as_a_role_that_cannot_write(reader: Reader) -> None:
+    """Read-only twice: by the transaction and by the role."""
+    with reader.snapshot() as conn:
+        row = conn.execute(
+            "SELECT current_user AS who, "
+            "current_setting('transaction_isolation') AS isolation"
+        ).fetchone()
+        assert row == {"who": "renewer_read", "isolation": "repeatable read"}
+        assert store.find_plans(conn)
+    with (
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+        reader.snapshot() as conn,
+    ):
+        conn.execute("CREATE TEMPORARY TABLE t (x integer)")
+
+
+def test_no_member_is_scanned_for_the_overview(
+    marketplace: str, reader: Reader
+) -> None:
+    """Counts come from what is kept: the table is never read from end to end."""
+    with reader.snapshot() as conn:
+        conn.execute("SELECT set_config('enable_seqscan', 'off', true)")
+        find_overview(conn)
+        row = conn.execute(
+            "SELECT seq_scan FROM pg_stat_xact_user_tables "
+            "WHERE schemaname = 'renewer' AND relname IN ('member', 'ledger_entry') "
+            "ORDER BY relname"
+        ).fetchall()
+    assert row == [{"seq_scan": 0}, {"seq_scan": 0}]
+
+
+def test_a_database_that_is_away_is_said_and_shows_no_numbers(client: Client) -> None:
+    """503, on the pages and as a problem; it is not mistaken for an empty account."""
+    gone = "host=127.0.0.1 port=1 dbname=x connect_timeout=1"
+    with closing(Reader(gone, patience_s=0.3)) as away:
+        app = make_app(away, Settings.model_validate({}), Place("127.0.0.1", 8465))
+        browser = TestClient(app, base_url="http://localhost")
+        page = browser.get("/members/ana")
+        assert page.status_code == 503
+        assert not re.search(r"\d", re.sub(r"<[^>]*>", "", page.text).split("Skip")[1])
+        told = browser.get("/api/members/ana")
+        assert (told.status_code, told.json()["status"]) == (503, 503)
+        assert told.headers["content-type"] == "application/problem+json"
