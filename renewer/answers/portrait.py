@@ -84,12 +84,16 @@ def weekday(on: date) -> str:
     return f"{on:%A} {day(on)}"
 
 
-def progress(facts: Explanation) -> dict[str, int]:
+def progress(facts: Explanation) -> dict[str, Any]:
     """Return which day of the cycle today is, of how many; the last when it is over."""
     reached = facts.cycle
     length = (reached.last_day - reached.first_day).days + 1
     today = (facts.today - reached.first_day).days + 1
-    return {"day": max(1, min(today, length)), "of": length}
+    reached_day = max(1, min(today, length))
+    words = f"Today is day {reached_day} of {length}"
+    if today > length:
+        words = "This cycle is over"
+    return {"day": reached_day, "of": length, "words": words}
 
 
 def _next(facts: Explanation) -> dict[str, Any] | None:

@@ -32,6 +32,8 @@ LINES = 25
 MOST_LINES = 200
 MOST_EXPORTED = 10_000
 FORESEEN = 3
+CYCLES = 24
+"""Past cycles on the page: two years."""
 FILTERS = (7, 30, 90)
 MOST_DAYS = 36_500
 LARGEST = 2**63 - 1
@@ -79,6 +81,7 @@ def show_member(visit: Visit) -> Response:
         more=more,
         days=days,
         filters=FILTERS,
+        most_cycles=CYCLES,
         is_first=before == LARGEST,
         as_of=instant(facts.as_of, facts.timezone),
         said=partial(said, timezone=facts.timezone),

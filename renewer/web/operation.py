@@ -1,6 +1,7 @@
 """The operator's pages and their API: how the job is, one pass, the plans."""
 
 import shlex
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +13,7 @@ from renewer.answers.overview import (
     plan_document,
     run_document,
 )
-from renewer.answers.wording import age, instant
+from renewer.answers.wording import age, instant, plural
 from renewer.web.links import segment
 from renewer.web.membership import LARGEST, read_before, read_number
 from renewer.web.problems import NOT_FOUND, Refused
@@ -30,7 +31,7 @@ def show_overview(visit: Visit) -> Response:
     with visit.site.snapshot() as conn:
         found = find_overview(conn)
     now = found["as_of"]
-    since = found["last_pass_at"]
+    since, lag = found["last_pass_at"], timedelta(seconds=found["lag_seconds"])
     return as_page(
         visit,
         "overview.html",
@@ -39,6 +40,8 @@ def show_overview(visit: Visit) -> Response:
         ago=None if since is None else age(now - since),
         instant=instant,
         command=shlex.quote,
+        plural=plural,
+        lag=age(lag) if lag else "none",
     )
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.testclient import TestClient
@@ -39,6 +40,12 @@ def marketplace(server: str, template: str) -> Iterator[str]:
         bring_in(conn, LINES, "2016-05-01")
         bring_in(conn, ["lost,basic,2016-04-19,UTC,active,2"], "2016-05-01")
         conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'lost'")
+        # Somebody whose cycle is in order now, whatever day the test runs.
+        today = datetime.now(UTC).date()
+        line = f"now,plus,{today - timedelta(days=75)},Europe/Berlin,active,30"
+        bring_in(conn, [line], today.isoformat())
+        conn.execute("SELECT renewer.purchase('now', 40, 'invoice 12')")
+        conn.execute("SELECT renewer.spend('now', 6, 'proposal 77')")
         conn.execute("SELECT renewer.grant_bonus('ana', 7, '=bonus <b>')")
     renew(conninfo, "2016-07-01T00:00")
     with store.connect(conninfo) as conn:

@@ -30,6 +30,7 @@ PAGES = {
     "suspended": "/members/sus",
     "closed": "/members/shut",
     "failed": "/members/lost",
+    "current": "/members/now",
     "strange": "/members/a%2Fb%20%3Ci%3E%C3%A4",
 }
 WIDTHS = (320, 768, 1440)

@@ -13,7 +13,7 @@ from tests.web.conftest import KEYS, Client
 from tests.web.test_access import later
 
 
-@pytest.mark.parametrize("member_id", ["ana", "ben", "held", "sus", "shut", "lost"])
+@pytest.mark.parametrize("member_id", ["ana", "now", "held", "sus", "shut", "lost"])
 def test_the_api_answers_as_explain_does(
     marketplace: str, client: Client, member_id: str
 ) -> None:
@@ -29,6 +29,7 @@ def test_the_api_answers_as_explain_does(
 TAG = re.compile(r"<[^>]*>")
 
 BANNERS = {
+    "now": [],
     "ana": [],
     "held": ["Your account is under review."],
     "sus": ["Your account is suspended."],
