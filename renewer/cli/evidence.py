@@ -158,6 +158,8 @@ class Findings:
             f"{cycles} cycles of {self.members} members begin from {first} to {last}; "
             f"as of {timestamp(as_of)}."
         )
+        if not cycles:
+            return
         self._print_totals()
         if self.flaws:
             self._print_flaws()

@@ -142,7 +142,7 @@ class BadLines:
             if count == 1:
                 note(f"line {first}: {reason}")
             else:
-                note(f"{count:,} lines: {reason}, e.g. line {first}")
+                note(f"{count:,} lines: {reason}, e.g. line {first} (--all names each)")
         if self._others:
             bad = "line is" if self._others == 1 else "lines are"
             note(f"{self._others:,} more {bad} bad for other reasons: --all names each")

@@ -274,7 +274,8 @@ def test_bad_lines_are_grouped_by_reason(
     path.write_text("\n".join([HEADER, *lines]))
     done = command(database, "import", str(path), "--as-of", "2016-05-01")
     assert done.stderr.splitlines()[1:] == [
-        "1,500 lines: unknown plan 'Basic': did you mean 'basic'?, e.g. line 2",
+        "1,500 lines: unknown plan 'Basic': did you mean 'basic'?, e.g. line 2 "
+        "(--all names each)",
         "line 1502: member_id has a blank at its begin or end: take it away",
         "line 1503: unknown time zone 'utc': did you mean 'UTC'?",
     ]
