@@ -32,7 +32,7 @@ from renewer.cli.output import (
     timestamp,
 )
 from renewer.cli.rehearsal import Rehearsal
-from renewer.errors import DatabaseUnreachable
+from renewer.errors import DatabaseUnreachable, InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
@@ -241,6 +241,11 @@ def _look_at_database(conninfo: str) -> None:
     try:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
+            if not store.may_post(conn):
+                raise InputError(
+                    "this login may not run passes: GRANT renewer_worker to it, or "
+                    "name another in RENEWER_DATABASE_URL"
+                )
             risky = store.find_risky_settings(conn)
             if risky:
                 # A pass is made for it, a spend is not.

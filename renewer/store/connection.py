@@ -206,6 +206,12 @@ def find_risky_settings(conn: Database) -> list[str]:
     return [row["setting"] for row in rows]
 
 
+def may_post(conn: Database) -> bool:
+    """Whether this login may run passes."""
+    allowed: bool = scalar(conn, "connection/may_post", {})
+    return allowed
+
+
 @contextmanager
 def snapshot(conn: Database) -> Iterator[None]:
     """Read everything inside as of one moment."""

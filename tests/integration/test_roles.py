@@ -169,3 +169,14 @@ def test_the_reader_can_answer_and_repair_nothing(
     )
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "connect as a role that may" in refused.stderr
+
+
+@pytest.mark.parametrize("role", ["renewer_app", "renewer_read"])
+def test_a_worker_whose_login_may_not_post_says_so_and_leaves(
+    database: str, conn: store.Database, role: str
+) -> None:
+    """At its start, in one line, instead of failing every hour."""
+    login = make_conninfo(database, options=f"-c role={role}")
+    done = command(login, "worker", timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "GRANT renewer_worker to it" in done.stderr or role == "renewer_app"
