@@ -94,8 +94,7 @@ def import_members(
     *skip_bad* the first of them means that nothing is imported. *on_layout* is told
     which columns were found.
     """
-    numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
-    layout = _read_header(next(numbered, (1, b""))[1])
+    layout, numbered = _open(file)
     on_layout(layout)
     rows = (_row(line) for line in _read_lines(numbered, layout, plans, as_of))
     bad = 0
@@ -131,9 +130,14 @@ def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
 
     InputError when there is no usable header.
     """
-    numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
-    layout = _read_header(next(numbered, (1, b""))[1])
+    layout, numbered = _open(file)
     return _read_lines(numbered, layout, plans, as_of)
+
+
+def _open(file: BinaryIO) -> tuple[Layout, Iterator[tuple[int, bytes]]]:
+    """Return the layout of *file*, and its lines after the header with their numbers."""
+    numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
+    return _read_header(next(numbered, (1, b""))[1]), numbered
 
 
 def _read_lines(

@@ -158,7 +158,8 @@ class Metrics(Collector):
 
 def read_database(conn: Database) -> Readings:
     """Return the value of each metric in OF_DATABASE; None: nothing to tell yet."""
-    now = datetime.now(UTC) + measure_skew(conn)
+    skew = measure_skew(conn)
+    now = datetime.now(UTC) + skew
     passes, backlog = store.find_passes(conn), store.find_backlog(conn, now)
     waiting, census = store.count_waiting(conn, now), store.find_census(conn)
     verified = store.find_verification(conn)
@@ -173,7 +174,7 @@ def read_database(conn: Database) -> Readings:
             "parked": backlog.parked,
         },
         "renewer_requests_waiting": waiting["requests"],
-        "renewer_clock_skew_seconds": measure_skew(conn).total_seconds(),
+        "renewer_clock_skew_seconds": skew.total_seconds(),
         "renewer_verify_violations": verified["violations"],
         "renewer_verify_last_success_timestamp_seconds": _seconds(
             verified["succeeded_at"]
