@@ -135,7 +135,7 @@ def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:
 
 
 def _open(file: BinaryIO) -> tuple[Layout, Iterator[tuple[int, bytes]]]:
-    """Return the layout of *file*, and its lines after the header with their numbers."""
+    """Return the layout of *file*, and the numbered lines behind its header."""
     numbered = enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1)
     return _read_header(next(numbered, (1, b""))[1]), numbered
 
