@@ -217,18 +217,13 @@ def _find_unposted(
     if member.status is Status.CLOSED:
         return
     reason = UNDER_REVIEW if member.status is Status.UNDER_REVIEW else None
-    n, at = _next_cycle(member), member.renews_at
+    at = member.renews_at
+    n = cycle.next_number(member.anchor_on, member.timezone, member.cycle_n, at)
     named = CycleName(member.anchor_on, member.anchor_on, n, member.plan)
     while at <= as_of:
         yield _missing(member, named, n, plans, reason=reason)
         n += 1
         at = cycle.boundary(member.anchor_on, member.timezone, n)
-
-
-def _next_cycle(member: Audited) -> int:
-    if member.cycle_n is None:
-        return cycle.cycle_number(member.anchor_on, member.timezone, member.renews_at)
-    return member.cycle_n + 1
 
 
 def _overlap(before: CycleName, after: CycleName) -> bool:

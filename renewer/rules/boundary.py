@@ -30,9 +30,9 @@ def next_cycle(member: Member) -> int:
     For a member who enrolled and was not awarded yet it is the cycle that contains the
     enrolment.
     """
-    if member.cycle_n is None:
-        return cycle.cycle_number(member.anchor_on, member.timezone, member.renews_at)
-    return member.cycle_n + 1
+    return cycle.next_number(
+        member.anchor_on, member.timezone, member.cycle_n, member.renews_at
+    )
 
 
 def post_lapses(draft: Draft, until: datetime) -> None:

@@ -150,6 +150,20 @@ def next_boundary(
     return None if cycle_n is None else boundary(anchor_on, timezone, cycle_n + 1)
 
 
+def next_number(
+    anchor_on: date, timezone: str, cycle_n: int | None, renews_at: datetime
+) -> int:
+    """
+    Return the number of the cycle that begins at the next boundary, *renews_at*.
+
+    Without a *cycle_n* nothing was awarded yet, and *renews_at* is the enrolment: it is
+    the cycle that contains it.
+    """
+    if cycle_n is None:
+        return cycle_number(anchor_on, timezone, renews_at)
+    return cycle_n + 1
+
+
 def cycle_number(anchor_on: date, timezone: str, at: datetime) -> int:
     """Return the number of the cycle that contains *at*; negative before the anchor."""
     day = at.astimezone(zone(timezone)).date()
