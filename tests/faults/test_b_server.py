@@ -433,8 +433,9 @@ def test_b14_a_wrong_password_is_told_and_not_tried_in_a_hot_loop(
             until(lambda: "listener.lost" in log.read_text())
             before = len(proxy.links)
             began = time.monotonic()
-            until(lambda: time.monotonic() - began > 1)
-            assert len(proxy.links) == before
+            until(lambda: time.monotonic() - began > 2)
+            # Each of the worker's threads may knock once; a hot loop knocks hundreds.
+            assert len(proxy.links) - before <= 3
             process.terminate()
             assert process.wait(20) == 0
     told = left.out + left.err + log.read_text()
