@@ -37,6 +37,14 @@ class PlanError(RenewerError):
     """
 
 
+class UnknownCursor(RenewerError):
+    """
+    A place in the feed of events that this server does not know.
+
+    The ledger was moved, or this server lost what the reader saw.
+    """
+
+
 class SchemaError(RenewerError):
     """The database's schema is not the one this version works with."""
 

@@ -35,10 +35,15 @@ GRANT EXECUTE ON FUNCTION renewer.post_member, renewer.record_failure, renewer.r
 -- What tables are made of runs with the rights of who writes them.
 GRANT EXECUTE ON FUNCTION renewer.bucket_of, renewer.due_at, renewer.check_member, renewer.check_entry TO renewer_worker;
 GRANT EXECUTE ON PROCEDURE renewer.post_batch TO renewer_worker;
+GRANT DELETE ON renewer.tick TO renewer_worker;
+GRANT INSERT ON renewer.seal TO renewer_worker;
+GRANT EXECUTE ON FUNCTION renewer.is_seen TO renewer_worker, renewer_read;
 
 GRANT EXECUTE ON FUNCTION renewer.enroll, renewer.spend, renewer.refund, renewer.purchase, renewer.grant_bonus,
     renewer.change_plan, renewer.set_status, renewer.set_timezone TO renewer_app;
 GRANT EXECUTE ON FUNCTION renewer.balance_at TO renewer_app, renewer_read;
+GRANT EXECUTE ON FUNCTION renewer.tick TO renewer_app, renewer_worker;
+GRANT EXECUTE ON FUNCTION renewer.events TO renewer_app, renewer_worker, renewer_read;
 GRANT SELECT ON renewer.balance, renewer.open_lot, renewer.statement TO renewer_app;
 -- A view runs its functions with the rights of who reads it.
 GRANT EXECUTE ON FUNCTION renewer.cycle_ends_at, renewer.starts_at, renewer.zone_of TO renewer_app, renewer_read;

@@ -9,6 +9,7 @@ import psycopg
 import typer
 
 from renewer.cli import (
+    announcing,
     answering,
     calendar,
     checks,
@@ -76,6 +77,9 @@ app.command()(calendar.cycles)
 app.command()(checks.verify)
 app.command()(evidence.audit)
 app.command()(evidence.export)
+app.command()(announcing.events)
+app.command()(announcing.expiring)
+app.command()(announcing.seal)
 app.command()(pages.web)
 app.command()(pages.link)
 

@@ -4,12 +4,13 @@ import sys
 import time
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from renewer import store
+from renewer.answers.seals import Chain
 from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
 from renewer.cli.options import Json
 from renewer.cli.output import (
@@ -35,6 +36,18 @@ def verify(
             help="First move next boundaries to where the zone database has them now.",
         ),
     ] = False,
+    seals: Annotated[
+        bool,
+        typer.Option("--seals", help="Also compare the ledger with its seals."),
+    ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            "--head",
+            metavar="NUMBER:HASH",
+            help="A head that was kept elsewhere: the seals have to hold it.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """
@@ -46,6 +59,9 @@ def verify(
         fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
         looked, began = Looked(), time.monotonic()
         violations = _look(conn, looked)
+        chain = Chain(conn, head) if seals or head is not None else None
+        if chain is not None:
+            violations += [Violation(2, None, each) for each in chain.find_breaks()]
         if store.may_record(conn):
             # So that an alert ends when what it told of was mended.
             _record(conn, looked, len(violations))
@@ -56,6 +72,7 @@ def verify(
                 "ok": not violations,
                 **({"fixed": fixed} if fix else {}),
                 "looked_at": {**asdict(looked), "seconds": seconds},
+                **({} if chain is None else {"seals": _describe(chain)}),
                 "violations": [
                     {
                         "invariant": each.invariant,
@@ -70,6 +87,8 @@ def verify(
         if fix:
             console().print(f"{fixed} boundaries moved.")
         _print_looked(looked, seconds)
+        if chain is not None:
+            _print_chain(chain)
         _print(violations)
     raise typer.Exit(1 if violations else 0)
 
@@ -87,6 +106,23 @@ def _look(conn: store.Database, looked: Looked) -> list[Violation]:
             return True
 
         return list(find_violations(conn, looked, show))
+
+
+def _describe(chain: Chain) -> dict[str, Any]:
+    head = None if chain.last is None else chain.last.head
+    return {"compared": chain.compared, "entries": chain.entries, "head": head}
+
+
+def _print_chain(chain: Chain) -> None:
+    if chain.last is None:
+        console().print("Nothing is sealed yet: run `renewer seal`.")
+        return
+    seals = "seal" if chain.compared == 1 else "seals"
+    console().print(
+        f"Compared {chain.compared:,} {seals} with {chain.entries:,} entries up to "
+        f"{timestamp(chain.last.mark.ticked_at)}. Head:"
+    )
+    console().print(chain.last.head, soft_wrap=True)
 
 
 def _record(conn: store.Database, looked: Looked, violations: int) -> None:

@@ -68,6 +68,11 @@ def print_json(document: Any) -> None:
     print(_dumps(document, indent=2))
 
 
+def print_line(value: Any) -> None:
+    """Print *value* as one line of JSON on stdout."""
+    print(_dumps(value))
+
+
 class JsonRows:
     """
     Prints one JSON document whose list *name* may be too long to be held.

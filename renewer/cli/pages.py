@@ -12,10 +12,9 @@ from renewer.errors import InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
+from renewer.rules.cycle import read_duration
 
 PORT = 8465
-DURATION = re.compile(r"([1-9]\d{0,5})([smhd])", re.ASCII)
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=366)
 MISSING = "the pages need the extra `web`: pip install 'renewer[web]'"
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
@@ -80,7 +79,7 @@ def link(
     settings = read_settings()
     if settings.link_keys is None:
         raise InputError("links need a key: set RENEWER_LINK_KEYS, 32 bytes at least")
-    span = read_duration(lifetime)
+    span = read_duration("--for", lifetime, LONGEST)
     with database.connected(note) as (_, conn):
         held = database.find_member(conn, member)
     expires_at = datetime.now(UTC) + span
@@ -91,14 +90,3 @@ def link(
         print_json({"member_id": member, "url": url, "expires_at": expires_at})
     else:
         console().print(url, soft_wrap=True)
-
-
-def read_duration(text: str) -> timedelta:
-    """Return the duration *text* names: an integer and s, m, h or d."""
-    found = DURATION.fullmatch(text)
-    if found is None:
-        raise InputError(f"--for {text!r} is no duration: give one like 15m, 24h or 7d")
-    span = timedelta(**{UNITS[found[2]]: int(found[1])})
-    if span > LONGEST:
-        raise InputError(f"--for {text!r} is too long: a link lives for a year at most")
-    return span

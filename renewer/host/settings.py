@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         description="host:port of the worker's health and metrics, or off",
     )
     verify_at: str = Field(
-        "03:30", description="HH:MM, UTC, of the worker's daily verification, or off"
+        "03:30", description="HH:MM, UTC, of the daily verification and seal, or off"
     )
     keep_runs: int = Field(
         400, ge=1, le=36_500, description="days that runs and their like are kept"

@@ -19,6 +19,11 @@ class Steady(io.RawIOBase):
         self._descriptor = descriptor
         self._broken = False
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether what is written is thrown away."""
+        return self._broken
+
     def writable(self) -> bool:
         """Whether it may be written to: always."""
         return True
@@ -69,6 +74,12 @@ def steady_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
     sys.stdout = _steady(1, sys.stdout)
     sys.stderr = _steady(2, sys.stderr)
+
+
+def has_reader() -> bool:
+    """Whether what is printed on stdout still goes anywhere."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return not (isinstance(raw, Steady) and raw.is_broken)
 
 
 def _steady(descriptor: int, stream: TextIO | None) -> io.TextIOWrapper:

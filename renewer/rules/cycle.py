@@ -25,6 +25,8 @@ NOT_A_PLACE = {"localtime", "Factory", "posixrules"}
 
 SECOND = timedelta(seconds=1)
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+DURATION = re.compile(r"([1-9]\d{0,5})([smhd])", re.ASCII)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @value
@@ -183,3 +185,20 @@ def read_date(name: str, text: str) -> date:
         return date.fromisoformat(text if DATE.fullmatch(text) else "")
     except ValueError as error:
         raise InputError(f"{name} {text!r} is not a date: use YYYY-MM-DD") from error
+
+
+def read_duration(name: str, text: str, most: timedelta) -> timedelta:
+    """
+    Return the duration *text* names: an integer and s, m, h or d.
+
+    InputError for any other form, and above *most*.
+    """
+    found = DURATION.fullmatch(text)
+    if found is None:
+        raise InputError(
+            f"{name} {text!r} is no duration: give one like 15m, 24h or 7d"
+        )
+    span = timedelta(**{UNITS[found[2]]: int(found[1])})
+    if span > most:
+        raise InputError(f"{name} {text!r} is too long: {most.days}d is the most")
+    return span

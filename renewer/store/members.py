@@ -77,6 +77,18 @@ def find_members(conn: Database, members: Sequence[str]) -> list[Member]:
     return [_member(row) for row in rows]
 
 
+def find_ending(
+    conn: Database, after: str, until: str | None, ends_by: datetime
+) -> list[Member]:
+    """
+    Return members with Connects that may end up to *ends_by*, by member_id.
+
+    Of those behind *after* up to *until*, None for all behind it.
+    """
+    parameters = {"after": after, "until": until, "ends_by": ends_by}
+    return [_member(row) for row in _fetch(conn, "expiring/find_ending", parameters)]
+
+
 def find_due_among(
     conn: Database, members: Sequence[str], as_of: datetime, *, heed_retry: bool
 ) -> list[str]:

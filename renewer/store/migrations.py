@@ -109,6 +109,7 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
         backend.apply_migrations_only(pending)
         backend.run_post_apply(migrations)
         conn.execute(query("migrations/add_timezones"), {"names": sorted(timezones())})
+        conn.execute(query("feed/adopt_server"))
         if roles or conn.execute(query("migrations/find_roles")).fetchone():
             grant_roles(conn)
     return [migration.id for migration in pending]

@@ -171,6 +171,7 @@ def prune(conn: Database, days: int) -> None:
     ):
         conn.execute(query(name), {"days": days})
     conn.execute(query("watch/prune_workers"))
+    conn.execute(query("feed/thin_ticks"), {"days": days})
 
 
 def _lease(conn: Database, duty: int) -> bool:

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -197,6 +198,34 @@ class HelpModel(BaseModel):
     plans: list[dict[str, Any]]
 
 
+class _EventModel(BaseModel):
+    cursor: str
+    event: dict[str, Any]
+
+
+class EventsModel(BaseModel):
+    """What was posted behind a cursor; *cursor* goes on behind the last of it."""
+
+    items: list[_EventModel]
+    cursor: str | None
+
+
+class _NoticeModel(BaseModel):
+    id: UUID
+    member_id: str
+    lot: int
+    source: str
+    amount: int
+    ends_at: datetime
+
+
+class ExpiringModel(BaseModel):
+    """Connects that end soon unless they are spent; *next* is where it goes on."""
+
+    items: list[_NoticeModel]
+    next: str | None
+
+
 class ProblemModel(BaseModel):
     """What could not be answered, and what to do."""
 
@@ -224,6 +253,18 @@ BEFORE = _number("before", 2**63 - 1, "the `next` of the page before")
 LIMIT = _number("limit", 200, "how many at the most")
 DAYS = _number("days", 36_500, "only the last days")
 
+AFTER = {
+    "name": "after", "in": "query", "schema": {"type": "string"},
+    "description": "the cursor of what you have; none: from the start",
+}  # fmt: skip
+WITHIN = {
+    "name": "within", "in": "query", "required": True,
+    "description": "how far ahead: an integer and s, m, h or d",
+    "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$"},
+}  # fmt: skip
+EVENTS = _number("limit", 10_000, "how many at the most")
+WAIT = _number("wait", 60, "seconds that JSON lines wait for something new")
+
 PATHS: dict[str, tuple[type[BaseModel], list[dict[str, Any]]]] = {
     "/api/members/{member_id}": (MemberModel, [MEMBER_ID]),
     "/api/members/{member_id}/statement": (
@@ -235,11 +276,13 @@ PATHS: dict[str, tuple[type[BaseModel], list[dict[str, Any]]]] = {
     "/api/runs": (RunsModel, [BEFORE, LIMIT]),
     "/api/runs/{run_id}": (RunModel, [RUN_ID]),
     "/api/plans": (PlansModel, []),
+    "/api/events": (EventsModel, [AFTER, EVENTS, WAIT]),
+    "/api/expiring": (ExpiringModel, [WITHIN, AFTER]),
     "/api/help": (HelpModel, []),
 }
 """What each path answers with, and what it takes."""
 
-PROBLEMS = ("400", "401", "404", "409", "429", "503")
+PROBLEMS = ("400", "401", "404", "409", "410", "429", "503")
 
 
 def describe(prefix: str) -> dict[str, Any]:

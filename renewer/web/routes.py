@@ -1,6 +1,6 @@
 """Every path that is answered, and who may see it."""
 
-from renewer.web import guidance, membership, operation
+from renewer.web import events, guidance, membership, operation
 from renewer.web.site import Page
 
 MEMBER = "/members/{member_id}"
@@ -15,6 +15,8 @@ PAGES = (
     Page("/api/runs", operation.tell_runs, "operator"),
     Page("/api/runs/{run_id}", operation.tell_run, "operator"),
     Page("/api/plans", operation.tell_plans, "operator"),
+    Page("/api/events", events.tell_events, "operator"),
+    Page("/api/expiring", events.tell_expiring, "operator"),
     Page(MEMBER, membership.show_member, "member"),
     Page(f"{MEMBER}/statement.csv", membership.export_statement, "member"),
     Page(f"/api{MEMBER}", membership.tell_member, "member"),

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from renewer import store
 from renewer.answers.wording import Word, escape
-from renewer.errors import RenewerError
+from renewer.errors import RenewerError, UnknownCursor
 from renewer.host.settings import Brand
 from renewer.rules.ledger import CatchUp, value
 from renewer.web.access import Guard, Limit, Visitor
@@ -171,6 +171,8 @@ def _limited(
 def _judge_renewer(error: RenewerError) -> Trouble:
     if store.is_server_trouble(error):
         return AWAY
+    if isinstance(error, UnknownCursor):
+        return Trouble(HTTPStatus.GONE, str(error))
     # What is on record cannot be explained at this time: the message says why.
     return Trouble(HTTPStatus.CONFLICT, str(error))
 

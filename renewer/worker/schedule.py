@@ -31,6 +31,7 @@ from renewer.worker.health import Pulse
 from renewer.worker.listener import listen
 from renewer.worker.metrics import Metrics
 from renewer.worker.presence import Presence
+from renewer.worker.ticker import keep_ticking
 
 RETRY = timedelta(minutes=1)
 """How soon a pass is tried again while the server is in trouble."""
@@ -87,6 +88,9 @@ class Worker:
             name="listener",
             daemon=True,
         )
+        self._ticker = threading.Thread(
+            target=keep_ticking, args=(connect, stop), name="ticker", daemon=True
+        )
         self._passing = threading.Lock()
         self._retry = threading.Event()
         self._in_trouble = False
@@ -110,6 +114,7 @@ class Worker:
         self._add_duties()
         self._scheduler.start()
         self._listener.start()
+        self._ticker.start()
         options = self._options
         log.info(
             "worker.started",
@@ -134,11 +139,17 @@ class Worker:
         if signs.verify_at != OFF:
             hour, minute = signs.verify_at.split(":")
             self._scheduler.add_job(
-                signs.duties.verify,
+                self._gather_evidence,
                 CronTrigger(hour=hour, minute=minute, timezone=UTC),
                 misfire_grace_time=None,
                 coalesce=True,
             )
+
+    def _gather_evidence(self) -> None:
+        """Verify, then seal what was verified, once a day."""
+        self._signs.duties.verify()
+        if not self._stop.is_set():
+            self._signs.duties.seal()
 
     def _hear(self, hears: bool) -> None:
         self._signs.pulse.hear(hears)

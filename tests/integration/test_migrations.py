@@ -79,7 +79,7 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
 def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The files of a release with one migration more; return its name."""
     shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
-    migration = tmp_path / "sql" / "migrations" / "0003_next.sql"
+    migration = tmp_path / "sql" / "migrations" / "0005_next.sql"
     migration.write_text(
         "-- depends: 0002_watched\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
@@ -95,7 +95,7 @@ def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
     """
     with pytest.raises(
         SchemaError,
-        match=r"older than this renewer \(0003_next is missing\): "
+        match=r"older than this renewer \(0005_next is missing\): "
         r"run `renewer migrate`",
     ):
         migrations.check_schema(conn)

@@ -1,0 +1,62 @@
+"""What is coming: Connects that end soon, so that members can be told in time."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from renewer import store
+from renewer.answers.wording import local, usable_timezone
+from renewer.rules.endings import Ending, find_endings
+from renewer.rules.ledger import Member, value
+from renewer.rules.plans import Plans
+from renewer.store import Database
+
+STRETCH = 20_000
+"""Members who are looked at in one statement."""
+
+
+@value
+class Notices:
+    """What ends for members up to *last*; *is_end*: nobody comes behind them."""
+
+    items: list[dict[str, Any]]
+    last: str
+    is_end: bool
+
+
+def find_notices(
+    conn: Database, as_of: datetime, until: datetime, after: str = ""
+) -> Iterator[Notices]:
+    """
+    Yield what ends up to *until*, a stretch of members behind *after* at a time.
+
+    A notice's id stays the same as long as the lot's end does: each is sent once.
+    """
+    plans, installation = Plans(store.find_plans(conn)), store.read_installation(conn)
+    while True:
+        end = store.find_stretch(conn, after, STRETCH)
+        items = [
+            describe_ending(installation, member, ending)
+            for member in store.find_ending(conn, after, end, until)
+            for ending in find_endings(member, plans, as_of, until)
+        ]
+        yield Notices(items, end or "", end is None)
+        if end is None:
+            return
+        after = end
+
+
+def describe_ending(
+    installation: UUID, member: Member, ending: Ending
+) -> dict[str, Any]:
+    """Return the document of one notice; its end has the member's offset."""
+    name = f"{member.member_id}:{ending.lot}:{ending.ends_at.isoformat()}"
+    return {
+        "id": str(uuid5(installation, name)),
+        "member_id": member.member_id,
+        "lot": ending.lot,
+        "source": ending.source.value,
+        "amount": ending.amount,
+        "ends_at": local(ending.ends_at, usable_timezone(member.timezone)),
+    }

@@ -1,0 +1,49 @@
+"""Seals the ledger: what each batch of it was, so that a change of it can be told."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from renewer import store
+from renewer.store import Database
+
+TICK_PAUSE_S = 1.05
+"""A tick is not made within a second of the last."""
+
+
+@dataclass(slots=True)
+class Sealed:
+    """What was sealed: *batches* and *entries* now; *head* is the last seal."""
+
+    batches: int = 0
+    entries: int = 0
+    head: store.Seal | None = None
+
+
+def seal_ledger(conn: Database, may_go_on: Callable[[], bool] = lambda: True) -> Sealed:
+    """
+    Seal the batches up to the last tick, in order; safe to repeat and to interrupt.
+
+    UnknownCursor when the ledger was moved to another server.
+    """
+    done = Sealed(head=store.find_last_seal(conn))
+    for mark in store.find_unsealed(conn):
+        if not may_go_on():
+            break
+        seal = store.seal_batch(conn, done.head, mark)
+        store.record_seal(conn, seal)
+        done.batches += 1
+        done.entries += seal.entries
+        done.head = seal
+    return done
+
+
+def end_batch(conn: Database) -> None:
+    """
+    End a batch of the feed after all that is posted by now, if this user may.
+
+    Waits for a second when the last one was ended just before.
+    """
+    if store.may_tick(conn) and store.tick(conn) is None:
+        time.sleep(TICK_PAUSE_S)
+        store.tick(conn)

@@ -1,0 +1,169 @@
+"""The ledger as a feed: ticks that cut it into batches, events, and seals."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, tuple_row
+
+from renewer.errors import UnknownCursor
+from renewer.rules.ledger import value
+from renewer.store.connection import Database, scalar
+from renewer.store.queries import query
+
+UNKNOWN_CURSOR = "RN008"
+MOST_EVENTS = 10_000
+"""Events that are read at a time, at the most."""
+SEALS_AT_A_TIME = 1000
+FIRST_HASH = bytes(32)
+"""What the first seal goes on from."""
+
+
+def may_tick(conn: Database) -> bool:
+    """Whether this user may end batches of the feed."""
+    may: bool = scalar(conn, "feed/may_tick", {})
+    return may
+
+
+def tick(conn: Database) -> int | None:
+    """
+    End a batch of the feed here; return its number.
+
+    None when nothing was posted since the last one, or that is not a second ago.
+    UnknownCursor when the ledger was moved to another server.
+    """
+    with _known_server():
+        number: int | None = scalar(conn, "feed/tick", {})
+    return number
+
+
+def read_events(
+    conn: Database, after: str | None, limit: int
+) -> list[tuple[str, dict[str, Any]]]:
+    """
+    Return up to *limit* events behind the cursor *after*, each with its own cursor.
+
+    UnknownCursor when the cursor is not known here.
+    """
+    parameters = {"after": after, "limit": limit}
+    with _known_server(), conn.cursor(row_factory=tuple_row) as cur:
+        return cur.execute(query("feed/read_events"), parameters).fetchall()
+
+
+def read_installation(conn: Database) -> UUID:
+    """Return what names this installation, wherever its database is."""
+    installation: UUID = scalar(conn, "feed/read_installation", {})
+    return installation
+
+
+@contextmanager
+def _known_server() -> Iterator[None]:
+    """Tell of a cursor, or a ledger, that is not of this server."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate != UNKNOWN_CURSOR:
+            raise
+        raise UnknownCursor(error.diag.message_primary or "") from None
+
+
+@value
+class Mark:
+    """
+    A tick: what *snapshot* saw of a server whose ids are raised by *raised_by*.
+    """
+
+    number: int
+    snapshot: str
+    raised_by: int
+    ticked_at: datetime
+
+
+@value
+class Seal:
+    """The batch that *mark* ends: how many entries, and the hash of it and before."""
+
+    mark: Mark
+    entries: int
+    hash: bytes
+
+    @property
+    def head(self) -> str:
+        """Return what is to be kept elsewhere: number and hash."""
+        return f"{self.mark.number}:{self.hash.hex()}"
+
+
+def find_unsealed(conn: Database) -> list[Mark]:
+    """Return the ticks after the last seal, in order."""
+    return [_mark(row) for row in conn.execute(query("feed/find_unsealed"))]
+
+
+def find_last_seal(conn: Database) -> Seal | None:
+    """Return the last seal; None when nothing is sealed."""
+    row = conn.execute(query("feed/find_last_seal")).fetchone()
+    return None if row is None else _seal(row)
+
+
+def find_seals(conn: Database) -> Iterator[Seal]:
+    """Yield the seals in order; they are not all held."""
+    after = 0
+    while True:
+        parameters = {"after": after, "limit": SEALS_AT_A_TIME}
+        rows = conn.execute(query("feed/find_seals"), parameters).fetchall()
+        yield from map(_seal, rows)
+        if len(rows) < SEALS_AT_A_TIME:
+            return
+        after = rows[-1]["number"]
+
+
+def seal_batch(conn: Database, before: Seal | None, mark: Mark) -> Seal:
+    """
+    Return the seal of the batch from the seal *before* to *mark*, as the ledger is now.
+
+    Its hash is SHA-256 of the hash before and the batch's canonical form: a line an
+    entry, as COPY writes it.
+    """
+    base = None if before is None else before.mark
+    parameters = {
+        "base": base and base.snapshot,
+        "base_raised_by": base and base.raised_by,
+        "target": mark.snapshot,
+        "raised_by": mark.raised_by,
+    }
+    rows = sql.SQL(query("feed/copy_batch").rstrip().removesuffix(";"))
+    statement = sql.SQL("COPY ({rows}) TO STDOUT (ENCODING 'UTF8')").format(rows=rows)
+    hashed = hashlib.sha256(FIRST_HASH if before is None else before.hash)
+    entries = 0
+    with conn.cursor() as cur, cur.copy(statement, parameters) as copy:
+        for block in copy:
+            hashed.update(block)
+            # COPY writes a line break of a text as two other characters.
+            entries += bytes(block).count(b"\n")
+    return Seal(mark, entries, hashed.digest())
+
+
+def record_seal(conn: Database, seal: Seal) -> None:
+    """Put a seal on record."""
+    mark = seal.mark
+    parameters = {
+        "number": mark.number,
+        "snapshot": mark.snapshot,
+        "raised_by": mark.raised_by,
+        "ticked_at": mark.ticked_at,
+        "entries": seal.entries,
+        "hash": seal.hash,
+    }
+    conn.execute(query("feed/record_seal"), parameters)
+
+
+def _mark(row: DictRow) -> Mark:
+    return Mark(row["number"], row["snapshot"], row["raised_by"], row["ticked_at"])
+
+
+def _seal(row: DictRow) -> Seal:
+    return Seal(_mark(row), row["entries"], bytes(row["hash"]))

@@ -1,0 +1,26 @@
+-- Count this server's transactions above all that are on record, when the ledger was moved here from another server.
+--
+-- Changes the catalogue only. What is on record then is the first batch of a feed that begins anew: readers' cursors are
+-- refused with RN008. Seals stay: each knows whose transactions it saw.
+-- Locks:  ledger_entry, to the end of the transaction, but only when it was moved
+CREATE OR REPLACE FUNCTION renewer.adopt_server()
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    here  bigint := (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s);
+    above bigint;
+BEGIN
+    IF EXISTS (SELECT FROM renewer.feed AS f WHERE f.server = here) THEN
+        RETURN;
+    END IF;
+    LOCK TABLE renewer.ledger_entry IN ACCESS EXCLUSIVE MODE;
+    SELECT coalesce(pg_catalog.max(e.xact), 0) INTO above FROM renewer.ledger_entry AS e;
+    EXECUTE pg_catalog.format(
+        'ALTER TABLE renewer.ledger_entry ALTER COLUMN xact SET DEFAULT '
+        '(pg_catalog.pg_current_xact_id()::text::bigint + %s::bigint)', above);
+    DELETE FROM renewer.tick;
+    UPDATE renewer.feed SET server = here, raised_by = above;
+END
+$$;
+COMMENT ON FUNCTION renewer.adopt_server IS 'counts transactions of this server, after a ledger was moved here';

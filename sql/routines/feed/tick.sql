@@ -1,0 +1,84 @@
+-- Tick: end a batch of the ledger here, if something was posted since the last tick and that is a second ago.
+--
+-- Call it by itself, outside a transaction. It commits synchronously, whatever the session is set to: what a reader of
+-- this tick sees was on disk before, so that no crash takes it back.
+-- Returns:  the tick's number; null when none is needed, or another session makes one just now
+-- Errors:   RN006 another isolation than read committed, RN008 the ledger was moved to another server
+-- Locks:    the feed's row, to the end of the transaction; never waits for it
+-- Index:    ledger_entry_xact_idx
+CREATE OR REPLACE FUNCTION renewer.tick()
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
+AS $$
+DECLARE
+    feed  renewer.feed := renewer.find_feed();
+    last  renewer.tick;
+    added bigint;
+BEGIN
+    IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN
+        -- Its snapshot would be as old as the transaction, older perhaps than the last tick's.
+        PERFORM renewer.refuse('RN006', 'tick() needs isolation read committed', 'call it outside a transaction');
+    END IF;
+    SELECT t.* INTO last FROM renewer.tick AS t WHERE t.number = feed.ticks;
+    IF last.ticked_at > pg_catalog.clock_timestamp() - interval '1 second' OR NOT renewer.is_posted_since(last, feed) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM renewer.feed AS f WHERE f.ticks = feed.ticks FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pg_catalog.set_config('synchronous_commit', 'on', true);
+    UPDATE renewer.feed AS f SET ticks = f.ticks + 1 RETURNING f.ticks INTO added;
+    -- A statement of its own, and so a snapshot that is newer than the lock: ticks never cross.
+    INSERT INTO renewer.tick (number, snapshot) VALUES (added, pg_catalog.pg_current_snapshot());
+    RETURN added;
+END
+$$;
+COMMENT ON FUNCTION renewer.tick IS
+    'ends a batch of events here when something was posted, at most once a second; SELECT it outside a transaction';
+
+-- Tell whether an entry was committed that the last tick did not see.
+CREATE OR REPLACE FUNCTION renewer.is_posted_since(last renewer.tick, feed renewer.feed)
+RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF last.number IS NULL THEN
+        RETURN EXISTS (SELECT FROM renewer.ledger_entry);
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM renewer.ledger_entry AS e
+        WHERE e.xact >= pg_catalog.pg_snapshot_xmin(last.snapshot)::text::bigint + feed.raised_by
+          AND NOT renewer.is_seen(e.xact, last.snapshot, feed.raised_by));
+END
+$$;
+COMMENT ON FUNCTION renewer.is_posted_since IS 'whether an entry was committed that a tick did not see';
+
+-- Tell whether a snapshot saw what a transaction posted. One of before the feed, or of a server before, it did.
+CREATE OR REPLACE FUNCTION renewer.is_seen(xact bigint, snapshot pg_snapshot, raised_by bigint)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT pg_catalog.pg_visible_in_snapshot(greatest(xact - raised_by, 0)::text::xid8, snapshot)
+$$;
+COMMENT ON FUNCTION renewer.is_seen IS 'whether a snapshot saw the entries of a transaction';
+
+-- Return the feed, when the ledger is on the server whose transactions it counts.
+--
+-- After a restore ids start anew, below those on record.
+-- Errors: RN008
+CREATE OR REPLACE FUNCTION renewer.find_feed()
+RETURNS renewer.feed
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    feed renewer.feed;
+BEGIN
+    SELECT f.* INTO feed FROM renewer.feed AS f;
+    IF feed.server IS DISTINCT FROM (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s) THEN
+        PERFORM renewer.refuse('RN008', 'the ledger was moved to another server', 'run `renewer migrate` here first');
+    END IF;
+    RETURN feed;
+END
+$$;
+COMMENT ON FUNCTION renewer.find_feed IS 'the feed; RN008 when the ledger was moved to another server';
