@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 BACKFILL = "tests/integration/test_backfill.py::"
+FEED = "tests/integration/test_feed.py::"
+READER = "tests/faults/test_feed.py::test_a_reader_has_each_entry_once_and_in_order"
 CYCLE = "tests/unit/test_cycle.py::"
 FAULTS = "tests/faults/test_c_inside.py::"
 FUNCTIONS = "tests/integration/test_functions.py::"
@@ -12,6 +14,7 @@ POLICY = "tests/unit/test_policy.py::"
 RENEWAL = "tests/integration/test_renewal.py::"
 REPAIR = "tests/unit/test_repair.py::"
 
+TOLD = "sql/routines/feed/"
 JOB = "sql/routines/job/"
 MARKET = "sql/routines/marketplace/"
 SCHEMA = "sql/migrations/0001_schema.sql"
@@ -567,5 +570,71 @@ excluded.last_failed_at;""",
         "return text",
         (GUARDS + "test_json_shows_what_would_steer_a_terminal",),
         quick=True,
+    ),
+    # 8. The feed: wrong readers, and what a crash or a move would take back
+    Mutation(
+        "feed-goes-by-transaction-ids",
+        "A transaction that began early and ends late is read all the same.",
+        TOLD + "event_page.sql",
+        "AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)",
+        "AND e.xact >= pg_catalog.pg_snapshot_xmax(place.base)::text::bigint",
+        (FEED + "test_what_commits_late_is_in_a_later_batch", READER),
+    ),
+    Mutation(
+        "feed-goes-by-the-oldest-transaction",
+        "A member's events come in the order of their entries.",
+        TOLD + "event_page.sql",
+        """          AND renewer.is_seen(e.xact, place.target, feed.raised_by)
+          AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)""",
+        "          AND e.xact < pg_snapshot_xmin(place.target)::text::bigint",
+        (FEED + "test_a_member_is_in_order_whoever_began_first", READER),
+    ),
+    Mutation(
+        "feed-goes-by-the-row",
+        "What a subtransaction wrote is read when all of it has committed.",
+        TOLD + "event_page.sql",
+        "AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)",
+        "AND NOT renewer.is_seen(e.xmin::text::bigint, place.base, feed.raised_by)",
+        (FEED + "test_what_commits_late_is_in_a_later_batch", READER),
+    ),
+    Mutation(
+        "tick-is-asynchronous",
+        "What a reader saw, no crash takes back.",
+        TOLD + "tick.sql",
+        "PERFORM pg_catalog.set_config('synchronous_commit', 'on', true);",
+        "",
+        (FEED + "test_a_tick_is_on_disk_whatever_the_session_is_set_to",),
+    ),
+    Mutation(
+        "event-is-cut-at-the-end-of-a-page",
+        "An event has all its entries, however many are looked at.",
+        TOLD + "events.sql",
+        "IF NOT page.whole THEN",
+        "IF false THEN",
+        (FEED + "test_an_event_of_many_entries_is_whole",),
+    ),
+    Mutation(
+        "cursor-of-another-server-is-read",
+        "A cursor whose transactions are another server's is refused.",
+        TOLD + "places.sql",
+        "read ->> 0 <> feed.server::text OR read ->> 1 <> feed.raised_by::text",
+        "false",
+        (FEED + "test_a_ledger_that_was_moved_is_read_anew_after_migrate",),
+    ),
+    Mutation(
+        "ids-are-not-raised-after-a-move",
+        "New transactions lie above those of the server before.",
+        TOLD + "adopt_server.sql",
+        "SELECT coalesce(pg_catalog.max(e.xact), 0) INTO above",
+        "SELECT 0 INTO above",
+        (FEED + "test_a_ledger_that_was_moved_is_read_anew_after_migrate",),
+    ),
+    Mutation(
+        "seal-leaves-out-the-reason",
+        "A seal is of all that an entry says.",
+        "sql/queries/feed/copy_batch.sql",
+        "b.plan, b.reason,",
+        "b.plan,",
+        (FEED + "test_whatever_the_owner_bends_is_named",),
     ),
 )

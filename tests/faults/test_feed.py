@@ -1,0 +1,215 @@
+"""
+Readers of the feed get every entry exactly once, whatever happens to them and the
+server.
+
+FEED_SEED repeats its choices; with --long it has five minutes.
+"""
+
+import contextlib
+import json
+import os
+import random
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import tuple_row
+
+from renewer import store
+from renewer.errors import RenewerError
+from tests.faults.scene import OwnServer, done, started
+from tests.support import bring_in, load_plans, renew
+
+MEMBERS = [f"m{n}" for n in range(12)]
+SHORT_S, LONG_S = 24, 300
+Told = tuple[str, int, int, int, int]
+"""Of an event: member, first and last entry, what it moved, the balance after it."""
+
+
+class Reader:
+    """A program that keeps each event with its cursor, and is killed now and then."""
+
+    def __init__(self, url: str, file: Path) -> None:
+        self._url, self._file = url, file
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        """What it has, in the order it came; of a line that was cut off it has none."""
+        text = self._file.read_text() if self._file.exists() else ""
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    @property
+    def cursor(self) -> list[str]:
+        """The option to go on with."""
+        kept = self.kept
+        return ["--after", kept[-1]["cursor"]] if kept else []
+
+    def read_for(self, seconds: float, slowly: bool) -> None:
+        """Follow the feed for a while, then be killed in whatever it does."""
+        self._cut_torn()
+        with (
+            self._file.open("a") as out,
+            started(
+                self._url, "events", "--follow", *self.cursor, stdout=out
+            ) as process,
+        ):
+            if slowly:
+                time.sleep(seconds / 2)
+                process.send_signal(19)
+                time.sleep(seconds / 2)
+            else:
+                with contextlib.suppress(Exception):
+                    process.wait(seconds)
+
+    def read_on(self) -> None:
+        """Read to the end."""
+        self._cut_torn()
+        left = done(self._url, "events", *self.cursor)
+        assert left.code == 0, left.err
+        with self._file.open("a") as out:
+            out.write(left.out)
+
+    def _cut_torn(self) -> None:
+        """Throw away a line that was cut off by the kill."""
+        if self._file.exists():
+            whole = self._file.read_text().rpartition("\n")
+            self._file.write_text(whole[0] + whole[1])
+
+
+def spend(url: str, dice: random.Random, stop: threading.Event, name: str) -> None:
+    """Call for members in transactions of every kind, and start anew after a crash."""
+    calls = 0
+    while not stop.is_set():
+        with contextlib.suppress(psycopg.Error), psycopg.connect(url) as conn:
+            while not stop.is_set():
+                calls += 1
+                with contextlib.suppress(psycopg.DatabaseError):
+                    _call(conn, dice, f"{name} {calls}")
+
+
+def _call(conn: psycopg.Connection[Any], dice: random.Random, name: str) -> None:
+    members = dice.sample(MEMBERS, dice.choice((1, 1, 1, 2, 3)))
+    with conn.transaction(force_rollback=dice.random() < 0.2):
+        for place, member_id in enumerate(sorted(members)):
+            # A subtransaction has an id of its own, which no cursor may go by.
+            with (
+                conn.transaction() if dice.random() < 0.5 else contextlib.nullcontext()
+            ):
+                conn.execute(
+                    "SELECT renewer.purchase(%s, %s, %s)",
+                    [member_id, dice.randrange(1, 9), f"{name} {place}"],
+                )
+        # Most are quick; some stay open over several ticks.
+        time.sleep(dice.choice((0, 0, 0, 0.02, 0.3, 2.5)))
+
+
+def pass_on(url: str, stop: threading.Event) -> None:
+    """Renew everybody month after month, with commits that a crash takes back."""
+    months = 0
+    while not stop.is_set():
+        year, month = divmod(2 + months, 12)
+        with contextlib.suppress(psycopg.Error, RenewerError):
+            report = renew(url, f"{2016 + year}-{month + 1:02}-28T00:00")
+            months = (months + 1) % 1000 if not report.left else months
+        stop.wait(0.2)
+
+
+def tick_on(url: str, stop: threading.Event) -> None:
+    """Tick as the application does, from several sessions at once."""
+    while not stop.is_set():
+        with (
+            contextlib.suppress(psycopg.Error, RenewerError),
+            store.connect(url) as conn,
+        ):
+            while not stop.wait(0.3):
+                store.tick(conn)
+
+
+def crash_on(server: OwnServer, dice: random.Random, stop: threading.Event) -> None:
+    """Take the server's power away, now and then."""
+    while not stop.wait(dice.uniform(4, 9)):
+        server.stop("immediate")
+        server.start()
+
+
+@pytest.mark.timeout(900)
+def test_a_reader_has_each_entry_once_and_in_order(
+    own_server: OwnServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Beside passes, rollbacks, long transactions and crashes; also who starts late."""
+    seed = int(os.environ.get("FEED_SEED") or random.randrange(2**32))
+    print(f"FEED_SEED={seed}")
+    dice = random.Random(seed)
+    url = own_server.conninfo
+    with store.connect(url) as conn:
+        load_plans(conn)
+        bring_in(
+            conn, [f"{name},plus,2015-12-0{1 + n % 9},UTC,active,30"
+                   for n, name in enumerate(MEMBERS)], "2016-02-01T00:00",
+        )  # fmt: skip
+    stop = threading.Event()
+    seconds = LONG_S if request.config.getoption("--long") else SHORT_S
+    threads = [
+        threading.Thread(
+            target=spend, args=(url, random.Random(f"{seed} {n}"), stop, f"s{n}")
+        )
+        for n in range(4)
+    ]
+    threads += [
+        threading.Thread(target=pass_on, args=(url, stop)),
+        threading.Thread(target=tick_on, args=(url, stop)),
+        threading.Thread(target=tick_on, args=(url, stop)),
+        threading.Thread(target=crash_on, args=(own_server, random.Random(seed), stop)),
+    ]
+    for thread in threads:
+        thread.start()
+    reader = Reader(url, tmp_path / "kept")
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        reader.read_for(dice.uniform(0.8, 3), slowly=dice.random() < 0.3)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert own_server.pid is not None
+    reader.read_on()
+    late = Reader(url, tmp_path / "late")
+    late.read_on()
+    with store.connect(url) as conn:
+        check(conn, reader.kept)
+        check(conn, late.kept)
+        ticks = conn.execute("SELECT count(*) AS n FROM renewer.tick").fetchone()
+    assert ticks is not None
+    # It was put to the test: many batches, and many events that came while it ran.
+    assert ticks["n"] >= seconds / 4
+    assert len(reader.kept) > 10 * len(MEMBERS)
+
+
+def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
+    """What a reader kept is the ledger, each entry once, each member's in order."""
+    events = [each["event"] for each in kept]
+    assert len({event["id"] for event in events}) == len(events)
+    read: dict[str, list[tuple[int, int, int, int]]] = defaultdict(list)
+    for event in events:
+        data = event["data"]
+        moved = data["first_seq"], data["last_seq"], data["amount"], data["balance"]
+        read[event["subject"]].append(moved)
+    with conn.cursor(row_factory=tuple_row) as cur:
+        rows = cur.execute(
+            "SELECT member_id, seq, amount, balance_after FROM renewer.ledger_entry "
+            "ORDER BY member_id, seq"
+        ).fetchall()
+    written: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    for member_id, seq, amount, balance in rows:
+        written[member_id][seq] = amount, balance
+    for member_id, entries in written.items():
+        following = 1
+        for first, last, amount, balance in read[member_id]:
+            assert first == following, (member_id, first, following)
+            assert amount == sum(entries[seq][0] for seq in range(first, last + 1))
+            assert balance == entries[last][1]
+            following = last + 1
+        assert following == len(entries) + 1, (member_id, following)
