@@ -1,8 +1,10 @@
 """The ledger as a feed: events, cursors, what is coming, seals."""
 
 import re
+import threading
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -16,6 +18,7 @@ from renewer.answers.upcoming import find_notices
 from renewer.errors import UnknownCursor
 from renewer.jobs.sealing import seal_ledger
 from renewer.store import migrations
+from renewer.worker.duties import Duties
 from tests.support import bring_in, load_plans, renew, repair, utc
 
 Event = dict[str, Any]
@@ -551,6 +554,22 @@ def test_seals_of_a_server_before_hold_after_a_move(
     cut(sealed)
     assert seal_ledger(sealed).entries == 1
     assert breaks(sealed) == []
+
+
+def test_a_worker_seals_once_a_day(database: str, fed: store.Database) -> None:
+    """Up to the last tick; two of them make one chain."""
+    cut(fed)
+    stop = threading.Event()
+    duties = [Duties(partial(store.connect, database), 400, stop) for _ in range(2)]
+    threads = [threading.Thread(target=each.seal) for each in duties]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    last = store.find_last_seal(fed)
+    assert last is not None
+    assert (last.mark.number, last.entries) == (1, 2)
+    assert breaks(fed) == []
 
 
 def test_uuids_are_those_of_the_standard(conn: store.Database) -> None:

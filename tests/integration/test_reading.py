@@ -1,12 +1,16 @@
 """What the marketplace's application may read, and how its calls are refused."""
 
-import io
+import os
 import re
-from contextlib import redirect_stdout
-from functools import partial
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from renewer import store
 from renewer.store import migrations
@@ -172,23 +176,111 @@ def test_everything_has_a_comment(app: store.Database) -> None:
     assert columns.fetchall() == []
 
 
-def test_the_examples_of_the_guide_work(
-    app: store.Database, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In order, as they stand in deploy/application.md."""
-    guide = (ROOT / "deploy" / "application.md").read_text()
-    for statement in re.findall(r"```sql\n(.*?)```", guide, re.DOTALL):
+@pytest.fixture
+def guide(app: store.Database) -> str:
+    """The application's guide, whose SQL was run in order: 1003 has 40 Connects."""
+    text = (ROOT / "deploy" / "application.md").read_text()
+    for statement in re.findall(r"```sql\n(.*?)```", text, re.DOTALL):
         app.execute(statement)
     balance = "SELECT balance FROM renewer.balance WHERE member_id = '1003'"
     assert app.execute(balance).fetchone() == {"balance": 40}
-    (example,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
-    connect = partial(psycopg.connect, database, options="-c role=renewer_app")
-    monkeypatch.setattr(psycopg, "connect", connect)
-    shown = io.StringIO()
-    with redirect_stdout(shown):
-        exec(example, {})  # noqa: S102
-        exec(example.replace("6, ", "600, ").replace("-78", "-79"), {})  # noqa: S102
-    assert shown.getvalue() == (
-        "34 Connects left\n"
-        "RN002 let them spend less, or add Connects by purchase or grant_bonus first\n"
-    )
+    return text
+
+
+def example(guide: str, language: str, first_line: str) -> str:
+    """Return the one example in *language* that begins with *first_line*."""
+    found = re.findall(rf"```{language}\n(.*?)```", guide, re.DOTALL)
+    (code,) = [each for each in found if each.startswith(first_line + "\n")]
+    return code
+
+
+def as_application(database: str, *command: str, **more: Any) -> str:
+    """Run a program of the application's; return what it prints."""
+    named = conninfo_to_dict(database)
+    env = {
+        "PGHOST": str(named["host"]),
+        "PGUSER": str(named["user"]),
+        "PGDATABASE": str(named["dbname"]),
+        "PGOPTIONS": "-c role=renewer_app",
+    }
+    done = subprocess.run(
+        command, env=os.environ | env, capture_output=True, text=True, check=False,
+        timeout=60, **more,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+TOO_FEW = (
+    "RN002 let them spend less, or add Connects by purchase or grant_bonus first\n"
+)
+DJANGO = """
+import os
+from django.conf import settings
+settings.configure(DATABASES={"default": {
+    "ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"],
+    "HOST": os.environ["PGHOST"], "USER": os.environ["PGUSER"],
+    "OPTIONS": {"options": os.environ["PGOPTIONS"]}}})
+import django
+django.setup()
+"""
+
+
+@pytest.mark.parametrize(
+    ("first_line", "before", "left"),
+    [("# psycopg", "", 34), ("# Django", DJANGO, 38), ("# SQLAlchemy", "", 38)],
+)
+def test_the_python_examples_of_the_guide_work(
+    guide: str, database: str, first_line: str, before: str, left: int
+) -> None:
+    """They print what is left, and of too much the code and the way out."""
+    code = example(guide, "python", first_line)
+    call = (sys.executable, "-c")
+    assert as_application(database, *call, before + code) == f"{left} Connects left\n"
+    more = code.replace("6, ", "600, ").replace(" 2, ", " 200, ")
+    more = more.replace("proposal-", "again-")
+    assert as_application(database, *call, before + more) == TOO_FEW
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Node's client for PostgreSQL."""
+    folder = tmp_path_factory.mktemp("node")
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("Node is missing")
+    options = ("--no-audit", "--no-fund", "--silent")
+    done = subprocess.run(
+        [npm, "install", *options, "pg"],
+        cwd=folder, capture_output=True, check=False, timeout=120,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip("the client `pg` cannot be installed")
+    return folder
+
+
+def test_the_node_examples_of_the_guide_work(
+    guide: str, database: str, node: Path
+) -> None:
+    """A call, a call that is refused, and a reader of events."""
+    code = example(guide, "js", 'const { Client } = require("pg");')
+    call = ("node", "-e")
+    assert as_application(database, *call, code, cwd=node) == "38 Connects left\n"
+    more = code.replace('"1003", 2', '"1003", 200').replace("proposal-", "again-")
+    assert as_application(database, *call, more, cwd=node) == TOO_FEW
+    code = example(guide, "js", "// reading events")
+    assert as_application(database, *call, code, cwd=node).splitlines()[:3] == HEARD
+
+
+HEARD = [
+    "1003 connects.purchased 40",
+    "1003 connects.spent -6",
+    "1003 connects.refunded 6",
+]
+
+
+def test_the_reader_of_the_guide_works(guide: str, database: str) -> None:
+    """It hears what the examples before it posted."""
+    code = example(guide, "python", "# psycopg, reading events")
+    heard = as_application(database, sys.executable, "-c", code).splitlines()
+    assert heard[:3] == HEARD
