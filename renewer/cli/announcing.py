@@ -18,7 +18,7 @@ from renewer.jobs.sealing import Sealed, end_batch, seal_ledger
 from renewer.rules.cycle import read_duration
 
 POLL_S = 1.0
-PAGE = 1000
+PAGE = 5000
 LONGEST = timedelta(days=366)
 
 
