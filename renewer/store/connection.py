@@ -166,6 +166,15 @@ def _pin(conn: Database) -> None:
             f"DateStyle is {style!r}, and a pooler stands between, where nothing can "
             "be set: ALTER ROLE … SET DateStyle TO 'ISO' for the user of this address"
         )
+    before = scalar(conn, "connection/find_foreign_schema", {})
+    if before is not None:
+        # Whoever may create there could make types and operators that ours would use.
+        conn.close()
+        raise InputError(
+            f"search_path has {before} before pg_catalog, and a pooler stands between, "
+            "where nothing can be set: ALTER ROLE … SET search_path without pg_catalog "
+            "for the user of this address"
+        )
 
 
 def is_server_trouble(error: BaseException) -> bool:

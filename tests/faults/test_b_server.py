@@ -519,6 +519,7 @@ def test_b15_through_a_pooler_in_transaction_mode_a_pass_is_the_same(
         ("TimeZone = 'Asia/Tokyo'", 0),
         ("IntervalStyle = 'sql_standard'", 0),
         ("search_path = public", 0),
+        ("search_path = public, pg_catalog", 2),
         ("DateStyle = 'SQL, DMY'", 2),
     ],
 )

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import threading
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from tests.faults.scene import (
     ended,
     held_lots,
     judge,
+    set_scene,
     started,
     until,
     waiting,
 )
-from tests.support import ROOT, renew, violations
+from tests.support import ROOT, ledger, renew, utc, violations
 
 RUN = arguments_of_run()
 DRIFT = {
@@ -60,8 +62,8 @@ def next_release(tmp_path: Path) -> Path:
     """A checkout of a release with one migration more."""
     for folder in ("renewer", "sql"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "sql" / "migrations" / "0003_next.sql").write_text(
-        "-- depends: 0002_watched\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+    (tmp_path / "sql" / "migrations" / "0005_next.sql").write_text(
+        "-- depends: 0004_told\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     return tmp_path
 
@@ -93,6 +95,33 @@ def test_g7_an_old_pass_and_a_new_one_at_once_post_each_boundary_once(
     assert_same_ledger(conn, expected)
     left = done(database, *RUN)
     assert (left.code, "upgrade renewer" in left.last_line) == (2, True)
+
+
+def test_g7_an_old_worker_and_a_new_one_post_each_boundary_once(
+    database: str, conn: store.Database, next_release: Path
+) -> None:
+    """A rolling deploy: upgraded under the old worker, the new one beside it."""
+    now = datetime.now(UTC).isoformat()[:19]
+    set_scene(conn)
+    renew(database, now)
+    expected = ledger(conn)
+    set_scene(conn)
+    env, new = {"RENEWER_BATCH_SIZE": "1"}, {"PYTHONPATH": str(next_release)}
+    with ExitStack() as processes:
+        old = processes.enter_context(started(database, "worker", env=env))
+        with held_lots(database, "bob"):
+            until(lambda: waiting(conn))
+            upgraded = done(database, "migrate", cwd=next_release, env=new)
+            assert upgraded.code == 0, upgraded.err
+            second = processes.enter_context(
+                started(database, "worker", cwd=next_release, env=env | new)
+            )
+            until(lambda: conn.execute("SELECT FROM renewer.worker").rowcount == 2)
+        until(lambda: store.count_due(conn, utc(now), None) == 0)
+        for worker in (old, second):
+            worker.terminate()
+        assert [ended(old).code, ended(second).code] == [0, 0]
+    assert_same_ledger(conn, expected)
 
 
 def test_g3_d9_a_migration_beside_a_pass_lets_both_end(

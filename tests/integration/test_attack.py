@@ -106,6 +106,44 @@ def test_an_operator_of_the_same_name_is_never_run(
     assert violations(conn) == []
 
 
+TYPES = ("text", "timestamptz", "date", "jsonb", "uuid", "pg_snapshot")
+
+
+def test_a_type_of_the_same_name_is_never_used(
+    database: str, conn: store.Database, intruder: psycopg.Connection
+) -> None:
+    """A domain's check would run whenever a value is cast to it."""
+    for name in TYPES:
+        poison = POISON.format(
+            name=f"poison_{name}", arguments=f"pg_catalog.{name}", returns="boolean"
+        )
+        intruder.execute(poison.encode())
+        intruder.execute(
+            f"CREATE DOMAIN public.{name} AS pg_catalog.{name} "
+            f"CHECK (public.poison_{name}(VALUE))".encode()
+        )
+    look_elsewhere_first(conn)
+    assert renew(database, "2016-05-19T00:00").counts.renewed == 1
+    with store.connect(database) as other:
+        store.tick(other)
+        assert len(store.read_events(other, None, 10)) == 2
+        assert violations(other) == []
+    assert violations(conn) == []
+
+
+def test_a_cast_to_or_from_what_is_built_in_takes_its_owner(
+    intruder: psycopg.Connection,
+) -> None:
+    """Nobody else has a say in how renewer's values are read."""
+    poison = POISON.format(name="poison", arguments="text", returns="bigint")
+    intruder.execute(poison.encode())
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        intruder.execute(
+            "CREATE CAST (text AS bigint) WITH FUNCTION public.poison (text) "
+            "AS IMPLICIT"
+        )
+
+
 @pytest.mark.parametrize("name", ["member", "lot", "plan", "request"])
 def test_a_temporary_table_takes_no_place_of_renewers(
     conn: store.Database, intruder: psycopg.Connection, name: str
@@ -113,6 +151,19 @@ def test_a_temporary_table_takes_no_place_of_renewers(
     """A call that runs with the owner's rights looks there last."""
     intruder.execute(
         f"CREATE TEMPORARY TABLE {name} (member_id text, balance integer)".encode()
+    )
+    intruder.execute("SELECT renewer.spend('a', 1, 's', '2016-05-02')")
+    assert statement(conn, "a")[-1] == ("spend", -1, 1)
+
+
+def test_a_temporary_type_takes_no_place_of_one_that_is_built_in(
+    conn: store.Database, intruder: psycopg.Connection
+) -> None:
+    """A domain's check would run with the owner's rights in every call."""
+    poison = POISON.format(name="poison", arguments="jsonb", returns="boolean")
+    intruder.execute(poison.encode())
+    intruder.execute(
+        "CREATE DOMAIN pg_temp.jsonb AS pg_catalog.jsonb CHECK (public.poison(VALUE))"
     )
     intruder.execute("SELECT renewer.spend('a', 1, 's', '2016-05-02')")
     assert statement(conn, "a")[-1] == ("spend", -1, 1)

@@ -81,7 +81,7 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
     migration = tmp_path / "sql" / "migrations" / "0005_next.sql"
     migration.write_text(
-        "-- depends: 0002_watched\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+        "-- depends: 0004_told\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     monkeypatch.setattr(migrations, "sql_folder", lambda: tmp_path / "sql")
     return migration.stem

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 BACKFILL = "tests/integration/test_backfill.py::"
 FEED = "tests/integration/test_feed.py::"
 READER = "tests/faults/test_feed.py::test_a_reader_has_each_entry_once_and_in_order"
+PAGES = "tests/web/test_access.py::"
+ATTACK = "tests/integration/test_attack.py::"
+POOLER = (
+    "tests/faults/test_b_server.py::"
+    "test_b15_what_a_role_sets_is_the_same_through_a_pooler_or_refused"
+)
 CYCLE = "tests/unit/test_cycle.py::"
 FAULTS = "tests/faults/test_c_inside.py::"
 FUNCTIONS = "tests/integration/test_functions.py::"
@@ -636,5 +642,79 @@ excluded.last_failed_at;""",
         "b.plan, b.reason,",
         "b.plan,",
         (FEED + "test_whatever_the_owner_bends_is_named",),
+    ),
+    # 9. Names, and the server's own trouble
+    Mutation(
+        "temporary-types-come-first",
+        "A call that runs with the owner's rights finds a caller's types last.",
+        MARKET + "spend.sql",
+        "SECURITY DEFINER SET search_path = renewer, pg_temp",
+        "SECURITY DEFINER SET search_path = renewer",
+        (ATTACK + "test_a_temporary_type_takes_no_place_of_one_that_is_built_in",),
+    ),
+    Mutation(
+        "session-is-pinned-by-what-a-role-has-set",
+        "Not even the first statement uses a type of another schema.",
+        "sql/queries/connection/pin_session.sql",
+        "::pg_catalog.text, false),\n       pg_catalog.set_config('idle",
+        "::text, false),\n       pg_catalog.set_config('idle",
+        (ATTACK + "test_a_type_of_the_same_name_is_never_used",),
+    ),
+    Mutation(
+        "pooler-finds-other-names-first",
+        "Through a pooler, names before those that are built in are refused.",
+        "renewer/store/connection.py",
+        "if before is not None:",
+        "if False:",
+        (POOLER,),
+    ),
+    Mutation(
+        "full-disk-is-a-failure-of-the-member",
+        "Trouble of the server ends the batch; nobody is to blame.",
+        JOB + "post_batch.sql",
+        "('25', '53', '57', '58')",
+        "('25')",
+        (FAULTS + "test_c1_trouble_of_the_server_ends_the_pass_and_fails_nobody",),
+    ),
+    # 10. Pages: who may see what
+    Mutation(
+        "any-host-is-answered",
+        "A page of another site cannot read members through a browser.",
+        "renewer/web/gate.py",
+        "if self._is_ours(scope):",
+        "if True:",
+        (PAGES + "test_another_host_is_refused",),
+    ),
+    Mutation(
+        "link-opens-anybody",
+        "A member's link opens that member and nobody else.",
+        "renewer/web/access.py",
+        "return self.is_operator or self.member_id == member_id",
+        "return self.is_known",
+        (PAGES + "test_a_link_opens_its_member_and_nobody_else",),
+    ),
+    Mutation(
+        "link-opens-the-operators-pages",
+        "A member's link opens nothing of the operator's.",
+        "renewer/web/site.py",
+        'if page.audience == "operator" and not visitor.is_operator:',
+        'if page.audience == "nobody" and not visitor.is_operator:',
+        (PAGES + "test_a_link_opens_no_page_of_the_operator",),
+    ),
+    Mutation(
+        "link-for-ever-is-accepted",
+        "A link has an end, an audience and a member.",
+        "renewer/web/links.py",
+        'options={"require": ["exp", "sub", "aud"]},',
+        'options={"require": ["sub", "aud"]},',
+        (PAGES + "test_a_forged_link_opens_nothing",),
+    ),
+    Mutation(
+        "secrets-may-be-guessed-without-end",
+        "Failed look-ups of one address are limited.",
+        "renewer/web/site.py",
+        "if visitor.is_operator or trouble.status not in FAILED_LOOKUPS:",
+        "if True:",
+        (PAGES + "test_only_failed_look_ups_are_limited",),
     ),
 )

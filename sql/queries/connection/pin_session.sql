@@ -1,7 +1,7 @@
 -- Make the session of a direct connection independent of what role and database have set.
 --
 -- A server looks now and then whether its client is still there, where its system can tell: what a killed pass held is
--- let go at once, and not at the end of its statement.
+-- let go at once, and not at the end of its statement. Until it has run, types too are found by what a role has set.
 -- Parameters: statement_timeout, with its unit; 0ms: none
 SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('DateStyle', 'ISO, YMD', false),
@@ -11,5 +11,5 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('row_security', 'off', false),
        CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~) 'linux'
             THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END,
-       pg_catalog.set_config('statement_timeout', %(statement_timeout)s::text, false),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::text, false);
+       pg_catalog.set_config('statement_timeout', %(statement_timeout)s::pg_catalog.text, false),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::pg_catalog.text, false);
