@@ -18,6 +18,7 @@ from renewer.cli.output import (
     print_json,
     print_table,
     progress,
+    say,
     table,
     timestamp,
 )
@@ -68,7 +69,7 @@ def verify(
         )
     else:
         if fix:
-            console().print(f"{fixed} boundaries moved.")
+            say(f"{fixed} boundaries moved.")
         _print_looked(looked, seconds)
         _print(violations)
     raise typer.Exit(1 if violations else 0)
@@ -112,7 +113,7 @@ def _print_looked(looked: Looked, seconds: float) -> None:
     span = "no entry yet"
     if looked.since_at is not None and looked.until_at is not None:
         span = f"from {timestamp(looked.since_at)} to {timestamp(looked.until_at)}"
-    console().print(f"Looked at {', '.join(counted)}, {span}, in {seconds} s.")
+    say(f"Looked at {', '.join(counted)}, {span}, in {seconds} s.")
 
 
 def _print(violations: list[Violation]) -> None:
@@ -132,6 +133,4 @@ def _print(violations: list[Violation]) -> None:
             made.add_row(str(each.invariant), each.member_id or "—", each.detail)
         print_table(made)
     if len(violations) > SHOWN:
-        out.print(
-            f"… and {len(violations) - SHOWN} more: renewer verify --json lists all."
-        )
+        say(f"… and {len(violations) - SHOWN} more: renewer verify --json lists all.")
