@@ -151,11 +151,11 @@ def _print_cycles(cycles: Sequence[PastCycle]) -> None:
 
 
 def _zone(facts: Explanation) -> str:
-    """Return the zone; of one that our system does not know, times are in UTC."""
+    """Return the zone; times of one that our system does not know are in UTC."""
     named = facts.member.timezone
     if named == facts.timezone:
         return named
-    return f"{named} could not be resolved: in UTC"
+    return f"{named}: could not be resolved"
 
 
 def _rules(facts: Explanation) -> str:
@@ -165,7 +165,7 @@ def _rules(facts: Explanation) -> str:
     text = f"{member.plan}: no rules on record"
     if unresolved == member.plan:
         # Rules of an earlier cycle say nothing of what is due now.
-        text = f"{member.plan}: its rules could not be resolved"
+        text = f"{member.plan}: could not be resolved"
     elif plan is not None:
         cap = "unlimited" if plan.rollover_cap is None else str(plan.rollover_cap)
         text = f"{member.plan}: {plan.allowance} a month, rollover cap {cap}"
@@ -174,7 +174,7 @@ def _rules(facts: Explanation) -> str:
     if pending is not None:
         text += f"; then {pending}"
         if unresolved == pending:
-            text += ", whose rules could not be resolved"
+            text += ": could not be resolved"
     return text
 
 

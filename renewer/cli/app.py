@@ -97,7 +97,7 @@ def main() -> NoReturn:
     _warn_of_misnamed_settings()
     try:
         # Typer would tell of a wrong call in a box of its own.
-        code = app(standalone_mode=False)
+        code = app(prog_name="renewer", standalone_mode=False)
     except typer.TyperException as error:
         _refuse_call(error)
     except RenewerError as error:

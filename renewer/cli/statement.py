@@ -88,7 +88,7 @@ def history(
     else:
         asked = (days, as_of, before)
         is_all = all(each is None for each in asked)
-        say("No entries yet." if is_all else "No entries in that time.")
+        say("No entries yet." if is_all else "Nothing happened in that time.")
     if limit is not None and begun > 1 and len(entries) == limit:
         say(
             f"Earlier ones: renewer history {shlex.quote(member)} --limit {limit} "

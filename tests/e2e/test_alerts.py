@@ -236,5 +236,5 @@ def test_status_check_is_one_line_and_an_exit_code(
         1,
         "NOT WELL: the last pass that succeeded ended 2 hours ago; 1 member parked; "
         "commits may be lost: synchronous_commit = off, "
-        "synchronous_commit = off of everybody",
+        "synchronous_commit = off of everybody (see: renewer status)",
     )
