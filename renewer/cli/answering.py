@@ -127,7 +127,9 @@ def _print_lots(facts: Explanation) -> None:
     if not lots:
         return
     columns = ("lot", "left", "issued", "expires", "with the cycle")
-    made = table(*columns, numbers=("left", "with the cycle"))
+    made = table(
+        *columns, numbers=("left", "with the cycle"), times=("issued", "expires")
+    )
     for lot in lots:
         issued = timestamp(lot.issued_at, facts.timezone)
         ends = "—"
@@ -212,7 +214,7 @@ def _print_preview(held: Member, found: list[Boundary]) -> None:
         )
     zone = usable_timezone(held.timezone)
     columns = ("cycle", "awards at", "plan", "award", "carried", "expiring", "balance")
-    made = table(*columns, numbers=AMOUNTS)
+    made = table(*columns, numbers=AMOUNTS, times=("awards at",))
     for each in found:
         made.add_row(
             str(each.n),

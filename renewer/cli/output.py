@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -149,11 +149,19 @@ class PlainTable(Table):
         super().add_row(*shown, **more)
 
 
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Return an empty table; columns named in *numbers* are aligned right."""
+def table(
+    *columns: str, numbers: tuple[str, ...] = (), times: tuple[str, ...] = ()
+) -> Table:
+    """
+    Return an empty table.
+
+    Columns named in *numbers* are aligned right; those in *times* are never wrapped, so
+    that an instant stays beside its offset.
+    """
     made = PlainTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left")
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
+        made.add_column(column, justify=justify, no_wrap=column in times)
     return made
 
 

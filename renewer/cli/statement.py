@@ -97,7 +97,14 @@ def history(
 
 
 def _print_lines(lines: list[DictRow], zone: str) -> None:
-    made = table("when", "what", "amount", "balance", numbers=("amount", "balance"))
+    made = table(
+        "when",
+        "what",
+        "amount",
+        "balance",
+        numbers=("amount", "balance"),
+        times=("when",),
+    )
     for line in lines:
         what = line["what"]
         if line["reference"]:

@@ -153,7 +153,14 @@ def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
     if not failed:
         say("No member failed.")
         return
-    made = table("member", "tries", "next try", "what is wrong", numbers=("tries",))
+    made = table(
+        "member",
+        "tries",
+        "next try",
+        "what is wrong",
+        numbers=("tries",),
+        times=("next try",),
+    )
     made.columns[-1].style = "red"
     for failure in found:
         next_try = "parked" if failure.parked else timestamp(failure.retry_at)
@@ -193,7 +200,15 @@ def members(
     if not shown:
         say("No such members.")
         return
-    made = table("member", "plan", "status", "balance", "renews", numbers=("balance",))
+    made = table(
+        "member",
+        "plan",
+        "status",
+        "balance",
+        "renews",
+        numbers=("balance",),
+        times=("renews",),
+    )
     for row in shown:
         renews = timestamp(row["renews_at"], usable_timezone(row["timezone"]))
         if row["status"] == Status.CLOSED:

@@ -153,6 +153,21 @@ def test_an_offset_is_written_with_its_colon(zone: str, offset: str) -> None:
     assert command("", *cycles).stdout.endswith(f"2016-01-31 00:00 {offset}\n")
 
 
+def test_an_instant_stays_beside_its_offset(
+    database: str, conn: store.Database
+) -> None:
+    """In a table that is as wide as a terminal: a heading gives way instead."""
+    load_plans(conn, "upwork-2025")
+    bring_in(conn, ["a,plus,2025-11-05,America/Lima,active,30"], "2026-03-01")
+    renew(database, "2026-03-06T00:00")
+    lines = command(database, "explain", "a", "--as-of", "2026-03-07").stdout
+    told = [line for line in lines.splitlines() if line.endswith("—")]
+    assert [" ".join(line.split()) for line in told] == [
+        "rollover 30 2026-03-05 00:00 -05:00 2027-02-05 00:00 -05:00 —",
+        "allowance 100 2026-03-05 00:00 -05:00 2027-03-05 00:00 -05:00 —",
+    ]
+
+
 def test_an_audit_says_what_was_made_up_later(
     database: str, conn: store.Database
 ) -> None:
