@@ -214,7 +214,7 @@ def _print_preview(held: Member, found: list[Boundary]) -> None:
         )
     zone = usable_timezone(held.timezone)
     columns = ("cycle", "awards at", "plan", "award", "carried", "expiring", "balance")
-    made = table(*columns, numbers=AMOUNTS, times=("awards at",))
+    made = table(*columns, numbers=AMOUNTS)
     for each in found:
         made.add_row(
             str(each.n),

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from renewer import store
 from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
+from renewer.answers.wording import plural
 from renewer.cli.options import Json
 from renewer.cli.output import (
     console,
@@ -69,7 +70,7 @@ def verify(
         )
     else:
         if fix:
-            say(f"{fixed} boundaries moved.")
+            say(f"{plural(fixed, 'boundary', 'boundaries')} moved.")
         _print_looked(looked, seconds)
         _print(violations)
     raise typer.Exit(1 if violations else 0)
@@ -120,10 +121,11 @@ def _print(violations: list[Violation]) -> None:
     out = console()
     for number, sentence in INVARIANTS.items():
         broken = sum(each.invariant == number for each in violations)
+        times = plural(broken, "violation")
         found = Text("broken", style="red") if broken else Text("    ok", style="green")
         out.print(
             found.append(
-                f"  {number} {sentence}" + (f": {broken} times" if broken else ""),
+                f"  {number} {sentence}" + (f": {times}" if broken else ""),
                 style="default",
             )
         )

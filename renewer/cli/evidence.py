@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from renewer import store
+from renewer.answers.wording import plural
 from renewer.cli.options import Json, read_days, read_instant
 from renewer.cli.output import (
     JsonRows,
@@ -154,7 +155,8 @@ class Findings:
             )
             return
         say(
-            f"{cycles} cycles of {self.members} members begin from {first} to {last}; "
+            f"{plural(cycles, 'cycle')} of {plural(self.members, 'member')} "
+            f"{'begins' if cycles == 1 else 'begin'} from {first} to {last}; "
             f"as of {timestamp(as_of)}."
         )
         if not cycles:

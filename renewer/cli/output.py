@@ -161,7 +161,10 @@ def table(
     made = PlainTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column in numbers else "left"
-        made.add_column(column, justify=justify, no_wrap=column in times)
+        # A name that is too long goes on in the next line: none of it is left out.
+        made.add_column(
+            column, justify=justify, no_wrap=column in times, overflow="fold"
+        )
     return made
 
 

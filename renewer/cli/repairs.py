@@ -8,6 +8,7 @@ from rich.table import Table
 
 from renewer import store
 from renewer.answers.documents import entry_document
+from renewer.answers.wording import plural
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -182,7 +183,7 @@ class Report:
         say(
             f"{head}: cycles that began from {repair.start} to {repair.end}, as of "
             f"{timestamp(outcome.as_of)}; "
-            f"{counts.entries} entries in {outcome.seconds:.1f} s."
+            f"{plural(counts.entries, 'entry', 'entries')} in {outcome.seconds:.1f} s."
         )
         for member_id, message in outcome.failures:
             note(f"{member_id}: {message}")

@@ -16,6 +16,7 @@ import typer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from renewer import store
+from renewer.answers.wording import plural
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -167,7 +168,7 @@ def _print_outcome(outcome: PassReport) -> None:
     ]
     say(
         f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; "
-        f"{counts.entries} entries in {outcome.seconds:.1f} s.",
+        f"{plural(counts.entries, 'entry', 'entries')} in {outcome.seconds:.1f} s.",
         style="red" if wrong else None,
     )
     for member_id, message in outcome.failures:

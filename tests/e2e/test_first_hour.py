@@ -168,6 +168,19 @@ def test_an_instant_stays_beside_its_offset(
     ]
 
 
+def test_a_name_is_shown_whole_however_long(
+    database: str, conn: store.Database
+) -> None:
+    """It goes on in the next line; the rest of the row keeps its place."""
+    load_plans(conn)
+    name = "".join(chr(ord("a") + n % 26) for n in range(64))
+    bring_in(conn, [f"{name},plus,2016-04-19,America/Lima"], "2016-05-01")
+    lines = command(database, "members").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "".join(line.split()[0] for line in lines[2:]) == name
+    assert lines[2].endswith(" 2016-05-19 00:00 -05:00")
+
+
 def test_an_audit_says_what_was_made_up_later(
     database: str, conn: store.Database
 ) -> None:
@@ -249,6 +262,23 @@ def test_text_is_wrapped_at_any_width_without_splitting_a_figure(width: int) -> 
     assert " ".join(lines) == text
     assert [line for line in lines[:-1] if re.search(r"\b(1|3|14|0\.1)$", line)] == []
     assert max(map(len, lines)) <= width
+
+
+def test_one_is_told_in_the_singular(database: str, conn: store.Database) -> None:
+    """Of what passes, audits and verifications count."""
+    load_plans(conn)
+    bring_in(conn, ["a,basic,2016-04-19"], "2016-05-14")
+    passed = command(database, "run", "--as-of", "2016-05-20").stdout
+    assert "1 due, 1 renewed; 1 entry in " in passed
+    span = ("--from", "2016-05-01", "--to", "2016-05-30")
+    audited = command(database, "audit", *span).stdout
+    assert audited.startswith("1 cycle of 1 member begins from 2016-05-01 to ")
+    repaired = command(database, "backfill", *span, "--as-of", "2016-05-20").stdout
+    assert "; 0 entries in" in " ".join(repaired.split())
+    conn.execute("UPDATE renewer.member SET balance = balance + 1")
+    verified = command(database, "verify", "--fix").stdout
+    assert verified.startswith("0 boundaries moved.\nLooked at 1 member, 1 entry, ")
+    assert "add up to: 1 violation\n" in verified
 
 
 def test_a_check_that_fails_says_where_to_look(
