@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from renewer import store
 from renewer.store import migrations
@@ -112,6 +113,28 @@ def test_the_pages_work_behind_the_proxy_of_deploy(
     token = link["url"].partition("token=")[2]
     written = [log, *(path.read_text() for path in tmp_path.glob("*.log"))]
     assert [each for each in written if token in each] == []
+
+
+def test_the_pages_of_a_pod_answer_its_probes_and_its_ingress(
+    database: str, conn: store.Database
+) -> None:
+    """With the arguments of the manifest: under each name, and under no other."""
+    migrations.migrate(database, roles=True)
+    load_plans(conn)
+    manifest = yaml.safe_load((DEPLOY / "kubernetes/web/web.yaml").read_text())
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    command, *arguments = container["args"]
+    assert command == "web"
+    with serving(database, *arguments, **SETTINGS) as (url, process):
+        for name in ("livenessProbe", "readinessProbe"):
+            probe = container[name]["httpGet"]
+            (header,) = probe["httpHeaders"]
+            assert header["name"] == "Host"
+            assert ask(url + probe["path"], header["value"])[0] == 200
+        assert ask(f"{url}/connects/", **ME)[0] == 200
+        assert ask(f"{url}/connects/", "evil.example.net", **ME)[0] == 421
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def test_one_address_is_told_from_another_behind_the_proxy(
