@@ -119,10 +119,16 @@ def status_document(
         "oldest_boundary_at": oldest,
         "next_due_at": next_due_at,
         "census": census,
-        "failed": failed,
         "runs": [run | {"per_second": members_per_second(run)} for run in runs],
-        "failures": [_failure(each) for each in failures],
+        **failures_document(failed, failures),
     }
+
+
+def failures_document(
+    failed: int, failures: Sequence[RecordedFailure]
+) -> dict[str, Any]:
+    """Return the document of the members who failed: how many, and the first."""
+    return {"failed": failed, "failures": [_failure(each) for each in failures]}
 
 
 def members_per_second(run: DictRow) -> float:

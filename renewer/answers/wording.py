@@ -120,9 +120,10 @@ def moment(at: datetime, timezone: str) -> str:
     return day(there) if starts_at(there, timezone) == at else instant(at, timezone)
 
 
-def plural(number: int, noun: str) -> str:
-    """Return a number and what it counts."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def plural(number: int, noun: str, several: str | None = None) -> str:
+    """Return a number and what it counts; *several* is what many are called."""
+    counted = noun if number == 1 else several or f"{noun}s"
+    return f"{number} {counted}"
 
 
 def age(waited: timedelta) -> str:

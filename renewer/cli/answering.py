@@ -13,7 +13,7 @@ from renewer.answers.documents import (
     preview_document,
     stranger_document,
 )
-from renewer.answers.explanation import Explanation, find_explanation
+from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
 from renewer.answers.wording import usable_timezone
@@ -24,6 +24,7 @@ from renewer.cli.output import (
     print_json,
     print_list,
     print_table,
+    say,
     signed,
     table,
     timestamp,
@@ -33,7 +34,7 @@ from renewer.host.settings import read_settings
 from renewer.rules.awards import PastCycle
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member, Status
-from renewer.rules.plans import Plans, Revision
+from renewer.rules.plans import Plans
 from renewer.rules.posting import Boundary
 
 MOST = 1200
@@ -93,12 +94,14 @@ def _print_facts(facts: Explanation) -> None:
     made = table("fact", "")
     made.show_header = False
     made.add_row("member", f"{member.member_id}, {facts.status}, {facts.code}")
-    made.add_row("plan", _rules(member, facts.plan, facts.pending_plan))
+    made.add_row("plan", _rules(facts))
     between = f"{reached.first_day} to {reached.last_day}"
-    made.add_row("cycle", f"{between}, number {reached.n}, {member.timezone}")
+    made.add_row("cycle", f"{between}, number {reached.n}, {_zone(facts)}")
     made.add_row("awards at", _awards_at(facts))
     made.add_row("balance", str(member.balance))
-    if then is not None:
+    if facts.code is Code.FAILED:
+        made.add_row("then", "not known before this is mended")
+    elif then is not None:
         moved = f"{then.carried} carried, {then.expiring} expire"
         made.add_row("then", f"{signed(then.allowance)}; {moved}: {then.balance_after}")
     if facts.problem is not None:
@@ -112,7 +115,8 @@ def _print_facts(facts: Explanation) -> None:
 
 def _awards_at(facts: Explanation) -> str:
     if facts.awards_at is not None:
-        return timestamp(facts.awards_at, facts.timezone)
+        at = timestamp(facts.awards_at, facts.timezone)
+        return f"{at}, once this is mended" if facts.code is Code.FAILED else at
     if facts.status is Status.CLOSED:
         return "never again"
     return "when the review ends"
@@ -123,7 +127,9 @@ def _print_lots(facts: Explanation) -> None:
     if not lots:
         return
     columns = ("lot", "left", "issued", "expires", "with the cycle")
-    made = table(*columns, numbers=("left", "with the cycle"))
+    made = table(
+        *columns, numbers=("left", "with the cycle"), times=("issued", "expires")
+    )
     for lot in lots:
         issued = timestamp(lot.issued_at, facts.timezone)
         ends = "—"
@@ -139,22 +145,39 @@ def _print_cycles(cycles: Sequence[PastCycle]) -> None:
     made = table(*columns, numbers=("expected", "awarded"))
     for past in cycles:
         due = "?" if past.expected is None else str(past.expected)
-        late = "late" if past.late else ""
+        late = "made up later" if past.late else ""
         why = (past.reason or late).replace("_", " ")
         days = str(past.first_day), str(past.last_day)
         made.add_row(*days, due, str(past.awarded), why)
     print_table(made)
 
 
-def _rules(member: Member, plan: Revision | None, pending: str | None) -> str:
-    """Return the plan, its rules and the plan that comes next."""
+def _zone(facts: Explanation) -> str:
+    """Return the zone; times of one that our system does not know are in UTC."""
+    named = facts.member.timezone
+    if named == facts.timezone:
+        return named
+    return f"{named}: could not be resolved"
+
+
+def _rules(facts: Explanation) -> str:
+    """Return the plan, its rules and the plan that comes next, if they are known."""
+    member, plan, pending = facts.member, facts.plan, facts.pending_plan
+    unresolved = facts.problem.plan if facts.problem is not None else None
     text = f"{member.plan}: no rules on record"
-    if plan is not None:
+    if unresolved == member.plan:
+        # Rules of an earlier cycle say nothing of what is due now.
+        text = f"{member.plan}: could not be resolved"
+    elif plan is not None:
         cap = "unlimited" if plan.rollover_cap is None else str(plan.rollover_cap)
         text = f"{member.plan}: {plan.allowance} a month, rollover cap {cap}"
         if plan.lifetime_months:
             text += f", lifetime {plan.lifetime_months} months"
-    return text if pending is None else f"{text}; then {pending}"
+    if pending is not None:
+        text += f"; then {pending}"
+        if unresolved == pending:
+            text += ": could not be resolved"
+    return text
 
 
 def preview(
@@ -180,7 +203,7 @@ def preview(
     elif found:
         _print_preview(held, found)
     else:
-        console().print("Nothing is to come: the membership is closed.")
+        say("Nothing is to come: the membership is closed.")
 
 
 def _print_preview(held: Member, found: list[Boundary]) -> None:

@@ -1,5 +1,6 @@
 """The application: its commands, and where errors become a line and an exit code."""
 
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -7,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import psycopg
 import typer
+from pydantic import ValidationError
 
 from renewer.cli import (
     announcing,
@@ -24,6 +26,7 @@ from renewer.cli import (
 )
 from renewer.cli.output import complain
 from renewer.errors import RenewerError
+from renewer.host.settings import find_misnamed, what_fits
 from renewer.host.streams import steady_streams
 from renewer.store import is_server_trouble, one_line
 
@@ -95,8 +98,12 @@ def main() -> NoReturn:
         _leave("an argument is not valid UTF-8: check the terminal's encoding", 2)
     # An exception, so that what is open is left in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _warn_of_misnamed_settings()
     try:
-        app()
+        # Typer would tell of a wrong call in a box of its own.
+        code = app(prog_name="renewer", standalone_mode=False)
+    except typer.TyperException as error:
+        _refuse_call(error)
     except RenewerError as error:
         _leave(str(error), error.exit_code)
     except psycopg.Error as error:
@@ -106,7 +113,31 @@ def main() -> NoReturn:
         _leave(f"the system refuses: {one_line(error)}; nothing is lost", 3)
     except KeyboardInterrupt:
         _leave("interrupted; nothing is lost", 130)
-    sys.exit(0)
+    sys.exit(code)
+
+
+def _warn_of_misnamed_settings() -> None:
+    """Say in one line which variables look like settings and are none."""
+    misnamed = "; ".join(find_misnamed(os.environ))
+    if misnamed:
+        complain(misnamed)
+
+
+def _refuse_call(error: typer.TyperException) -> NoReturn:
+    """Say in one line what is wrong with a call, and which help tells more."""
+    told = " ".join(error.format_message().split()).rstrip(".")
+    if not told:
+        # A group that was called without a command has printed its help.
+        sys.exit(2)
+    refused = error.__cause__
+    if isinstance(error, typer.BadParameter) and isinstance(refused, ValidationError):
+        first = refused.errors()[0]
+        name = "" if error.param is None else error.param.get_error_hint()
+        name = name.replace("'", "")
+        told = f"{name} {first['input']!r} cannot be used: {what_fits(first)}"
+    context = getattr(error, "ctx", None)
+    command = "renewer" if context is None else context.command_path
+    _leave(f"{told}; see {command} --help", 2)
 
 
 def _judge(error: psycopg.Error) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from rich.text import Text
 from renewer import store
 from renewer.answers.seals import Chain
 from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
+from renewer.answers.wording import plural
 from renewer.cli.options import Json
 from renewer.cli.output import (
     console,
@@ -19,6 +20,7 @@ from renewer.cli.output import (
     print_json,
     print_table,
     progress,
+    say,
     table,
     timestamp,
 )
@@ -85,7 +87,7 @@ def verify(
         )
     else:
         if fix:
-            console().print(f"{fixed} boundaries moved.")
+            say(f"{plural(fixed, 'boundary', 'boundaries')} moved.")
         _print_looked(looked, seconds)
         if chain is not None:
             _print_chain(chain)
@@ -148,17 +150,18 @@ def _print_looked(looked: Looked, seconds: float) -> None:
     span = "no entry yet"
     if looked.since_at is not None and looked.until_at is not None:
         span = f"from {timestamp(looked.since_at)} to {timestamp(looked.until_at)}"
-    console().print(f"Looked at {', '.join(counted)}, {span}, in {seconds} s.")
+    say(f"Looked at {', '.join(counted)}, {span}, in {seconds} s.")
 
 
 def _print(violations: list[Violation]) -> None:
     out = console()
     for number, sentence in INVARIANTS.items():
         broken = sum(each.invariant == number for each in violations)
+        times = plural(broken, "violation")
         found = Text("broken", style="red") if broken else Text("    ok", style="green")
         out.print(
             found.append(
-                f"  {number} {sentence}" + (f": {broken} times" if broken else ""),
+                f"  {number} {sentence}" + (f": {times}" if broken else ""),
                 style="default",
             )
         )
@@ -168,6 +171,4 @@ def _print(violations: list[Violation]) -> None:
             made.add_row(str(each.invariant), each.member_id or "—", each.detail)
         print_table(made)
     if len(violations) > SHOWN:
-        out.print(
-            f"… and {len(violations) - SHOWN} more: renewer verify --json lists all."
-        )
+        say(f"… and {len(violations) - SHOWN} more: renewer verify --json lists all.")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from renewer import store
 from renewer.answers.verification import find_violations
-from renewer.cli.output import console, print_table, signed, table
+from renewer.cli.output import print_table, say, signed, table
 from renewer.host import embedded
 from renewer.jobs import importing, passes, plan_files, renewal
 from renewer.rules.ledger import Member
@@ -133,8 +133,7 @@ def demo() -> None:
 
     Needs the extra `embedded`; leaves nothing behind.
     """
-    out = console()
-    out.print("Starting a PostgreSQL of its own; it is gone when the demo ends.\n")
+    say("Starting a PostgreSQL of its own; it is gone when the demo ends.\n")
     with embedded.temporary() as conninfo:
         migrations.migrate(conninfo)
         with store.connect(conninfo) as conn:
@@ -142,11 +141,11 @@ def demo() -> None:
             for number, scene in enumerate(SCENES, 1):
                 _play(number, scene, conninfo, conn)
             broken = len(list(find_violations(conn)))
-    out.print(
+    say(
         f"Every invariant of the ledger was checked on all members: {broken} "
         "violations."
     )
-    out.print(
+    say(
         f"Next, on members of your own (README.md goes on from there):\n"
         f"{_called()} migrate"
     )
@@ -199,10 +198,9 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
                 str(line["balance_after"]),
             )
             when = ""
-    out = console()
-    out.print(f"{number}. {scene.title}", style="bold")
+    say(f"{number}. {scene.title}", style="bold")
     print_table(made)
-    out.print(f"{scene.why}\n", style="italic")
+    say(f"{scene.why}\n", style="italic")
 
 
 def _bring_in(conn: store.Database, scene: Scene) -> None:

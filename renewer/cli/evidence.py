@@ -14,13 +14,14 @@ from typing import Annotated, Any
 import typer
 
 from renewer import store
+from renewer.answers.wording import plural
 from renewer.cli.options import Json, read_days, read_instant
 from renewer.cli.output import (
     JsonRows,
-    console,
     note,
     print_table,
     progress,
+    say,
     table,
     timestamp,
 )
@@ -34,7 +35,7 @@ COLUMNS = (
     "member_id", "plan", "first_day", "last_day", "expected", "awarded", "late",
     "reason", "posted_at", "run_id", "flaw",
 )  # fmt: skip
-NUMBERS = ("cycles", "expected", "awarded", "late")
+NUMBERS = ("cycles", "expected", "awarded", "of it made up later")
 
 WORDS = {
     Flaw.MISSING: "never awarded",
@@ -153,9 +154,9 @@ class Findings:
                 }
             )
             return
-        out = console()
-        out.print(
-            f"{cycles} cycles of {self.members} members begin from {first} to {last}; "
+        say(
+            f"{plural(cycles, 'cycle')} of {plural(self.members, 'member')} "
+            f"{'begins' if cycles == 1 else 'begin'} from {first} to {last}; "
             f"as of {timestamp(as_of)}."
         )
         if not cycles:
@@ -164,7 +165,7 @@ class Findings:
         if self.flaws:
             self._print_flaws()
         else:
-            out.print("Each was awarded once, or has its reason.")
+            say("Each was awarded once, or has its reason.")
 
     def _print_totals(self) -> None:
         made = table("plan", "why", *NUMBERS, numbers=NUMBERS)
@@ -188,7 +189,7 @@ class Findings:
             made.add_row(each.member_id, first_day, *amounts, WORDS[each.flaw])
         print_table(made)
         if self.flaws > SHOWN:
-            console().print(f"… and {self.flaws - SHOWN} more: --csv lists all.")
+            say(f"… and {self.flaws - SHOWN} more: --csv lists all.")
 
 
 def _amount(number: int | None) -> str:
@@ -241,7 +242,7 @@ class Form(StrEnum):
 
 
 def export(
-    what: Annotated[Table, typer.Argument(help="What to write.")],
+    what: Annotated[Table, typer.Argument(metavar="WHAT", help="What to write.")],
     form: Annotated[
         Form, typer.Option("--format", help="JSON lines, or CSV with a header.")
     ] = Form.JSONL,

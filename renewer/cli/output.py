@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from shutil import get_terminal_size
-from textwrap import fill, wrap
-from typing import Any
+from textwrap import wrap
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -27,6 +27,10 @@ from rich.text import Text
 from renewer.answers.wording import escape, local
 
 WIDTH = 80
+KEPT = "\u00a0"
+"""Stands for a blank at which no line is broken; it is never printed."""
+FIGURE = re.compile(r"(?<=\d) (?=[^\W\d])")
+"""The blank between a figure and its unit."""
 STEERING = re.compile(r"[\u007f-\u009f\u2028-\u202e\u2066-\u2069]")
 """Characters that JSON leaves as they are and that a terminal obeys."""
 
@@ -45,6 +49,39 @@ def console() -> Console:
     )
 
 
+def is_watched() -> bool:
+    """
+    Whether a person reads both outputs here: what is printed needs no log beside it.
+
+    Who sends stderr elsewhere wants the log there.
+    """
+    return sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print *text* on stdout: wrapped between words, a figure beside its unit."""
+    out = console()
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        lines += wrap_words(escape(paragraph), out.width) or [""]
+    out.print("\n".join(lines), style=style, soft_wrap=True)
+
+
+def wrap_words(
+    text: str, width: int, first_indent: str = "", indent: str = ""
+) -> list[str]:
+    """Return the lines of *text*; a word that is too long, such as a name, is kept."""
+    lines = wrap(
+        FIGURE.sub(KEPT, text),
+        width,
+        break_long_words=False,
+        break_on_hyphens=False,
+        initial_indent=first_indent,
+        subsequent_indent=indent,
+    )
+    return [line.replace(KEPT, " ") for line in lines]
+
+
 def complain(message: str) -> None:
     """Say in one line on stderr what is wrong and what to do."""
     note(f"renewer: {message}")
@@ -58,8 +95,7 @@ def note(message: str) -> None:
     """
     line = escape(message)
     if sys.stderr.isatty():
-        columns = get_terminal_size().columns
-        line = fill(line, columns, break_long_words=False, break_on_hyphens=False)
+        line = "\n".join(wrap_words(line, get_terminal_size().columns))
     print(line, file=sys.stderr, flush=True)
 
 
@@ -118,36 +154,46 @@ class PlainTable(Table):
         super().add_row(*shown, **more)
 
 
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Return an empty table; columns named in *numbers* are aligned right."""
+def table(
+    *columns: str, numbers: tuple[str, ...] = (), times: tuple[str, ...] = ()
+) -> Table:
+    """
+    Return an empty table.
+
+    Columns named in *numbers* are aligned right; those in *times* are never wrapped, so
+    that an instant stays beside its offset.
+    """
     made = PlainTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left")
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
+        # A name that is too long goes on in the next line: none of it is left out.
+        made.add_column(
+            column, justify=justify, no_wrap=column in times, overflow="fold"
+        )
     return made
 
 
 def print_table(made: Table) -> None:
-    """Print a table on stdout."""
-    console().print(made)
+    """Print a table on stdout, without blanks at the ends of its lines."""
+    out = console()
+    with out.capture() as shown:
+        out.print(made)
+    print("\n".join(line.rstrip() for line in shown.get().splitlines()))
 
 
 def timestamp(at: datetime, timezone: str = "UTC") -> str:
     """Return an instant to the minute, in *timezone*, with its offset."""
     there = local(at, timezone)
-    offset = "UTC" if timezone == "UTC" else f"{there:%z}"
-    return f"{there:%Y-%m-%d %H:%M} {offset}"
+    text = there.isoformat(" ", "minutes")
+    length = len("2026-05-19 00:00")
+    offset = "UTC" if timezone == "UTC" else text[length:]
+    return f"{text[:length]} {offset}"
 
 
 def print_list(texts: Sequence[str]) -> None:
     """Print *texts* as a list on stdout, each wrapped to 80 columns."""
     for text in texts:
-        lines = wrap(
-            text,
-            WIDTH,
-            break_on_hyphens=False,
-            initial_indent="- ",
-            subsequent_indent="  ",
-        )
+        lines = wrap_words(text, WIDTH, first_indent="- ", indent="  ")
         console().print("\n".join(lines), soft_wrap=True)
 
 

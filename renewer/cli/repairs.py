@@ -8,6 +8,7 @@ from rich.table import Table
 
 from renewer import store
 from renewer.answers.documents import entry_document
+from renewer.answers.wording import plural
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -18,10 +19,11 @@ from renewer.cli.options import (
 )
 from renewer.cli.output import (
     JsonRows,
-    console,
+    is_watched,
     note,
     print_table,
     progress,
+    say,
     signed,
     table,
     timestamp,
@@ -90,7 +92,7 @@ def backfill(
         )
         patience_s = read_settings().statement_timeout
         total = store.count_members(conn) if member is None else len(member)
-        configure_logs(quiet=console().is_terminal)
+        configure_logs(quiet=is_watched())
         with progress("Looking for gaps", total) as advance:
 
             def looked(members: int) -> None:
@@ -169,19 +171,19 @@ class Report:
         if self._rows is not None:
             self._rows.end(self._document(outcome, repair))
             return
-        out, counts = console(), outcome.counts
+        counts = outcome.counts
         if self._entries:
             print_table(self._shown)
         if self._entries > SHOWN:
-            out.print(f"… and {self._entries - SHOWN} more entries: --json lists all.")
+            say(f"… and {self._entries - SHOWN} more entries: --json lists all.")
         print_table(self._summary(outcome))
         head = "Dry run, nothing written"
         if outcome.run_id is not None:
             head = f"Backfill {outcome.run_id}"
-        out.print(
+        say(
             f"{head}: cycles that began from {repair.start} to {repair.end}, as of "
             f"{timestamp(outcome.as_of)}; "
-            f"{counts.entries} entries in {outcome.seconds:.1f} s."
+            f"{plural(counts.entries, 'entry', 'entries')} in {outcome.seconds:.1f} s."
         )
         for member_id, message in outcome.failures:
             note(f"{member_id}: {message}")
@@ -189,7 +191,7 @@ class Report:
         if hidden:
             note(f"… and {hidden} more: renewer status lists them.")
         if outcome.stopped:
-            out.print("Stopped before the end: run it again for the rest.")
+            say("Stopped before the end: run it again for the rest.")
 
     def _summary(self, outcome: PassReport) -> Table:
         """Return how many members had which outcome, and the Connects they got."""

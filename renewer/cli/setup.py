@@ -1,5 +1,6 @@
 """Commands that prepare a database: schema, plans, members."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from renewer import store
 from renewer.answers.wording import plural
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
-from renewer.cli.output import console, note, print_json, print_table, progress, table
+from renewer.cli.output import note, print_json, print_table, progress, say, table
 from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs import importing, plan_files
@@ -33,7 +34,7 @@ def migrate(
     if json:
         print_json({"applied": applied, "roles": roles})
     else:
-        console().print(
+        say(
             f"Applied {', '.join(applied)}." if applied else "The schema is up to date."
         )
 
@@ -57,7 +58,7 @@ def load(
     if json:
         print_json({"loaded": len(added), "unchanged": len(revisions) - len(added)})
     else:
-        console().print(
+        say(
             f"{plural(len(added), 'plan revision')} loaded, "
             f"{len(revisions) - len(added)} on record already."
         )
@@ -80,9 +81,7 @@ def list_(json: Json = False) -> None:
         )
         return
     if not revisions:
-        console().print(
-            f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}"
-        )
+        say(f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}")
         return
     made = table(
         "plan",
@@ -201,7 +200,8 @@ def import_(
                 progress=advance,
             )
         if done.imported:
-            store.take_census(conn)
+            # So that `status` tells of the members who are there now.
+            store.take_census(conn, timedelta(0))
     if json:
         print_json(
             {
@@ -217,11 +217,13 @@ def import_(
     bad_lines.tell()
     bad = plural(done.bad, "bad line")
     if done.bad and not skip_bad:
-        console().print(
+        say(
             f"Nothing imported: {bad}. Mend what is wrong, or import the rest with "
             "--skip-bad."
         )
     else:
         left_out = f", {bad} left out" if done.bad else ""
-        console().print(f"{plural(done.imported, 'member')} imported{left_out}.")
+        if not done.imported and not done.bad:
+            left_out = ": the file has no line below its header"
+        say(f"{plural(done.imported, 'member')} imported{left_out}.")
     raise typer.Exit(1 if done.bad else 0)

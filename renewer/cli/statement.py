@@ -12,10 +12,10 @@ from renewer.answers.documents import statement_document
 from renewer.answers.wording import usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
-    console,
     note,
     print_json,
     print_table,
+    say,
     signed,
     table,
     timestamp,
@@ -82,20 +82,29 @@ def history(
     state = f"{present}plan {held.plan}, {held.status}, balance {held.balance}"
     if held.status is not Status.CLOSED:
         state += f", next boundary {timestamp(held.renews_at, zone)}"
-    console().print(f"{member}: {state}")
+    say(f"{member}: {state}")
     if lines:
         _print_lines(lines, zone)
     else:
-        console().print("Nothing happened in that time.")
+        asked = (days, as_of, before)
+        is_all = all(each is None for each in asked)
+        say("No entries yet." if is_all else "Nothing happened in that time.")
     if limit is not None and begun > 1 and len(entries) == limit:
-        console().print(
+        say(
             f"Earlier ones: renewer history {shlex.quote(member)} --limit {limit} "
             f"--before {begun}"
         )
 
 
 def _print_lines(lines: list[DictRow], zone: str) -> None:
-    made = table("when", "what", "amount", "balance", numbers=("amount", "balance"))
+    made = table(
+        "when",
+        "what",
+        "amount",
+        "balance",
+        numbers=("amount", "balance"),
+        times=("when",),
+    )
     for line in lines:
         what = line["what"]
         if line["reference"]:

@@ -1,6 +1,7 @@
 """How the job is doing, and what a person does about the members who failed."""
 
 import shlex
+from datetime import datetime
 from typing import Annotated, NoReturn
 
 import typer
@@ -8,7 +9,11 @@ from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.answers.condition import LATE, find_problems
-from renewer.answers.documents import members_per_second, status_document
+from renewer.answers.documents import (
+    failures_document,
+    members_per_second,
+    status_document,
+)
 from renewer.answers.wording import age, local, plural, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
@@ -16,24 +21,22 @@ from renewer.cli.output import (
     note,
     print_json,
     print_table,
+    say,
     table,
     timestamp,
 )
+from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs.failures import park as park_member
 from renewer.jobs.failures import retry as retry_member
 from renewer.rules.ledger import Status
-from renewer.store import RecordedFailure, migrations
+from renewer.store import Lag, RecordedFailure, migrations
 
 RUNS = 10
 SHOWN = 50
 MOST = 10_000
 
-failures = typer.Typer(
-    name="failures",
-    help="Try a member who failed again, or set them aside.",
-    no_args_is_help=True,
-)
+failures = typer.Typer(name="failures", invoke_without_command=True)
 
 
 def status(
@@ -66,18 +69,27 @@ def status(
     if json:
         print_json(status_document(at, lag, runs, failed, found, census, next_due_at))
         return
-    since, behind = lag.oldest_boundary_at, "no boundary waits"
-    if since is not None:
-        waits = f"{timestamp(since)} ({age(at - since)})"
-        behind = f"the oldest boundary waits since {waits}"
-    due = plural(lag.due, "member")
-    style = "red" if since is not None and at - since > LATE else None
-    console().print(f"As of {timestamp(at)}: {due} due, {behind}.", style=style)
+    _print_lag(lag, at)
     if next_due_at is not None:
-        console().print(f"The next one becomes due at {timestamp(next_due_at)}.")
+        say(f"The next one becomes due at {timestamp(next_due_at)}.")
     _print_census(census)
     _print_runs(runs)
     _print_failures(failed, found)
+
+
+def _print_lag(lag: Lag, at: datetime) -> None:
+    """Say how many are due and since when the oldest boundary waits, and whose."""
+    due = plural(lag.due, "member")
+    since, style = lag.oldest_boundary_at, None
+    behind = ", no boundary waits"
+    if since is not None:
+        waits = f"waits since {timestamp(since)} ({age(at - since)})"
+        behind = f", the oldest boundary {waits}"
+        if not lag.due:
+            # No pass takes anybody up now: whoever waits failed, or is parked.
+            behind = f"; of those who failed, the oldest boundary {waits}"
+        style = "red" if at - since > LATE else None
+    say(f"As of {timestamp(at)}: {due} due{behind}.", style=style)
 
 
 def _print_census(census: DictRow | None) -> None:
@@ -86,14 +98,14 @@ def _print_census(census: DictRow | None) -> None:
         return
     total = sum(each["members"] for each in census["members"])
     counted_at = timestamp(census["taken_at"])
-    console().print(f"{plural(total, 'member')}, counted at {counted_at}:")
+    say(f"{plural(total, 'member')}, counted at {counted_at}:")
     made = table("plan", "status", "members", numbers=("members",))
     for each in census["members"]:
         made.add_row(each["plan"], each["status"], f"{each['members']:,}")
     print_table(made)
     if census["without_rule"]:
         waiting = plural(census["without_rule"], "member")
-        console().print(
+        say(
             f"The next boundary of {waiting} has no rules: load the plan's revision.",
             style="red",
         )
@@ -108,15 +120,16 @@ def _check(json: bool) -> NoReturn:
     if json:
         print_json({"ok": not problems, "problems": problems})
     elif problems:
-        console().print(f"NOT WELL: {'; '.join(problems)}", soft_wrap=True)
+        told = f"NOT WELL: {'; '.join(problems)} (see: renewer status)"
+        console().print(told, soft_wrap=True)
     else:
-        console().print("OK: the last pass succeeded, nobody is late or failing")
+        say("OK: the last pass succeeded, nobody is late or failing")
     raise typer.Exit(1 if problems else 0)
 
 
 def _print_runs(runs: list[DictRow]) -> None:
     if not runs:
-        console().print("No pass has run yet.")
+        say("No pass has run yet.")
         return
     numbers = ("pass", "due", "awarded", "failed", "per s")
     columns = ("pass", "started (UTC)", "trigger", "state", *numbers[1:])
@@ -137,11 +150,17 @@ def _print_runs(runs: list[DictRow]) -> None:
 
 
 def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
-    out = console()
     if not failed:
-        out.print("No member failed.")
+        say("No member failed.")
         return
-    made = table("member", "tries", "next try", "what is wrong", numbers=("tries",))
+    made = table(
+        "member",
+        "tries",
+        "next try",
+        "what is wrong",
+        numbers=("tries",),
+        times=("next try",),
+    )
     made.columns[-1].style = "red"
     for failure in found:
         next_try = "parked" if failure.parked else timestamp(failure.retry_at)
@@ -150,9 +169,9 @@ def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
         )
     print_table(made)
     if failed > len(found):
-        out.print(
+        say(
             f"… and {failed - len(found)} more: "
-            f"renewer status --json lists up to {MOST}."
+            f"renewer failures --json lists up to {MOST:,}."
         )
 
 
@@ -179,9 +198,17 @@ def members(
         print_json({"members": shown, "more": more})
         return
     if not shown:
-        console().print("No such members.")
+        say("No such members.")
         return
-    made = table("member", "plan", "status", "balance", "renews", numbers=("balance",))
+    made = table(
+        "member",
+        "plan",
+        "status",
+        "balance",
+        "renews",
+        numbers=("balance",),
+        times=("renews",),
+    )
     for row in shown:
         renews = timestamp(row["renews_at"], usable_timezone(row["timezone"]))
         if row["status"] == Status.CLOSED:
@@ -191,7 +218,23 @@ def members(
     print_table(made)
     if more:
         last = shlex.quote(shown[-1]["member_id"])
-        console().print(f"There are more: renewer members --after {last}")
+        say(f"There are more: renewer members --after {last}")
+
+
+@failures.callback()
+def list_failures(ctx: typer.Context, json: Json = False) -> None:
+    """List the members who failed or are parked, try one again, or set one aside."""
+    if ctx.invoked_subcommand is not None:
+        if json:
+            raise InputError(f"give --json behind {ctx.invoked_subcommand}")
+        return
+    with database.connected(note) as (_, conn), store.snapshot(conn):
+        failed = store.count_failures(conn)
+        found = store.find_failures(conn, MOST if json else SHOWN)
+    if json:
+        print_json(failures_document(failed, found))
+    else:
+        _print_failures(failed, found)
 
 
 @failures.command("retry")
@@ -229,4 +272,4 @@ def _tell(member: str, done: str, sentence: str, json: bool) -> None:
     if json:
         print_json({"member_id": member, "done": done})
     else:
-        console().print(sentence)
+        say(sentence)

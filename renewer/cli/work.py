@@ -16,6 +16,7 @@ import typer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from renewer import store
+from renewer.answers.wording import plural
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -24,13 +25,7 @@ from renewer.cli.options import (
     Members,
     resolve_as_of,
 )
-from renewer.cli.output import (
-    console,
-    note,
-    print_json,
-    progress,
-    timestamp,
-)
+from renewer.cli.output import is_watched, note, print_json, progress, say, timestamp
 from renewer.cli.rehearsal import Rehearsal
 from renewer.errors import DatabaseUnreachable, InputError
 from renewer.host import database
@@ -114,7 +109,7 @@ def run(
         now = database.read_clock(conn)
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
         patience_s = read_settings().statement_timeout
-        configure_logs(quiet=console().is_terminal)
+        configure_logs(quiet=is_watched())
         rehearsal = Rehearsal(named=member is not None)
         with progress("Renewing", store.count_due(conn, at, member)) as advance:
             outcome = renewal.renew_due(
@@ -171,18 +166,18 @@ def _print_outcome(outcome: PassReport) -> None:
         for name, number in counts.as_dict().items()
         if number and name in SELDOM
     ]
-    console().print(
+    say(
         f"{head} as of {timestamp(outcome.as_of)}: {', '.join(parts)}; "
-        f"{counts.entries} entries in {outcome.seconds:.1f}\u00a0s.",
+        f"{plural(counts.entries, 'entry', 'entries')} in {outcome.seconds:.1f} s.",
         style="red" if wrong else None,
     )
     for member_id, message in outcome.failures:
         note(f"{member_id}: {message}")
     if outcome.stopped:
-        console().print("Stopped before the end.")
+        say("Stopped before the end.")
     if outcome.left:
         are = "member is" if outcome.left == 1 else "members are"
-        console().print(f"{outcome.left} {are} still due: the next pass renews them.")
+        say(f"{outcome.left} {are} still due: the next pass renews them.")
 
 
 SELDOM = ("expired", "applied", "skipped", "failed")

@@ -2,8 +2,10 @@
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,10 +13,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from renewer.errors import InputError
 from renewer.rules.ledger import CatchUp
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
 """Any of these set means that the operator has a database in mind."""
 
 
+PREFIX, TESTS = "RENEWER_", "RENEWER_TEST_"
+NEAR = 0.85
+"""How alike two names are that may be one mistyped; all begin alike."""
 OFF = "off"
 """What turns a setting's part of the worker off."""
 
@@ -61,7 +69,7 @@ def read_brand(text: str) -> Brand:
 class Settings(BaseSettings):
     """The variables RENEWER_…: each field is one, in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="RENEWER_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     database_url: str | None = Field(
         None, description="libpq address of the database: a URL or key=value pairs"
@@ -168,7 +176,38 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        name = "RENEWER_" + field.upper()
+        name = PREFIX + field.upper()
         given = "" if field in SECRETS else f"={first['input']!r}"
         # Not chained: the error beneath holds the values.
-        raise InputError(f"{name}{given} cannot be used: {first['msg']}") from None
+        raise InputError(f"{name}{given} cannot be used: {what_fits(first)}") from None
+
+
+def what_fits(refused: "ErrorDetails") -> str:
+    """Return what could be given instead of what pydantic *refused*."""
+    facts, kind = refused.get("ctx", {}), refused["type"]
+    if kind == "value_error":
+        return str(facts["error"]).rstrip(".")
+    if kind == "enum":
+        return f"use {facts['expected']}"
+    if kind == "greater_than_equal":
+        return f"give {facts['ge']:g} or more"
+    if kind == "less_than_equal":
+        return f"give {facts['le']:g} or less"
+    if kind.startswith("int_"):
+        return "give a whole number"
+    return "give a number" if kind.startswith("float_") else refused["msg"]
+
+
+def find_misnamed(environment: Iterable[str]) -> Iterator[str]:
+    """
+    Yield a phrase for each variable that is named like a setting and is none.
+
+    It may be another program's: the nearest setting is only asked for. Those of the
+    tests are left out.
+    """
+    settings = {PREFIX + field.upper() for field in Settings.model_fields}
+    for name in sorted(set(environment) - settings):
+        if name.startswith(PREFIX) and not name.startswith(TESTS):
+            near = get_close_matches(name, settings, n=1, cutoff=NEAR)
+            asked = f", did you mean {near[0]}?" if near else ""
+            yield f"{name} is no setting{asked}"

@@ -186,8 +186,10 @@ def _read_header(raw: bytes) -> Layout:
         f"the first line must name the columns {','.join(REQUIRED)} and may "
         f"name {','.join(OPTIONAL)}"
     )
+    line = raw.removeprefix(b"\xef\xbb\xbf")
+    if not line:
+        raise InputError(f"the file is empty: {expected}")
     try:
-        line = raw.removeprefix(b"\xef\xbb\xbf")
         found = [Layout(_names(_split(line, each)), each) for each in SEPARATORS]
     except InputError as error:
         raise InputError(f"line 1: {error}; {expected}") from error

@@ -1,6 +1,6 @@
 """What tells whether the job is well, none of it read from all members."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -85,12 +85,18 @@ def is_writable(conn: Database) -> bool:
     return writable
 
 
-def take_census(conn: Database) -> bool:
-    """Count the members; False when another worker does, or did within the hour."""
+def take_census(conn: Database, older_than: timedelta) -> bool:
+    """
+    Count the members, when the last census is *older_than* that.
+
+    False when it is not, or another worker counts.
+    """
+    minutes = round(older_than / timedelta(minutes=1))
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        return conn.execute(query("watch/take_census")).rowcount > 0
+        taken = conn.execute(query("watch/take_census"), {"minutes": minutes})
+        return taken.rowcount > 0
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:

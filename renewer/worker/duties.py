@@ -8,6 +8,7 @@ left to the next time: no pass depends on it.
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -18,6 +19,10 @@ from renewer.store import Database, one_line
 
 log = structlog.get_logger()
 
+CENSUS_EVERY = timedelta(minutes=50)
+"""At most hourly: a census reads all members."""
+FIRST_CENSUS_AFTER = timedelta(minutes=5)
+"""Members may have come since the last worker; one that cannot stay up must wait."""
 SHARE = 1.0
 """Seconds a verification rests for each that it reads: it is in no hurry."""
 LONGEST_REST_S = 30.0
@@ -32,12 +37,15 @@ class Duties:
         self._connect = connect
         self._keep_days = keep_days
         self._stop = stop
+        self._census_after = FIRST_CENSUS_AFTER
 
     def keep_house(self) -> None:
-        """Take the census, unless somebody did within the hour, and prune."""
+        """Take the census, unless somebody did lately, and prune."""
         try:
             with self._connect() as conn:
-                if store.take_census(conn):
+                taken = store.take_census(conn, self._census_after)
+                self._census_after = CENSUS_EVERY
+                if taken:
                     store.prune(conn, self._keep_days)
                     log.info("census.taken")
         except Exception as error:

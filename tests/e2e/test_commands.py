@@ -116,12 +116,12 @@ def test_history_reads_like_a_statement(database: str, conn: store.Database) -> 
     lines = command(database, "history", "ben").stdout.splitlines()
     assert (
         lines[0]
-        == "ben: plan plus, active, balance 100, next boundary 2016-06-19 00:00 +0900"
+        == "ben: plan plus, active, balance 100, next boundary 2016-06-19 00:00 +09:00"
     )
     assert [" ".join(line.split()) for line in lines[3:]] == [
-        "2016-05-14 09:00 +0900 Balance brought in +30 30",
-        "2016-05-19 00:00 +0900 30 unused Connects rolled over 0 30",
-        "2016-05-19 00:00 +0900 Monthly Connects renewal +70 100",
+        "2016-05-14 09:00 +09:00 Balance brought in +30 30",
+        "2016-05-19 00:00 +09:00 30 unused Connects rolled over 0 30",
+        "2016-05-19 00:00 +09:00 Monthly Connects renewal +70 100",
     ]
 
 
@@ -201,7 +201,7 @@ def test_bad_lines_are_named_and_nothing_is_imported(
         "line 4: not valid UTF-8 at byte 1: save the file as UTF-8",
     ]
     assert done.stdout == (
-        "Nothing imported: 2 bad lines. Mend what is wrong, or import the rest with \n"
+        "Nothing imported: 2 bad lines. Mend what is wrong, or import the rest with\n"
         "--skip-bad.\n"
     )
     document = documents(

@@ -40,11 +40,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database: str, **env: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(
+    database: str, *arguments: str, **env: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the real server; yield where it is."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "renewer", "web", "--port", str(port)],
+        [sys.executable, "-m", "renewer", "web", "--port", str(port), *arguments],
         env=os.environ | {"RENEWER_DATABASE_URL": database} | env,
         cwd=ROOT, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

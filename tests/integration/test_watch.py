@@ -1,6 +1,7 @@
 """What workers do beside passes, with no more than a worker's privileges."""
 
 import threading
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -13,6 +14,32 @@ from renewer.worker.duties import Duties
 from tests.support import bring_in, load_plans, renew
 
 MEMBERS = [f"m{n},plus,2016-04-{n + 1:02},UTC,active,9" for n in range(5)]
+AGED = "UPDATE renewer.census SET taken_at = taken_at - make_interval(mins => %s)"
+
+
+def test_a_worker_counts_at_its_start_and_then_hourly(
+    database: str, conn: store.Database
+) -> None:
+    """Who came since is counted; a worker that is started anew and anew waits."""
+    load_plans(conn)
+
+    def counted_after(minutes: int, duties: Duties) -> bool:
+        """Whether house-keeping counts, the last census being so many minutes old."""
+        conn.execute("DELETE FROM renewer.census")
+        assert store.take_census(conn, timedelta(0))
+        conn.execute(AGED, [minutes])
+        duties.keep_house()
+        census = conn.execute("SELECT count(*) AS taken FROM renewer.census").fetchone()
+        return census == {"taken": 2}
+
+    def start() -> Duties:
+        return Duties(partial(store.connect, database), 400, threading.Event())
+
+    assert not counted_after(4, start())
+    working = start()
+    assert counted_after(6, working)
+    assert not counted_after(49, working)
+    assert counted_after(51, working)
 
 
 def test_one_worker_verifies_and_counts_in_stretches(

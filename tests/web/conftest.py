@@ -49,7 +49,7 @@ def marketplace(server: str, template: str) -> Iterator[str]:
         conn.execute("SELECT renewer.grant_bonus('ana', 7, '=bonus <b>')")
     renew(conninfo, "2016-07-01T00:00")
     with store.connect(conninfo) as conn:
-        store.take_census(conn)
+        store.take_census(conn, timedelta(0))
     yield conninfo
     _drop(server, name)
 

@@ -1,5 +1,6 @@
--- Count the members, unless somebody did within the hour.
+-- Count the members, unless somebody did lately.
 --
+-- Parameters: minutes integer: how old a census has to be before the next is taken
 -- Locks:   none; the caller holds the lease of the census
 -- Index:   census_pkey; member_due_idx for what becomes due; the rest reads all members, once
 INSERT INTO renewer.census (taken_at, members, due, without_rule)
@@ -32,4 +33,4 @@ CROSS JOIN (
     FROM pg_catalog.generate_series(date_trunc('hour', pg_catalog.now()),
                                     date_trunc('hour', pg_catalog.now()) + make_interval(hours => 47),
                                     make_interval(hours => 1)) AS h (at)) AS d
-WHERE NOT EXISTS (SELECT FROM renewer.census AS c WHERE c.taken_at > pg_catalog.now() - make_interval(mins => 50));
+WHERE NOT EXISTS (SELECT FROM renewer.census AS c WHERE c.taken_at > pg_catalog.now() - make_interval(mins => %(minutes)s::integer));
