@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import subprocess
 import threading
 import time
 from collections import defaultdict
@@ -22,6 +23,7 @@ from psycopg.rows import tuple_row
 from renewer import store
 from renewer.errors import RenewerError
 from tests.faults.scene import OwnServer, done, started
+from tests.faults.test_g_schema import find_tools
 from tests.support import bring_in, load_plans, renew
 
 MEMBERS = [f"m{n}" for n in range(12)]
@@ -213,3 +215,42 @@ def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
             assert balance == entries[last][1]
             following = last + 1
         assert following == len(entries) + 1, (member_id, following)
+
+
+def test_a_ledger_restored_on_another_server_is_read_anew(
+    own_server: OwnServer, empty_database: str, tmp_path: Path
+) -> None:
+    """
+    Events, ticks and seals wait for `migrate`; then ids of events are what they were,
+    new ones come behind them, and the seals of before hold.
+    """
+    here, moved, dump = own_server.conninfo, empty_database, tmp_path / "dump"
+    with store.connect(here) as conn:
+        tools = find_tools(conn.info.server_version // 10000)
+        load_plans(conn)
+        bring_in(conn, ["a,plus,2016-01-15,UTC,active,30"], "2016-02-01T00:00")
+    renew(here, "2016-05-01T00:00")
+    assert done(here, "seal").code == 0
+    before = lines(done(here, "events").out)
+    taken = [tools / "pg_dump", "-Fc", "-f", dump, "-d", here]
+    subprocess.run(taken, check=True, timeout=60)
+    restored = [tools / "pg_restore", "--exit-on-error", "-d", moved, dump]
+    subprocess.run(restored, check=True, timeout=60)
+    for command in ("events", "seal"):
+        refused = done(moved, command)
+        assert (refused.code, "run `renewer migrate`" in refused.err) == (2, True)
+    assert done(moved, "migrate").code == 0
+    after = lines(done(moved, "events").out)
+    assert [each["event"] for each in after] == [each["event"] for each in before]
+    refused = done(moved, "events", "--after", before[-1]["cursor"])
+    assert (refused.code, "of another server" in refused.err) == (2, True)
+    with store.connect(moved) as there:
+        there.execute("SELECT renewer.spend('a', 1, 's')")
+    new = lines(done(moved, "events", "--after", after[-1]["cursor"]).out)
+    assert [each["event"]["data"]["reference"] for each in new] == ["s"]
+    assert done(moved, "seal").code == 0
+    assert done(moved, "verify", "--seals").code == 0
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]

@@ -242,6 +242,14 @@ def test_the_python_examples_of_the_guide_work(
     assert as_application(database, *call, before + more) == TOO_FEW
 
 
+def test_the_example_with_psql_works(guide: str, database: str) -> None:
+    """As it would be typed by hand."""
+    if shutil.which("psql") is None:
+        pytest.skip("psql is missing")
+    (code,) = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)
+    assert as_application(database, "sh", "-c", code) == "38\n"
+
+
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with Node's client for PostgreSQL."""

@@ -18,7 +18,7 @@ SELECT c.relname || '.' || a.attname AS name,
                   -- On a server the ledger was moved to, ids of transactions are raised: renewer.adopt_server.
                   WHEN c.relname = 'ledger_entry' AND a.attname = 'xact'
                       THEN pg_catalog.regexp_replace(
-                          pg_catalog.pg_get_expr(d.adbin, d.adrelid), '^\((.*) \+ ''\d+''::bigint\)$', '\1')
+                          pg_catalog.pg_get_expr(d.adbin, d.adrelid), '^\((.*) \+ [''(]\d+['')]::bigint\)$', '\1')
                   ELSE pg_catalog.pg_get_expr(d.adbin, d.adrelid)
               END) AS definition
 FROM pg_catalog.pg_class AS c
