@@ -275,4 +275,6 @@ def test_a_reader_is_told_through_the_command_line(
     assert (violation["invariant"], violation["member_id"]) == (6, None)
     assert violation["detail"].startswith("index member_due_idx is missing: restore it")
     assert shown.returncode == 1
-    assert "broken  6 the schema is the one of this release: 1 times" in shown.stdout
+    assert (
+        "broken  6 the schema is the one of this release: 1 violation" in shown.stdout
+    )
