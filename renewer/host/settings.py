@@ -206,8 +206,10 @@ def find_misnamed(environment: Iterable[str]) -> Iterator[str]:
     tests are left out.
     """
     settings = {PREFIX + field.upper() for field in Settings.model_fields}
-    for name in sorted(set(environment) - settings):
-        if name.startswith(PREFIX) and not name.startswith(TESTS):
+    for name in sorted(environment):
+        # A setting in other case is read, too.
+        is_ours = name.upper() in settings or name.startswith(TESTS)
+        if name.startswith(PREFIX) and not is_ours:
             near = get_close_matches(name, settings, n=1, cutoff=NEAR)
             asked = f", did you mean {near[0]}?" if near else ""
             yield f"{name} is no setting{asked}"

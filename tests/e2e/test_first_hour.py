@@ -130,6 +130,7 @@ def test_a_misspelled_setting_is_warned_of() -> None:
         "RENEWER_OTHER_TOOL": "x",
         "RENEWER_TEST_ANYTHING": "x",
         "RENEWER_CATCH_UP": "each",
+        "RENEWER_Batch_Size": "100",
     }
     done = command("", "cycles", "--anchor", "2016-01-31", "--count", "1", env=env)
     assert (done.returncode, done.stderr) == (
