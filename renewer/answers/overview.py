@@ -31,9 +31,8 @@ class Light(StrEnum):
     FAILING = "failing"
 
 
-def find_overview(conn: store.Database) -> dict[str, Any]:
+def find_overview(conn: store.Database, now: datetime) -> dict[str, Any]:
     """Return what the operator's page shows, in the snapshot the caller has open."""
-    now = store.read_clock(conn)
     backlog, passes = store.find_backlog(conn, now), store.find_passes(conn)
     waiting, census = store.count_waiting(conn, now), store.find_census(conn)
     recent = [

@@ -26,9 +26,8 @@ SOME = 7
 """How many unused Connects the examples start with, when a plan gives more."""
 
 
-def find_rulebook(conn: store.Database, word: Word) -> dict[str, Any]:
+def find_rulebook(conn: store.Database, now: datetime, word: Word) -> dict[str, Any]:
     """Return the rules in words, in the snapshot the caller has open."""
-    now = store.read_clock(conn)
     return rulebook(Plans(store.find_plans(conn)), now, word)
 
 

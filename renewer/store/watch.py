@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from renewer.rules.ledger import value
-from renewer.store.connection import LEASE_CLASS, Database, scalar
+from renewer.store.connection import LEASE_CLASS, Database, read_clock, scalar
 from renewer.store.queries import query
 
 MOST = 100_000
@@ -85,12 +85,17 @@ def is_writable(conn: Database) -> bool:
     return writable
 
 
-def take_census(conn: Database) -> bool:
-    """Count the members; False when another worker does, or did within the hour."""
+def take_census(conn: Database, at: datetime | None = None) -> bool:
+    """
+    Count the members; False when another worker does, or did within the hour.
+
+    They are counted as of *at*, by default now.
+    """
+    parameters = {"at": read_clock(conn) if at is None else at}
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        return conn.execute(query("watch/take_census")).rowcount > 0
+        return conn.execute(query("watch/take_census"), parameters).rowcount > 0
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:

@@ -46,7 +46,7 @@ def explain(visit: Visit, conn: store.Database) -> Explanation:
     facts = read_explanation(
         conn,
         visit.member_id,
-        store.read_clock(conn),
+        visit.site.read_clock(conn),
         visit.site.catch_up,
         visit.site.word,
     )
@@ -94,7 +94,7 @@ def export_statement(visit: Visit) -> Response:
     days = read_days(visit.request)
     with visit.site.snapshot() as conn:
         held = find_held(visit, conn)
-        since = begin(days, store.read_clock(conn))
+        since = begin(days, visit.site.read_clock(conn))
         lines, _ = find_page(conn, held, since, LARGEST, MOST_EXPORTED)
     out = io.StringIO()
     names = ("seq", "occurred_at", "kind", "what", "amount", "balance_after")
@@ -129,7 +129,7 @@ def tell_statement(visit: Visit) -> Response:
     limit = read_number(visit.request, "limit", LINES, MOST_LINES)
     with visit.site.snapshot() as conn:
         held = find_held(visit, conn)
-        since = begin(days, store.read_clock(conn))
+        since = begin(days, visit.site.read_clock(conn))
         lines, more = find_page(conn, held, since, before, limit)
     zone = usable_timezone(held.timezone)
     document = {

@@ -29,7 +29,7 @@ def show_overview(visit: Visit) -> Response:
     if sought:
         return RedirectResponse(visit.link("/members/" + segment(sought)), 303)
     with visit.site.snapshot() as conn:
-        found = find_overview(conn)
+        found = find_overview(conn, visit.site.read_clock(conn))
     now = found["as_of"]
     since, lag = found["last_pass_at"], timedelta(seconds=found["lag_seconds"])
     return as_page(
@@ -54,7 +54,7 @@ def show_run(visit: Visit) -> Response:
 def tell_status(visit: Visit) -> Response:
     """Return the document of the operator's page."""
     with visit.site.snapshot() as conn:
-        return as_json(find_overview(conn))
+        return as_json(find_overview(conn, visit.site.read_clock(conn)))
 
 
 def tell_runs(visit: Visit) -> Response:

@@ -1,6 +1,6 @@
 """Every path that is answered, and who may see it."""
 
-from renewer.web import guidance, membership, operation
+from renewer.web import demonstration, guidance, membership, operation
 from renewer.web.site import Page
 
 MEMBER = "/members/{member_id}"
@@ -21,3 +21,9 @@ PAGES = (
     Page(f"/api{MEMBER}/statement", membership.tell_statement, "member"),
     Page(f"/api{MEMBER}/cycles", membership.tell_cycles, "member"),
 )
+
+DEMO_PAGES = (
+    Page("/demo", demonstration.show_demo, "operator"),
+    Page("/demo/{step}", demonstration.advance, "operator", "POST"),
+)
+"""What the demo answers besides; these paths are nowhere else."""

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from renewer import store
+from renewer.cli.simulation import Simulation
 from renewer.host.settings import Settings
 from renewer.store import migrations
 from renewer.store.reading import Reader
@@ -78,3 +79,13 @@ def client(reader: Reader) -> Client:
 def closed(client: Client) -> TestClient:
     """Return a browser for pages that ask for a credential."""
     return client(web_token=TOKEN, link_keys=",".join(KEYS))
+
+
+@pytest.fixture
+def simulation(server: str, template: str) -> Iterator[Simulation]:
+    """Members of the demo, on 14 May 2016 at 12:00."""
+    name = f"renewer_demo_{uuid.uuid4().hex}"
+    made = Simulation(_create(server, name, template))
+    made.prepare()
+    yield made
+    _drop(server, name)

@@ -90,7 +90,7 @@ def test_no_member_is_scanned_for_the_overview(
     """Counts come from what is kept: the table is never read from end to end."""
     with reader.snapshot() as conn:
         conn.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        find_overview(conn)
+        find_overview(conn, store.read_clock(conn))
         row = conn.execute(
             "SELECT seq_scan FROM pg_stat_xact_user_tables "
             "WHERE schemaname = 'renewer' AND relname IN ('member', 'ledger_entry') "

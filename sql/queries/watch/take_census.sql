@@ -1,9 +1,10 @@
 -- Count the members, unless somebody did within the hour.
 --
--- Locks:   none; the caller holds the lease of the census
--- Index:   census_pkey; member_due_idx for what becomes due; the rest reads all members, once
+-- Parameters: at timestamptz
+-- Locks:      none; the caller holds the lease of the census
+-- Index:      census_pkey; member_due_idx for what becomes due; the rest reads all members, once
 INSERT INTO renewer.census (taken_at, members, due, without_rule)
-SELECT pg_catalog.now(), g.members, d.due, g.without_rule
+SELECT %(at)s::timestamptz, g.members, d.due, g.without_rule
 FROM (
     SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                'status', t.status, 'plan', t.plan, 'members', t.members) ORDER BY t.status, t.plan), '[]') AS members,
@@ -29,7 +30,7 @@ CROSS JOIN (
                JOIN renewer.member AS m
                  ON m.bucket = b.bucket::smallint AND m.due_at >= h.at AND m.due_at < h.at + make_interval(hours => 1)))
                ORDER BY h.at) AS due
-    FROM pg_catalog.generate_series(date_trunc('hour', pg_catalog.now()),
-                                    date_trunc('hour', pg_catalog.now()) + make_interval(hours => 47),
+    FROM pg_catalog.generate_series(date_trunc('hour', %(at)s::timestamptz),
+                                    date_trunc('hour', %(at)s::timestamptz) + make_interval(hours => 47),
                                     make_interval(hours => 1)) AS h (at)) AS d
-WHERE NOT EXISTS (SELECT FROM renewer.census AS c WHERE c.taken_at > pg_catalog.now() - make_interval(mins => 50));
+WHERE NOT EXISTS (SELECT FROM renewer.census AS c WHERE c.taken_at > %(at)s::timestamptz - make_interval(mins => 50));
