@@ -13,8 +13,9 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.answers.documents import INSTANTS, ends_with_cycle
 from renewer.answers.explanation import Code, Explanation
-from renewer.answers.wording import day, days, escape, local, moment, plan_name
+from renewer.answers.wording import day, days, escape, local, plan_name
 from renewer.rules.awards import Gap
+from renewer.rules.cycle import starts_at
 from renewer.rules.ledger import Lot, Member, Reason, Source
 
 SOON = timedelta(days=30)
@@ -191,8 +192,15 @@ def localised(row: DictRow, timezone: str) -> DictRow:
 
 
 def said(at: datetime, timezone: str) -> str:
-    """Return when a line of a statement occurred, in words."""
-    return moment(at, timezone)
+    """
+    Return when a line of a statement occurred: its day, and the hour if it began none.
+
+    The zone is named once, beside the lines.
+    """
+    there = local(at, timezone)
+    if starts_at(there.date(), timezone) == at:
+        return day(there.date())
+    return f"{day(there.date())}, {there:%H:%M}"
 
 
 WHY: Mapping[str, str] = {

@@ -120,9 +120,16 @@ def moment(at: datetime, timezone: str) -> str:
     return day(there) if starts_at(there, timezone) == at else instant(at, timezone)
 
 
-def plural(number: int, noun: str) -> str:
-    """Return a number and what it counts."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Return a number and what it counts; *nouns* when they are no plain plural."""
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {nouns or noun + 's'}"
+
+
+def signed(amount: int) -> str:
+    """Return an amount with its sign."""
+    return f"{amount:+d}".replace("-", "−") if amount else "0"
 
 
 def age(waited: timedelta) -> str:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from renewer import store
 from renewer.answers.verification import find_violations
-from renewer.cli.output import console, note, print_table, signed, table
+from renewer.answers.wording import signed
+from renewer.cli.output import console, note, print_table, table
 from renewer.cli.pages import PORT, load_pages
 from renewer.cli.simulation import HEADER, HOUR, PRESET, Simulation
 from renewer.host import embedded

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from renewer import store
 from renewer.answers.documents import entry_document
+from renewer.answers.wording import signed
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -22,7 +23,6 @@ from renewer.cli.output import (
     note,
     print_table,
     progress,
-    signed,
     table,
     timestamp,
 )

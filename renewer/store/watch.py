@@ -11,6 +11,8 @@ from renewer.store.queries import query
 
 MOST = 100_000
 """Where counting stops: nobody acts differently on more."""
+MOST_NAMED = 20
+"""How many members without a rule a census names, of each status and plan."""
 CENSUS_DUTY, VERIFICATION_DUTY = 100, 101
 """Second keys of advisory locks; buckets have 0 to 63."""
 
@@ -91,7 +93,7 @@ def take_census(conn: Database, at: datetime | None = None) -> bool:
 
     They are counted as of *at*, by default now.
     """
-    parameters = {"at": read_clock(conn) if at is None else at}
+    parameters = {"at": read_clock(conn) if at is None else at, "most": MOST_NAMED}
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False

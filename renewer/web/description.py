@@ -164,6 +164,12 @@ class PlansModel(BaseModel):
     items: list[_RevisionModel]
 
 
+class _UnruledModel(BaseModel):
+    member_id: str
+    plan: str
+    renews_at: datetime
+
+
 class StatusModel(BaseModel):
     """How the job is doing."""
 
@@ -183,8 +189,11 @@ class StatusModel(BaseModel):
     members: dict[str, int] | None
     due_by_hour: list[dict[str, Any]]
     without_rule: int | None
+    first_without_rule: list[_UnruledModel]
     causes: list[dict[str, Any]]
     runs: list[RunModel]
+    announced: dict[str, int]
+    passes_by_hour: list[dict[str, Any]]
     verification: dict[str, Any]
     plans: list[_RevisionModel]
 

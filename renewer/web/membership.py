@@ -20,7 +20,7 @@ from renewer.answers.portrait import (
     said,
     tell_reason,
 )
-from renewer.answers.wording import instant, usable_timezone
+from renewer.answers.wording import day, instant, usable_timezone
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
@@ -86,6 +86,7 @@ def show_member(visit: Visit) -> Response:
         as_of=instant(facts.as_of, facts.timezone),
         said=partial(said, timezone=facts.timezone),
         reason=tell_reason,
+        day=day,
     )
 
 

@@ -21,6 +21,8 @@ from renewer.web.site import Visit, as_json, as_page
 
 RUNS = 25
 MOST_RUNS = 200
+SHOWN = 50
+"""Passes on the overview: two days of hourly ones."""
 
 
 def show_overview(visit: Visit) -> Response:
@@ -36,13 +38,21 @@ def show_overview(visit: Visit) -> Response:
         visit,
         "overview.html",
         found=found,
-        bars=chart(found["runs"], now),
+        bars=chart(found["passes_by_hour"], "renewed", "failed"),
+        highest=max(map(_height, found["passes_by_hour"])),
+        due_bars=chart(found["due_by_hour"], "members"),
         ago=None if since is None else age(now - since),
+        shown=SHOWN,
         instant=instant,
         command=shlex.quote,
         plural=plural,
         lag=age(lag) if lag else "none",
     )
+
+
+def _height(hour: dict[str, Any]) -> int:
+    """Return how many members the passes of an hour looked at to an end."""
+    return int(hour["renewed"] + hour["failed"])
 
 
 def show_run(visit: Visit) -> Response:

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from renewer import store
-from renewer.answers.wording import Word, escape, instant
+from renewer.answers.wording import Word, escape, instant, signed
 from renewer.errors import RenewerError
 from renewer.host.settings import Brand
 from renewer.rules.ledger import CatchUp, value
@@ -210,7 +210,7 @@ templates = Environment(
     lstrip_blocks=True,
 )
 """Templates escape whatever they are given."""
-templates.filters["escape_controls"] = escape
+templates.filters |= {"escape_controls": escape, "signed": signed}
 
 
 def as_page(visit: Visit, name: str, **shown: Any) -> Response:

@@ -180,6 +180,8 @@ def test_axe_finds_nothing_in_the_demo(
         page.goto(f"{url}/demo")
         found = look(page, f"demo-first-{scheme}")
         page.get_by_role("button", name="To the next renewal").click()
+        page.locator("li.touched").first.wait_for()
+        page.wait_for_load_state()
         found += look(page, f"demo-{scheme}")
         page.goto(f"{url}/members/finn")
         found += look(page, f"demo-member-{scheme}")

@@ -65,7 +65,7 @@ def test_a_button_leads_back_to_the_member_it_was_pressed_at(demo: TestClient) -
     answer = demo.post(button, headers=OURS)
     assert answer.headers["location"] == "/members/finn"
     page = demo.get("/members/finn").text
-    assert "Unused Connects expired with their cycle -12" in " ".join(page.split())
+    assert "Unused Connects expired with their cycle −12" in " ".join(page.split())
     for back in ("//evil.example", "https://evil.example", "nobody", ""):
         answer = demo.post("/demo/hour", params={"member": back}, headers=OURS)
         assert answer.headers["location"] == "/demo"
