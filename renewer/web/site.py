@@ -222,10 +222,17 @@ def as_page(visit: Visit, name: str, **shown: Any) -> Response:
         "segment": segment,
         "prefix": visit.site.prefix,
         "is_operator": visit.visitor.is_operator,
-        "token": visit.visitor.token,
+        "own": _own_path(visit.visitor),
         "clock": _show_clock(visit),
     }
     return HTMLResponse(templates.get_template(name).render(context | shown))
+
+
+def _own_path(visitor: Visitor) -> str | None:
+    """Return the address of all that the holder of a link may see."""
+    if visitor.is_operator or visitor.member_id is None:
+        return None
+    return "/members/" + segment(visitor.member_id)
 
 
 def _show_clock(visit: Visit) -> dict[str, Any] | None:
