@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from renewer import store
-from renewer.answers.portrait import localised, said
+from renewer.answers.portrait import line_document, said
 from renewer.answers.wording import instant, plural, usable_timezone
 from renewer.rules.ledger import Member
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, Trouble
 from renewer.web.site import Visit, as_page
-from renewer.web.stage import Account, Stage, Step
+from renewer.web.stage import Stage, Step
 
 FOREIGN = Trouble(
     HTTPStatus.FORBIDDEN, "The clock is moved by the buttons of these pages alone."
@@ -31,7 +31,7 @@ def show_demo(visit: Visit) -> Response:
         {
             "member": held[name],
             "story": story,
-            "lines": _lines(stage.account, held[name]),
+            "lines": _lines(visit, held[name]),
         }
         for name, story in stage.stories.items()
     ]
@@ -86,9 +86,11 @@ def _stage(visit: Visit) -> Stage:
     return stage
 
 
-def _lines(account: Account | None, held: Member) -> list[DictRow]:
+def _lines(visit: Visit, held: Member) -> list[DictRow]:
     """Return what the last step posted for a member, in their time zone."""
+    account, word = _stage(visit).account, visit.site.word
     if account is None:
         return []
     zone = usable_timezone(held.timezone)
-    return [localised(line, zone) for line in account.lines.get(held.member_id, ())]
+    posted = account.lines.get(held.member_id, ())
+    return [line_document(line, zone, word) for line in posted]

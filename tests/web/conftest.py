@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +14,7 @@ from renewer.host.settings import Settings
 from renewer.store import migrations
 from renewer.store.reading import Reader
 from renewer.web.serving import Place, make_app
+from renewer.web.stage import Stage
 from tests.conftest import _create, _drop
 from tests.support import bring_in, load_plans, renew
 
@@ -73,6 +74,18 @@ def client(reader: Reader) -> Client:
         return TestClient(app, base_url=base, follow_redirects=False)
 
     return open_client
+
+
+@contextmanager
+def open_pages(
+    conninfo: str, stage: Stage | None = None, **settings: str
+) -> Iterator[TestClient]:
+    """Yield a browser on the pages of any database."""
+    with closing(Reader(conninfo)) as opened:
+        given, place = Settings.model_validate(settings), Place("127.0.0.1", 8465)
+        app = make_app(opened, given, place, stage)
+        base = "http://localhost:8465"
+        yield TestClient(app, base_url=base, follow_redirects=False)
 
 
 @pytest.fixture

@@ -2,18 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from starlette.testclient import TestClient
 
 from renewer import store
 from renewer.cli.simulation import Simulation
-from renewer.host.settings import Settings
-from renewer.store.reading import Reader
-from renewer.web.serving import Place, make_app
 from tests.support import ledger, statement, utc
-from tests.web.conftest import Client
+from tests.web.conftest import Client, open_pages
 from tests.web.test_access import SAFE
 
 OURS = {"Origin": "http://localhost:8465"}
@@ -22,10 +18,8 @@ OURS = {"Origin": "http://localhost:8465"}
 @pytest.fixture
 def demo(simulation: Simulation) -> Iterator[TestClient]:
     """A browser on the demo's pages."""
-    with closing(Reader(simulation.conninfo)) as reader:
-        settings = Settings.model_validate({})
-        app = make_app(reader, settings, Place("127.0.0.1", 8465), simulation)
-        yield TestClient(app, base_url="http://localhost:8465", follow_redirects=False)
+    with open_pages(simulation.conninfo, simulation) as pages:
+        yield pages
 
 
 def posted(simulation: Simulation, member_id: str) -> list[tuple[str, int, int]]:
