@@ -251,8 +251,12 @@ PATHS: dict[str, tuple[type[BaseModel], list[dict[str, Any]]]] = {
 PROBLEMS = ("400", "401", "404", "409", "429", "503")
 
 
-def describe(prefix: str) -> dict[str, Any]:
-    """Return the description of the API, served under *prefix*."""
+def describe(prefix: str, *, is_open: bool) -> dict[str, Any]:
+    """
+    Return the description of the API, served under *prefix*.
+
+    When it *is_open* no credential is asked for.
+    """
     models: list[type[BaseModel]] = [
         *(model for model, _ in PATHS.values()),
         ProblemModel,
@@ -265,7 +269,7 @@ def describe(prefix: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "renewer", "version": version("renewer")},
         "servers": [{"url": prefix or "/"}],
-        "security": [{"basic": []}, {"bearer": []}],
+        "security": [] if is_open else [{"basic": []}, {"bearer": []}],
         "paths": {path: {"get": _operation(path)} for path in PATHS},
         "components": {
             "schemas": schema["$defs"],

@@ -24,4 +24,5 @@ def tell_help(visit: Visit) -> Response:
 
 def tell_description(visit: Visit) -> Response:
     """Return the description of the API."""
-    return as_json(describe(visit.site.prefix))
+    site = visit.site
+    return as_json(describe(site.prefix, is_open=site.guard.is_open))

@@ -128,7 +128,10 @@ def build(site: Site, pages: Sequence[Page]) -> ASGIApp:
         trouble = NOT_FOUND
         if error.status_code != HTTPStatus.NOT_FOUND:
             trouble = Trouble(HTTPStatus(error.status_code), "Only GET is answered.")
-        return show_trouble(site, request, trouble)
+        answer = show_trouble(site, request, trouble)
+        # Of a method that is not answered: which are.
+        answer.headers.update(error.headers or {})
+        return answer
 
     return Starlette(routes=routes, exception_handlers={HTTPException: handle})
 

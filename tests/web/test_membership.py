@@ -22,9 +22,9 @@ from tests.web.test_access import later
 def test_the_api_answers_as_explain_does(
     marketplace: str, client: Client, member_id: str
 ) -> None:
-    """The same document, the time it was made aside; nothing else on the page."""
+    """The same document of the same time; nothing else on the page."""
     told = client().get(f"/api/members/{member_id}").json()
-    expected = documents(marketplace, "explain", member_id)
+    expected = documents(marketplace, "explain", member_id, "--as-of", told["as_of"])
     assert told | {"as_of": None} == expected | {"as_of": None}
     page = client().get(f"/members/{member_id}")
     assert page.status_code == 200
