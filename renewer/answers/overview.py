@@ -21,6 +21,8 @@ SHOWN_FOR = timedelta(hours=48)
 AHEAD = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 MOST_NAMED = 20
+MOST_FAILING = 1000
+"""How many failing members are looked at: of ten thousand a page would take long."""
 MOST_RUNS = 1000
 """How many passes are looked at: far more than 48 hours have."""
 ANNOUNCED = "announced"
@@ -36,8 +38,13 @@ class Light(StrEnum):
 
 
 def find_overview(conn: store.Database, now: datetime) -> dict[str, Any]:
-    """Return what the operator's page shows, in the snapshot the caller has open."""
-    backlog, passes = store.find_backlog(conn, now), store.find_passes(conn)
+    """
+    Return what the operator's page shows, in the snapshot the caller has open.
+
+    Of members who fail up to MOST_FAILING are looked at, and counted.
+    """
+    backlog = store.find_backlog(conn, now, MOST_FAILING)
+    passes = store.find_passes(conn)
     waiting, census = store.count_waiting(conn, now), store.find_census(conn)
     recent = [
         run
@@ -65,7 +72,7 @@ def find_overview(conn: store.Database, now: datetime) -> dict[str, Any]:
         "due_by_hour": [] if census is None else due_by_hour(census, now),
         "without_rule": None if census is None else census["without_rule"],
         "first_without_rule": [] if census is None else first_without_rule(census),
-        "causes": store.find_causes(conn),
+        "causes": store.find_causes(conn, MOST_FAILING),
         "runs": [run_document(run) for run in recent if run["trigger"] != ANNOUNCED],
         "announced": sum_announced(recent),
         "passes_by_hour": passes_by_hour(recent, now),

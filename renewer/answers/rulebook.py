@@ -170,6 +170,13 @@ def _unused(revision: Revision, plans: Plans, today: date, word: Word) -> str:
     )
 
 
+def _kept(cap: int | None) -> str:
+    """Return how many unused Connects a plan keeps."""
+    if cap is None:
+        return "all"
+    return f"up to {cap}" if cap else "none"
+
+
 def _plan(revision: Revision, plans: Plans, today: date) -> dict[str, Any]:
     """Return a plan's rules with the planner's example."""
     unused, then = example(revision, plans, today)
@@ -185,7 +192,7 @@ def _plan(revision: Revision, plans: Plans, today: date) -> dict[str, Any]:
         "name": plan_name(revision.code),
         "allowance": then.allowance,
         "rollover_cap": cap,
-        "keeps": "all" if cap is None else f"up to {cap}",
+        "keeps": _kept(cap),
         "lifetime_months": months,
         "lifetime": lifetime,
         "example": {

@@ -49,9 +49,13 @@ class Passes:
     began_at: datetime | None
 
 
-def find_backlog(conn: Database, as_of: datetime) -> Backlog:
-    """Return who waits at *as_of*, in a few probes of an index."""
-    row = _row(conn, "watch/find_backlog", {"as_of": as_of, "most": MOST})
+def find_backlog(conn: Database, as_of: datetime, most: int = MOST) -> Backlog:
+    """
+    Return who waits at *as_of*, in a few probes of an index.
+
+    Of those who failed up to *most* are looked at, the oldest boundary first.
+    """
+    row = _row(conn, "watch/find_backlog", {"as_of": as_of, "most": most})
     return Backlog(_utc(row["oldest_due_at"]), row["retrying"], row["parked"])
 
 

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from renewer import store
 from renewer.answers.overview import (
+    MOST_FAILING,
     chart,
     find_overview,
     plan_document,
@@ -21,8 +22,8 @@ from renewer.web.site import Visit, as_json, as_page
 
 RUNS = 25
 MOST_RUNS = 200
-SHOWN = 50
-"""Passes on the overview: two days of hourly ones."""
+SHOWN = 12
+"""Passes on the overview, one by one; the hours of two days stand behind the chart."""
 
 
 def show_overview(visit: Visit) -> Response:
@@ -43,6 +44,7 @@ def show_overview(visit: Visit) -> Response:
         due_bars=chart(found["due_by_hour"], "members"),
         ago=None if since is None else age(now - since),
         shown=SHOWN,
+        most_failing=MOST_FAILING,
         instant=instant,
         command=shlex.quote,
         plural=plural,

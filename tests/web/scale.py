@@ -1,8 +1,8 @@
 """
 Fills a database with as many members as a large marketplace has, past the job.
 
-Each has three cycles behind them. One in a thousand fails, one in a thousand has a
-request waiting, one in fifty is due; `m1` has moved Connects 5,000 times.
+Each has three cycles behind them. It is a bad day: one in a hundred fails, one in a
+hundred has a request waiting, one in five is due; `m1` has moved Connects 5,000 times.
 """
 
 from renewer import store
@@ -19,13 +19,13 @@ STEPS = (
            (g.anchor_on + make_interval(months => 3))::timestamptz,
            (g.anchor_on + make_interval(months => 3))::timestamptz,
            (g.anchor_on + make_interval(months => 4))::timestamptz,
-           CASE WHEN mod(n, 1000) = 2 THEN now() + interval '1 hour' END,
-           CASE WHEN mod(n, 1000) = 3 THEN now() - interval '1 minute' END,
-           3, 5, 3, CASE WHEN mod(n, 1000) = 3 THEN 1 ELSE 0 END
+           CASE WHEN mod(n, 100) = 2 THEN now() + interval '1 hour' END,
+           CASE WHEN mod(n, 100) = 3 THEN now() - interval '1 minute' END,
+           3, 5, 3, CASE WHEN mod(n, 100) = 3 THEN 1 ELSE 0 END
     FROM pg_catalog.generate_series(1, %(members)s::integer) AS n
     CROSS JOIN LATERAL (
         SELECT (now() - make_interval(months => 4, days => -(mod(n, 28))))::date
-               + CASE WHEN mod(n, 50) = 4 THEN -28 ELSE 1 END AS anchor_on) AS g
+               + CASE WHEN mod(n, 5) = 4 THEN -28 ELSE 1 END AS anchor_on) AS g
     """,
     """
     INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at)

@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +21,7 @@ from renewer.host.settings import Settings
 from renewer.store.reading import Reader
 from renewer.web.serving import Place, make_app
 from renewer.web.stage import Stage
+from tests.support import ROOT
 
 CHROMIUM = shutil.which("chromium")
 PAGES = {
@@ -187,3 +190,25 @@ def test_axe_finds_nothing_in_the_demo(
         found += look(page, f"demo-member-{scheme}")
         page.context.close()
     assert found == []
+
+
+def test_the_pictures_of_the_readme_are_made_by_one_command(
+    tmp_path: Path,
+) -> None:
+    """They are small, and README.md shows those that are in the repository."""
+    from tests.web.screenshots import MOST_BYTES, PICTURES, SMALL
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.web.screenshots", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    readme = (ROOT / "README.md").read_text()
+    for name in SMALL:
+        path = PICTURES / f"{name}.png"
+        assert f"(deploy/pictures/{path.name})" in readme
+        for picture in (path, tmp_path / path.name):
+            content = picture.read_bytes()
+            assert content.startswith(b"\x89PNG")
+            assert len(content) < MOST_BYTES
+    assert len(list(tmp_path.glob("*-dark-320.png"))) > len(SMALL)
