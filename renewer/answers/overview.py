@@ -21,8 +21,9 @@ SHOWN_FOR = timedelta(hours=48)
 AHEAD = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 MOST_NAMED = 20
+MOST_WAITING = 10_000
 MOST_FAILING = 1000
-"""How many failing members are looked at: of ten thousand a page would take long."""
+"""Of ten times as many a page would take longer than people wait."""
 MOST_RUNS = 1000
 """How many passes are looked at: far more than 48 hours have."""
 ANNOUNCED = "announced"
@@ -41,11 +42,15 @@ def find_overview(conn: store.Database, now: datetime) -> dict[str, Any]:
     """
     Return what the operator's page shows, in the snapshot the caller has open.
 
-    Of members who fail up to MOST_FAILING are looked at, and counted.
+    Counting stops: of who is due and of requests at MOST_WAITING, of members who fail
+    at MOST_FAILING.
     """
     backlog = store.find_backlog(conn, now, MOST_FAILING)
     passes = store.find_passes(conn)
-    waiting, census = store.count_waiting(conn, now), store.find_census(conn)
+    waiting, census = (
+        store.count_waiting(conn, now, MOST_WAITING),
+        store.find_census(conn),
+    )
     recent = [
         run
         for run in store.find_runs(conn, MOST_RUNS)

@@ -65,9 +65,9 @@ def find_passes(conn: Database) -> Passes:
     return Passes(_utc(row["succeeded_at"]), row["running"], _utc(row["began_at"]))
 
 
-def count_waiting(conn: Database, as_of: datetime) -> DictRow:
-    """Return how many members are *due* and *requests* wait; each stops at MOST."""
-    return _row(conn, "watch/count_waiting", {"as_of": as_of, "most": MOST})
+def count_waiting(conn: Database, as_of: datetime, most: int = MOST) -> DictRow:
+    """Return how many members are *due* and *requests* wait; each stops at *most*."""
+    return _row(conn, "watch/count_waiting", {"as_of": as_of, "most": most})
 
 
 def find_census(conn: Database) -> DictRow | None:

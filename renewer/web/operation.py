@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from renewer import store
 from renewer.answers.overview import (
     MOST_FAILING,
+    MOST_WAITING,
     chart,
     find_overview,
     plan_document,
@@ -45,6 +46,7 @@ def show_overview(visit: Visit) -> Response:
         ago=None if since is None else age(now - since),
         shown=SHOWN,
         most_failing=MOST_FAILING,
+        most_waiting=MOST_WAITING,
         instant=instant,
         command=shlex.quote,
         plural=plural,
