@@ -73,7 +73,7 @@ def serve(
             access_log=False,
             log_config=None,
             server_header=False,
-            proxy_headers=bool(place.proxies),
+            # Of all others the address is that of their connection.
             forwarded_allow_ips=list(place.proxies),
             timeout_graceful_shutdown=10,
             limit_concurrency=200,

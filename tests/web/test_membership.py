@@ -1,6 +1,7 @@
 """A member's page and its API, on a real database."""
 
 import csv
+import html
 import io
 import re
 from contextlib import closing
@@ -218,3 +219,15 @@ def test_a_line_begins_with_a_capital_in_any_word(client: Client) -> None:
         "Monthly credits renewal",
         "Unused credits expired with their cycle",
     }
+
+
+def test_every_note_is_told_once(client: Client) -> None:
+    """Why the cycle starts that day beside the cycle, all others in their list."""
+    for member_id in ("ana", "ben", "now", "held", "sus", "shut", "lost"):
+        told = client().get(f"/api/members/{member_id}").json()["notes"]
+        page = html.unescape(client().get(f"/members/{member_id}").text)
+        assert [page.count(note["text"]) for note in told] == [1] * len(told)
+        cycle = page.partition('id="cycle"')[2].partition("</section>")[0]
+        assert [note["code"] for note in told if note["text"] in cycle] == [
+            note["code"] for note in told if note["code"] == "start_day"
+        ]
