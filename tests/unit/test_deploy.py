@@ -69,7 +69,10 @@ def test_the_lock_holds_what_the_project_needs() -> None:
         assert "://" not in lock.read_text()
 
 
-@pytest.mark.parametrize("name", ["renewer.service", "renewer-run.service"])
+SERVICES = ["renewer.service", "renewer-run.service", "renewer-web.service"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 def test_a_service_is_as_closed_as_it_says(name: str) -> None:
     """Its file names the exposure that systemd computes, which is at most 1.5."""
