@@ -61,7 +61,7 @@ def fetch(url: str, forwarded: str = "") -> tuple[int, str]:
 
 
 def test_the_pages_work_behind_nginx(database: str, tmp_path: Path) -> None:
-    """An id with a slash arrives whole, no log holds a token, nobody forges who asks."""
+    """An id arrives as it was sent, no log holds a token, no address is forged."""
     migrations.migrate(database, roles=True)
     with store.connect(database) as conn:
         load_plans(conn)
