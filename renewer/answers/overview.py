@@ -7,6 +7,7 @@ Runs, the census, the index of who is due, workers, failures and verifications.
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -19,8 +20,14 @@ from renewer.rules.plans import Revision
 SHOWN_FOR = timedelta(hours=48)
 AHEAD = timedelta(hours=24)
 HOUR = timedelta(hours=1)
-MOST_RUNS = 200
-SCHEDULED = ("schedule", "manual")
+MOST_NAMED = 20
+MOST_WAITING = 10_000
+MOST_FAILING = 1000
+"""Of ten times as many a page would take longer than people wait."""
+MOST_RUNS = 1000
+"""How many passes are looked at: far more than 48 hours have."""
+ANNOUNCED = "announced"
+SUMMED = ("due", "renewed", "late", "expired", "applied", "skipped", "failed")
 
 
 class Light(StrEnum):
@@ -31,11 +38,19 @@ class Light(StrEnum):
     FAILING = "failing"
 
 
-def find_overview(conn: store.Database) -> dict[str, Any]:
-    """Return what the operator's page shows, in the snapshot the caller has open."""
-    now = store.read_clock(conn)
-    backlog, passes = store.find_backlog(conn, now), store.find_passes(conn)
-    waiting, census = store.count_waiting(conn, now), store.find_census(conn)
+def find_overview(conn: store.Database, now: datetime) -> dict[str, Any]:
+    """
+    Return what the operator's page shows, in the snapshot the caller has open.
+
+    Counting stops: of who is due and of requests at MOST_WAITING, of members who fail
+    at MOST_FAILING.
+    """
+    backlog = store.find_backlog(conn, now, MOST_FAILING)
+    passes = store.find_passes(conn)
+    waiting, census = (
+        store.count_waiting(conn, now, MOST_WAITING),
+        store.find_census(conn),
+    )
     recent = [
         run
         for run in store.find_runs(conn, MOST_RUNS)
@@ -61,8 +76,11 @@ def find_overview(conn: store.Database) -> dict[str, Any]:
         "members": None if census is None else members_by_status(census),
         "due_by_hour": [] if census is None else due_by_hour(census, now),
         "without_rule": None if census is None else census["without_rule"],
-        "causes": store.find_causes(conn),
-        "runs": [run_document(run) for run in recent],
+        "first_without_rule": [] if census is None else first_without_rule(census),
+        "causes": store.find_causes(conn, MOST_FAILING),
+        "runs": [run_document(run) for run in recent if run["trigger"] != ANNOUNCED],
+        "announced": sum_announced(recent),
+        "passes_by_hour": passes_by_hour(recent, now),
         "verification": store.find_verification(conn),
         "plans": [plan_document(each) for each in revisions],
     }
@@ -86,6 +104,29 @@ def members_by_status(census: DictRow) -> dict[str, int]:
     for row in census["members"]:
         found[row["status"]] = found.get(row["status"], 0) + row["members"]
     return found
+
+
+def first_without_rule(census: DictRow) -> list[dict[str, Any]]:
+    """Return who fails next for want of a rule, the first boundary first."""
+    found = [
+        {
+            "member_id": each["member_id"],
+            "plan": row["plan"],
+            "renews_at": datetime.fromisoformat(each["renews_at"]),
+        }
+        for row in census["members"]
+        # A census of an older release names nobody.
+        for each in row.get("first_without_rule", ())
+    ]
+    found.sort(key=itemgetter("renews_at", "member_id"))
+    return found[:MOST_NAMED]
+
+
+def sum_announced(runs: Sequence[DictRow]) -> dict[str, int]:
+    """Return how many passes ran for announced members, and what they counted."""
+    announced = [run for run in runs if run["trigger"] == ANNOUNCED]
+    counted = {name: sum(run[name] for run in announced) for name in SUMMED}
+    return {"passes": len(announced)} | counted
 
 
 def due_by_hour(census: DictRow, now: datetime) -> list[dict[str, Any]]:
@@ -114,29 +155,43 @@ def plan_document(revision: Revision) -> dict[str, Any]:
     }
 
 
-def chart(runs: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+def passes_by_hour(runs: Sequence[DictRow], now: datetime) -> list[dict[str, Any]]:
     """
-    Return a bar for each of the last 48 hours: members renewed and failed in it.
+    Return what the passes of each of the last 48 hours did.
 
-    Heights are parts of 100 of the highest.
+    Announced passes are counted with the others, and by themselves.
     """
     first = now.replace(minute=0, second=0, microsecond=0) - SHOWN_FOR + HOUR
     hours: list[dict[str, Any]] = [
-        {"at": first + HOUR * place, "renewed": 0, "failed": 0, "passes": 0}
-        for place in range(int(SHOWN_FOR / HOUR))
+        {
+            "at": first + HOUR * place,
+            "passes": 0,
+            "announced": 0,
+            "renewed": 0,
+            "failed": 0,
+        }
+        for place in range(SHOWN_FOR // HOUR)
     ]
     for run in runs:
-        place = int((run["started_at"] - first) / HOUR)
-        if run["started_at"] >= first and place < len(hours):
-            hours[place]["renewed"] += run["renewed"] + run["late"]
-            hours[place]["failed"] += run["failed"]
-            hours[place]["passes"] += 1
-    highest = max((each["renewed"] + each["failed"] for each in hours), default=0) or 1
+        place = (run["started_at"] - first) // HOUR
+        if 0 <= place < len(hours):
+            hour = hours[place]
+            hour["passes"] += 1
+            hour["announced"] += run["trigger"] == ANNOUNCED
+            hour["renewed"] += run["renewed"] + run["late"]
+            hour["failed"] += run["failed"]
+    return hours
+
+
+def chart(hours: Sequence[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """
+    Return a bar for each of *hours*: the heights of what is counted under *names*.
+
+    They stand on each other, as parts of 100 of the highest bar.
+    """
+    highest = max((sum(each[name] for name in names) for each in hours), default=0)
+    scale = max(highest, 1)
     return [
-        each
-        | {
-            "height": 100 * each["renewed"] // highest,
-            "bad_height": 100 * each["failed"] // highest,
-        }
+        each | {"heights": [100 * each[name] // scale for name in names]}
         for each in hours
     ]

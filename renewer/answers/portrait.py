@@ -4,7 +4,8 @@ What a member's page shows beside the headline: the next award, the groups, a ba
 The words are put together here; the page only lays them out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,14 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.answers.documents import INSTANTS, ends_with_cycle
 from renewer.answers.explanation import Code, Explanation
-from renewer.answers.wording import day, days, escape, local, moment, plan_name
+from renewer.answers.wording import Word, day, days, escape, local, plan_name
 from renewer.rules.awards import Gap
+from renewer.rules.cycle import starts_at
 from renewer.rules.ledger import Lot, Member, Reason, Source
 
 SOON = timedelta(days=30)
+AT_A_TIME = 1000
+"""Entries of a statement that are read at once."""
 INSTANT = timedelta(microseconds=1)
 
 GROUPS = {
@@ -164,6 +168,24 @@ def _soon(facts: Explanation) -> int:
     return total
 
 
+def walk_statement(
+    snapshot: Callable[[], AbstractContextManager[store.Database]],
+    held: Member,
+    since: datetime,
+) -> Iterator[list[DictRow]]:
+    """
+    Yield all lines of a statement from *since* on, newest first, some at a time.
+
+    Each time is a snapshot of its own, so that a slow reader holds no connection.
+    Entries are only added, behind those that were seen: none is missed or told twice.
+    """
+    before: int | None = store.LAST_SEQ
+    while before is not None:
+        with snapshot() as conn:
+            lines, before = find_page(conn, held, since, before, AT_A_TIME)
+        yield lines
+
+
 def find_page(
     conn: store.Database, held: Member, since: datetime, before: int, limit: int
 ) -> tuple[list[DictRow], int | None]:
@@ -184,15 +206,22 @@ def find_page(
     return lines[::-1], more
 
 
-def localised(row: DictRow, timezone: str) -> DictRow:
-    """Return a line with its instants in the member's zone."""
+def line_document(row: DictRow, timezone: str, word: Word) -> DictRow:
+    """Return a line of a statement in the member's zone and the marketplace's word."""
     there = {name: local(row[name], timezone) for name in INSTANTS if row.get(name)}
-    return row | there
+    return row | there | {"what": word.instead(row["what"])}
 
 
 def said(at: datetime, timezone: str) -> str:
-    """Return when a line of a statement occurred, in words."""
-    return moment(at, timezone)
+    """
+    Return when a line of a statement occurred: its day, and the hour if it began none.
+
+    The zone is named once, beside the lines.
+    """
+    there = local(at, timezone)
+    if starts_at(there.date(), timezone) == at:
+        return day(there.date())
+    return f"{day(there.date())}, {there:%H:%M}"
 
 
 WHY: Mapping[str, str] = {

@@ -26,9 +26,8 @@ SOME = 7
 """How many unused Connects the examples start with, when a plan gives more."""
 
 
-def find_rulebook(conn: store.Database, word: Word) -> dict[str, Any]:
+def find_rulebook(conn: store.Database, now: datetime, word: Word) -> dict[str, Any]:
     """Return the rules in words, in the snapshot the caller has open."""
-    now = store.read_clock(conn)
     return rulebook(Plans(store.find_plans(conn)), now, word)
 
 
@@ -171,6 +170,13 @@ def _unused(revision: Revision, plans: Plans, today: date, word: Word) -> str:
     )
 
 
+def _kept(cap: int | None) -> str:
+    """Return how many unused Connects a plan keeps."""
+    if cap is None:
+        return "all"
+    return f"up to {cap}" if cap else "none"
+
+
 def _plan(revision: Revision, plans: Plans, today: date) -> dict[str, Any]:
     """Return a plan's rules with the planner's example."""
     unused, then = example(revision, plans, today)
@@ -186,7 +192,7 @@ def _plan(revision: Revision, plans: Plans, today: date) -> dict[str, Any]:
         "name": plan_name(revision.code),
         "allowance": then.allowance,
         "rollover_cap": cap,
-        "keeps": "all" if cap is None else f"up to {cap}",
+        "keeps": _kept(cap),
         "lifetime_months": months,
         "lifetime": lifetime,
         "example": {

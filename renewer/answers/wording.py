@@ -4,6 +4,7 @@ How things are said to a person: days, instants, numbers, reasons, names.
 The one place where words are put together for what several answers say.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -30,8 +31,22 @@ class Word:
         """Return what so many credits are called."""
         return self.singular if number == 1 else self.plural
 
+    def instead(self, text: str) -> str:
+        """
+        Return a line of the view `statement`, which says Connects, in this word.
+
+        The view's lines hold no text of others: what is called so there is ours.
+        """
+
+        def say(found: re.Match[str]) -> str:
+            at_beginning = found.start() == 0
+            return capitalised(self.plural) if at_beginning else self.plural
+
+        return OUR_WORD.sub(say, text)
+
 
 CONNECTS = Word()
+OUR_WORD = re.compile(rf"\b{CONNECTS.plural}\b")
 
 
 @value
@@ -120,10 +135,16 @@ def moment(at: datetime, timezone: str) -> str:
     return day(there) if starts_at(there, timezone) == at else instant(at, timezone)
 
 
-def plural(number: int, noun: str, several: str | None = None) -> str:
-    """Return a number and what it counts; *several* is what many are called."""
-    counted = noun if number == 1 else several or f"{noun}s"
-    return f"{number} {counted}"
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Return a number and what it counts; *nouns* when they are no plain plural."""
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {nouns or noun + 's'}"
+
+
+def signed(amount: int) -> str:
+    """Return an amount with its sign."""
+    return f"{amount:+d}".replace("-", "−") if amount else "0"
 
 
 def age(waited: timedelta) -> str:
@@ -152,8 +173,12 @@ def ordinal(number: int) -> str:
 
 def plan_name(code: str) -> str:
     """Return a plan's code as a name: "plus" is "Plus"."""
-    name = shown(code)
-    return name[:1].upper() + name[1:]
+    return capitalised(shown(code))
+
+
+def capitalised(text: str) -> str:
+    """Return *text* with its first letter as at the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 LONGEST = 64

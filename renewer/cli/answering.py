@@ -16,7 +16,7 @@ from renewer.answers.documents import (
 from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
-from renewer.answers.wording import usable_timezone
+from renewer.answers.wording import signed, usable_timezone
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -25,7 +25,6 @@ from renewer.cli.output import (
     print_list,
     print_table,
     say,
-    signed,
     table,
     timestamp,
 )

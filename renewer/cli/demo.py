@@ -4,23 +4,26 @@ import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from renewer import store
 from renewer.answers.verification import find_violations
-from renewer.cli.output import print_table, say, signed, table
+from renewer.answers.wording import signed
+from renewer.cli.output import note, print_table, say, table
+from renewer.cli.pages import PORT, load_pages
+from renewer.cli.simulation import HEADER, HOUR, PRESET, Simulation
 from renewer.host import embedded
+from renewer.host.logs import configure_logs
+from renewer.host.settings import read_settings
 from renewer.jobs import importing, passes, plan_files, renewal
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.store import migrations
-
-PRESET = "upwork-2016"
-HEADER = "member_id,plan,anchor_on,timezone,status,balance"
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +130,25 @@ SCENES = (
 )
 
 
-def demo() -> None:
+def demo(
+    web: Annotated[
+        bool, typer.Option("--web", help="Show it as pages, with a clock you move.")
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="P", min=1, max=65535, help="The pages' port."),
+    ] = PORT,
+) -> None:
     """
     Watch the job at work: ten members, the passes that matter, and why.
 
-    Needs the extra `embedded`; leaves nothing behind.
+    With `--web` the same kinds of members have their pages, in a browser, and buttons
+    move a test clock on; it needs the extra `web`. Needs the extra `embedded`; leaves
+    nothing behind.
     """
+    if web:
+        show_pages(port)
+        return
     say("Starting a PostgreSQL of its own; it is gone when the demo ends.\n")
     with embedded.temporary() as conninfo:
         migrations.migrate(conninfo)
@@ -149,6 +165,27 @@ def demo() -> None:
         f"Next, on members of your own (README.md goes on from there):\n"
         f"{_called()} migrate"
     )
+
+
+def show_pages(port: int) -> None:
+    """Serve the pages of the demo to this machine until SIGTERM or SIGINT."""
+    serving = load_pages()
+    # Whatever the environment opens elsewhere, the demo is for this machine alone.
+    settings = read_settings().model_copy(
+        update={
+            "web_token": None,
+            "link_keys": None,
+            "web_url": f"http://127.0.0.1:{port}",
+        }
+    )
+    configure_logs()
+    note("Starting a PostgreSQL of its own; it is gone when the demo ends.")
+    with embedded.temporary() as conninfo:
+        simulation = Simulation(conninfo)
+        simulation.prepare()
+        say(f"Open http://127.0.0.1:{port}/demo – Ctrl-C ends the demo.")
+        place = serving.Place("127.0.0.1", port)
+        serving.serve(conninfo, settings, place, simulation)
 
 
 def _called() -> str:

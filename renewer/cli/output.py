@@ -226,8 +226,3 @@ def progress(what: str, total: int | None) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda advance: bar.advance(task, advance)
-
-
-def signed(amount: int) -> str:
-    """Return an amount with its sign."""
-    return f"{amount:+d}".replace("-", "−") if amount else "0"

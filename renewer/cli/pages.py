@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -45,18 +46,24 @@ def web(
     Beyond this machine a credential is needed: RENEWER_WEB_TOKEN for the operator,
     RENEWER_LINK_KEYS for members' links.
     """
-    try:
-        from renewer.web.serving import Place, serve
-    except ModuleNotFoundError as error:
-        raise InputError(MISSING) from error
+    serving = load_pages()
     if not PREFIX.fullmatch(root_path):
         raise InputError(f"--root-path {root_path!r} is no prefix: give one like /p")
     configure_logs()
     settings = read_settings()
-    place = Place(host, port, root_path, tuple(proxy or ()))
+    place = serving.Place(host, port, root_path, tuple(proxy or ()))
     with database.connected(note) as (conninfo, conn):
         conn.close()
-        serve(conninfo, settings, place)
+        serving.serve(conninfo, settings, place)
+
+
+def load_pages() -> ModuleType:
+    """Return the module that serves pages; InputError without the extra `web`."""
+    try:
+        from renewer.web import serving
+    except ModuleNotFoundError as error:
+        raise InputError(MISSING) from error
+    return serving
 
 
 def link(

@@ -4,7 +4,8 @@ import threading
 from typing import Any
 
 from renewer.answers.documents import entry_document
-from renewer.cli.output import print_table, signed, table
+from renewer.answers.wording import signed
+from renewer.cli.output import print_table, table
 from renewer.rules.ledger import Kind
 from renewer.rules.posting import Posting
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from renewer import store
 from renewer.answers.documents import entry_document
-from renewer.answers.wording import plural
+from renewer.answers.wording import plural, signed
 from renewer.cli.options import (
     AllowFuture,
     AsOf,
@@ -24,7 +24,6 @@ from renewer.cli.output import (
     print_table,
     progress,
     say,
-    signed,
     table,
     timestamp,
 )

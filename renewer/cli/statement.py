@@ -9,14 +9,13 @@ from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.answers.documents import statement_document
-from renewer.answers.wording import usable_timezone
+from renewer.answers.wording import signed, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     note,
     print_json,
     print_table,
     say,
-    signed,
     table,
     timestamp,
 )

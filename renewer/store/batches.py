@@ -167,6 +167,14 @@ def purchase(
     conn.execute(query("batches/purchase"), parameters)
 
 
+def change_plan(
+    conn: Database, member_id: str, plan: str, reference: str, at: datetime
+) -> None:
+    """Let *plan* begin with a member's next cycle, as the marketplace would."""
+    parameters = {"member": member_id, "plan": plan, "reference": reference, "at": at}
+    conn.execute(query("batches/change_plan"), parameters)
+
+
 def fix_boundary(
     conn: Database, member_id: str, found: datetime, renews_at: datetime
 ) -> bool:

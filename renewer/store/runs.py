@@ -8,9 +8,6 @@ from renewer.rules.ledger import CatchUp, value
 from renewer.store.connection import Database, scalar
 from renewer.store.queries import query
 
-MOST = 10_000
-"""How many failures are looked at to find their causes."""
-
 
 def start_run(
     conn: Database,
@@ -52,6 +49,11 @@ def record_progress(
     )
 
 
+def date_runs(conn: Database) -> None:
+    """Date each pass by the time it acted at: the demo's clock is not the server's."""
+    conn.execute(query("runs/date_runs"))
+
+
 @value
 class Lag:
     """
@@ -81,9 +83,9 @@ def find_runs(conn: Database, limit: int, before: int | None = None) -> list[Dic
     return conn.execute(query("runs/find_runs"), parameters).fetchall()
 
 
-def find_causes(conn: Database) -> list[DictRow]:
-    """Return why members fail: each cause with its members and times."""
-    return conn.execute(query("runs/find_causes"), {"most": MOST}).fetchall()
+def find_causes(conn: Database, most: int) -> list[DictRow]:
+    """Return why members fail, of up to *most*: each cause with members and times."""
+    return conn.execute(query("runs/find_causes"), {"most": most}).fetchall()
 
 
 @value

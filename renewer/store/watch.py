@@ -6,11 +6,13 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from renewer.rules.ledger import value
-from renewer.store.connection import LEASE_CLASS, Database, scalar
+from renewer.store.connection import LEASE_CLASS, Database, read_clock, scalar
 from renewer.store.queries import query
 
 MOST = 100_000
 """Where counting stops: nobody acts differently on more."""
+MOST_NAMED = 20
+"""How many members without a rule a census names, of each status and plan."""
 CENSUS_DUTY, VERIFICATION_DUTY = 100, 101
 """Second keys of advisory locks; buckets have 0 to 63."""
 
@@ -47,9 +49,13 @@ class Passes:
     began_at: datetime | None
 
 
-def find_backlog(conn: Database, as_of: datetime) -> Backlog:
-    """Return who waits at *as_of*, in a few probes of an index."""
-    row = _row(conn, "watch/find_backlog", {"as_of": as_of, "most": MOST})
+def find_backlog(conn: Database, as_of: datetime, most: int = MOST) -> Backlog:
+    """
+    Return who waits at *as_of*, in a few probes of an index.
+
+    Of those who failed up to *most* are looked at, the oldest boundary first.
+    """
+    row = _row(conn, "watch/find_backlog", {"as_of": as_of, "most": most})
     return Backlog(_utc(row["oldest_due_at"]), row["retrying"], row["parked"])
 
 
@@ -59,9 +65,9 @@ def find_passes(conn: Database) -> Passes:
     return Passes(_utc(row["succeeded_at"]), row["running"], _utc(row["began_at"]))
 
 
-def count_waiting(conn: Database, as_of: datetime) -> DictRow:
-    """Return how many members are *due* and *requests* wait; each stops at MOST."""
-    return _row(conn, "watch/count_waiting", {"as_of": as_of, "most": MOST})
+def count_waiting(conn: Database, as_of: datetime, most: int = MOST) -> DictRow:
+    """Return how many members are *due* and *requests* wait; each stops at *most*."""
+    return _row(conn, "watch/count_waiting", {"as_of": as_of, "most": most})
 
 
 def find_census(conn: Database) -> DictRow | None:
@@ -85,18 +91,23 @@ def is_writable(conn: Database) -> bool:
     return writable
 
 
-def take_census(conn: Database, older_than: timedelta) -> bool:
+def take_census(
+    conn: Database, older_than: timedelta, at: datetime | None = None
+) -> bool:
     """
-    Count the members, when the last census is *older_than* that.
+    Count the members as of *at*, by default now, when the last census is *older_than*.
 
     False when it is not, or another worker counts.
     """
-    minutes = round(older_than / timedelta(minutes=1))
+    parameters = {
+        "at": read_clock(conn) if at is None else at,
+        "minutes": round(older_than / timedelta(minutes=1)),
+        "most": MOST_NAMED,
+    }
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        taken = conn.execute(query("watch/take_census"), {"minutes": minutes})
-        return taken.rowcount > 0
+        return conn.execute(query("watch/take_census"), parameters).rowcount > 0
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:

@@ -165,6 +165,12 @@ class PlansModel(BaseModel):
     items: list[_RevisionModel]
 
 
+class _UnruledModel(BaseModel):
+    member_id: str
+    plan: str
+    renews_at: datetime
+
+
 class StatusModel(BaseModel):
     """How the job is doing."""
 
@@ -184,8 +190,11 @@ class StatusModel(BaseModel):
     members: dict[str, int] | None
     due_by_hour: list[dict[str, Any]]
     without_rule: int | None
+    first_without_rule: list[_UnruledModel]
     causes: list[dict[str, Any]]
     runs: list[RunModel]
+    announced: dict[str, int]
+    passes_by_hour: list[dict[str, Any]]
     verification: dict[str, Any]
     plans: list[_RevisionModel]
 
@@ -285,8 +294,12 @@ PATHS: dict[str, tuple[type[BaseModel], list[dict[str, Any]]]] = {
 PROBLEMS = ("400", "401", "404", "409", "410", "429", "503")
 
 
-def describe(prefix: str) -> dict[str, Any]:
-    """Return the description of the API, served under *prefix*."""
+def describe(prefix: str, *, is_open: bool) -> dict[str, Any]:
+    """
+    Return the description of the API, served under *prefix*.
+
+    When it *is_open* no credential is asked for.
+    """
     models: list[type[BaseModel]] = [
         *(model for model, _ in PATHS.values()),
         ProblemModel,
@@ -299,7 +312,7 @@ def describe(prefix: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "renewer", "version": version("renewer")},
         "servers": [{"url": prefix or "/"}],
-        "security": [{"basic": []}, {"bearer": []}],
+        "security": [] if is_open else [{"basic": []}, {"bearer": []}],
         "paths": {path: {"get": _operation(path)} for path in PATHS},
         "components": {
             "schemas": schema["$defs"],

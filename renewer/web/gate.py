@@ -15,9 +15,9 @@ POLICY = (
 HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 )
+NO_REFERRER = "no-referrer"
 LOCAL = ("localhost",)
 
 log = structlog.get_logger()
@@ -31,8 +31,15 @@ class Gate:
     beside a server on loopback: under its own name, that it points to us.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], prefix: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Iterable[str],
+        prefix: str,
+        referrers: str = NO_REFERRER,
+    ) -> None:
         self._app = app
+        self._headers = (*HEADERS, (b"referrer-policy", referrers.encode()))
         self._hosts = {*LOCAL, *(host.lower() for host in hosts)}
         self._prefix = prefix
 
@@ -48,7 +55,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                message["headers"] = [*message["headers"], *HEADERS]
+                message["headers"] = [*message["headers"], *self._headers]
             await send(message)
 
         if self._is_ours(scope):

@@ -2,25 +2,28 @@
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
+from psycopg.rows import DictRow
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from renewer import store
 from renewer.answers.documents import explanation_document, preview_document
 from renewer.answers.explanation import Explanation, read_explanation
 from renewer.answers.portrait import (
     find_page,
-    localised,
+    line_document,
     portrait,
     said,
     tell_reason,
+    walk_statement,
 )
-from renewer.answers.wording import instant, usable_timezone
+from renewer.answers.wording import Word, day, instant, usable_timezone
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
@@ -30,7 +33,16 @@ from renewer.web.site import Visit, as_json, as_page
 
 LINES = 25
 MOST_LINES = 200
-MOST_EXPORTED = 10_000
+COLUMNS = (
+    "seq",
+    "occurred_at",
+    "kind",
+    "what",
+    "amount",
+    "balance_after",
+    "reference",
+)
+"""What a statement as CSV has of each line."""
 FORESEEN = 3
 CYCLES = 24
 """Past cycles on the page: two years."""
@@ -46,7 +58,7 @@ def explain(visit: Visit, conn: store.Database) -> Explanation:
     facts = read_explanation(
         conn,
         visit.member_id,
-        store.read_clock(conn),
+        visit.site.read_clock(conn),
         visit.site.catch_up,
         visit.site.word,
     )
@@ -77,7 +89,7 @@ def show_member(visit: Visit) -> Response:
         path=path,
         facts=explanation_document(facts),
         shown=portrait(facts),
-        lines=[localised(line, facts.timezone) for line in lines],
+        lines=[line_document(line, facts.timezone, facts.word) for line in lines],
         more=more,
         days=days,
         filters=FILTERS,
@@ -86,28 +98,43 @@ def show_member(visit: Visit) -> Response:
         as_of=instant(facts.as_of, facts.timezone),
         said=partial(said, timezone=facts.timezone),
         reason=tell_reason,
+        day=day,
     )
 
 
 def export_statement(visit: Visit) -> Response:
-    """Return a member's statement as CSV, newest line first."""
+    """Return all of a member's statement as CSV, newest line first."""
     days = read_days(visit.request)
     with visit.site.snapshot() as conn:
         held = find_held(visit, conn)
-        since = begin(days, store.read_clock(conn))
-        lines, _ = find_page(conn, held, since, LARGEST, MOST_EXPORTED)
-    out = io.StringIO()
-    names = ("seq", "occurred_at", "kind", "what", "amount", "balance_after")
-    write = csv.writer(out).writerow
-    write([*names, "reference"])
-    zone = usable_timezone(held.timezone)
-    for line in (localised(each, zone) for each in lines):
-        at = line["occurred_at"].isoformat()
-        row = line | {"occurred_at": at}
-        write([*(row[name] for name in names), harmless(line["reference"])])
-    answer = Response(out.getvalue(), media_type="text/csv; charset=utf-8")
+        since = begin(days, visit.site.read_clock(conn))
+    walk = walk_statement(visit.site.snapshot, held, since)
+    # The first lines are read before the answer begins: what fails here has its status.
+    first = next(walk)
+    answer = StreamingResponse(
+        _write_csv(chain([first], walk), held, visit.site.word),
+        media_type="text/csv; charset=utf-8",
+    )
     answer.headers["Content-Disposition"] = 'attachment; filename="statement.csv"'
     return answer
+
+
+def _write_csv(
+    parts: Iterable[Sequence[DictRow]], held: Member, word: Word
+) -> Iterator[str]:
+    """Yield a CSV file with the lines of *parts*; one that fails later is cut off."""
+    out = io.StringIO()
+    write = csv.DictWriter(out, COLUMNS, extrasaction="ignore")
+    write.writeheader()
+    zone = usable_timezone(held.timezone)
+    for lines in parts:
+        for line in lines:
+            row = line_document(line, zone, word)
+            at, reference = row["occurred_at"].isoformat(), harmless(row["reference"])
+            write.writerow(row | {"occurred_at": at, "reference": reference})
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
 def harmless(text: str | None) -> str:
@@ -129,14 +156,14 @@ def tell_statement(visit: Visit) -> Response:
     limit = read_number(visit.request, "limit", LINES, MOST_LINES)
     with visit.site.snapshot() as conn:
         held = find_held(visit, conn)
-        since = begin(days, store.read_clock(conn))
+        since = begin(days, visit.site.read_clock(conn))
         lines, more = find_page(conn, held, since, before, limit)
     zone = usable_timezone(held.timezone)
     document = {
         "member_id": held.member_id,
         "timezone": held.timezone,
         "balance": held.balance,
-        "lines": [localised(line, zone) for line in lines],
+        "lines": [line_document(line, zone, visit.site.word) for line in lines],
         "next": None if more is None else str(more),
     }
     return as_json(document)

@@ -8,6 +8,8 @@ from starlette.responses import RedirectResponse, Response
 
 from renewer import store
 from renewer.answers.overview import (
+    MOST_FAILING,
+    MOST_WAITING,
     chart,
     find_overview,
     plan_document,
@@ -21,6 +23,8 @@ from renewer.web.site import Visit, as_json, as_page
 
 RUNS = 25
 MOST_RUNS = 200
+SHOWN = 12
+"""Passes on the overview, one by one; the hours of two days stand behind the chart."""
 
 
 def show_overview(visit: Visit) -> Response:
@@ -29,20 +33,30 @@ def show_overview(visit: Visit) -> Response:
     if sought:
         return RedirectResponse(visit.link("/members/" + segment(sought)), 303)
     with visit.site.snapshot() as conn:
-        found = find_overview(conn)
+        found = find_overview(conn, visit.site.read_clock(conn))
     now = found["as_of"]
     since, lag = found["last_pass_at"], timedelta(seconds=found["lag_seconds"])
     return as_page(
         visit,
         "overview.html",
         found=found,
-        bars=chart(found["runs"], now),
+        bars=chart(found["passes_by_hour"], "renewed", "failed"),
+        highest=max(map(_height, found["passes_by_hour"])),
+        due_bars=chart(found["due_by_hour"], "members"),
         ago=None if since is None else age(now - since),
+        shown=SHOWN,
+        most_failing=MOST_FAILING,
+        most_waiting=MOST_WAITING,
         instant=instant,
         command=shlex.quote,
         plural=plural,
         lag=age(lag) if lag else "none",
     )
+
+
+def _height(hour: dict[str, Any]) -> int:
+    """Return how many members the passes of an hour looked at to an end."""
+    return int(hour["renewed"] + hour["failed"])
 
 
 def show_run(visit: Visit) -> Response:
@@ -54,7 +68,7 @@ def show_run(visit: Visit) -> Response:
 def tell_status(visit: Visit) -> Response:
     """Return the document of the operator's page."""
     with visit.site.snapshot() as conn:
-        return as_json(find_overview(conn))
+        return as_json(find_overview(conn, visit.site.read_clock(conn)))
 
 
 def tell_runs(visit: Visit) -> Response:

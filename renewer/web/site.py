@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -20,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from renewer import store
-from renewer.answers.wording import Word, escape
+from renewer.answers.wording import Word, escape, instant, signed
 from renewer.errors import RenewerError, UnknownCursor
 from renewer.host.settings import Brand
 from renewer.rules.ledger import CatchUp, value
@@ -34,6 +35,7 @@ from renewer.web.problems import (
     Refused,
     Trouble,
 )
+from renewer.web.stage import Stage, Step
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST_ID = 64
@@ -48,7 +50,8 @@ class Site:
     """
     What every page is made with.
 
-    *snapshot* opens a transaction that reads as of one moment.
+    *snapshot* opens a transaction that reads as of one moment. *stage* is the demo's,
+    and None elsewhere.
     """
 
     snapshot: Snapshot
@@ -56,11 +59,16 @@ class Site:
     catch_up: CatchUp
     brand: Brand
     prefix: str
+    stage: Stage | None = None
 
     @property
     def word(self) -> Word:
         """Return what the marketplace calls its credits."""
         return Word(self.brand.one, self.brand.several)
+
+    def read_clock(self, conn: store.Database) -> datetime:
+        """Return the time the pages are of: the database's, or that of the demo."""
+        return store.read_clock(conn) if self.stage is None else self.stage.now
 
 
 @value
@@ -89,11 +97,12 @@ Make = Callable[[Visit], Response]
 
 @value
 class Page:
-    """A path, what answers it, and who may see it: operator, member or anybody."""
+    """A path, what answers it, and who may see it: the operator or the member."""
 
     path: str
     make: Make
     audience: str
+    method: str = "GET"
 
 
 def read_id(request: Request) -> str:
@@ -119,7 +128,10 @@ def build(site: Site, pages: Sequence[Page]) -> ASGIApp:
         trouble = NOT_FOUND
         if error.status_code != HTTPStatus.NOT_FOUND:
             trouble = Trouble(HTTPStatus(error.status_code), "Only GET is answered.")
-        return show_trouble(site, request, trouble)
+        answer = show_trouble(site, request, trouble)
+        # Of a method that is not answered: which are.
+        answer.headers.update(error.headers or {})
+        return answer
 
     return Starlette(routes=routes, exception_handlers={HTTPException: handle})
 
@@ -139,7 +151,7 @@ def _route(site: Site, limit: Limit, page: Page) -> Route:
             trouble = _judge_database(error)
         return show_trouble(site, request, trouble)
 
-    return Route(page.path, endpoint, methods=["GET"])
+    return Route(page.path, endpoint, methods=[page.method])
 
 
 def _admit(page: Page, request: Request, visitor: Visitor) -> None:
@@ -188,6 +200,13 @@ def as_json(document: Any, kind: str = "json") -> Response:
     return Response(orjson.dumps(document), media_type=f"application/{kind}")
 
 
+STEPS = {
+    Step.HOUR: "One hour on",
+    Step.DAY: "One day on",
+    Step.BOUNDARY: "To the next renewal",
+}
+"""What the buttons of the demo's clock say."""
+
 templates = Environment(
     loader=PackageLoader("renewer.web"),
     autoescape=True,
@@ -196,7 +215,7 @@ templates = Environment(
     lstrip_blocks=True,
 )
 """Templates escape whatever they are given."""
-templates.filters["escape_controls"] = escape
+templates.filters |= {"escape_controls": escape, "signed": signed}
 
 
 def as_page(visit: Visit, name: str, **shown: Any) -> Response:
@@ -208,9 +227,39 @@ def as_page(visit: Visit, name: str, **shown: Any) -> Response:
         "segment": segment,
         "prefix": visit.site.prefix,
         "is_operator": visit.visitor.is_operator,
-        "token": visit.visitor.token,
+        "own": _own_path(visit.visitor),
+        "clock": _show_clock(visit),
     }
     return HTMLResponse(templates.get_template(name).render(context | shown))
+
+
+def _own_path(visitor: Visitor) -> str | None:
+    """Return the address of all that the holder of a link may see."""
+    if visitor.is_operator or visitor.member_id is None:
+        return None
+    return "/members/" + segment(visitor.member_id)
+
+
+def _show_clock(visit: Visit) -> dict[str, Any] | None:
+    """Return the demo's clock and its buttons, for the top of a page."""
+    stage = visit.site.stage
+    if stage is None:
+        return None
+    # After a step the reader is back on the page of the member they looked at.
+    named = visit.request.path_params.get("member_id")
+    here = unquote(named) if named else None
+    account = stage.account
+    return {
+        "now": stage.now,
+        "words": f"{stage.now:%A} {instant(stage.now, 'UTC')}",
+        "buttons": [
+            (words, visit.link(f"/demo/{step}", member=here))
+            for step, words in STEPS.items()
+        ],
+        "account": account,
+        "lines": account.lines.get(here or "", ()) if account else (),
+        "is_member": here in stage.stories,
+    }
 
 
 def show_trouble(site: Site, request: Request, trouble: Trouble) -> Response:

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.e2e.test_web import free_port, get
+from tests.e2e.test_worker import soon
 from tests.support import HEADER, MIGRATIONS, ROOT
 
 UNCONFIGURED = {
@@ -215,3 +218,26 @@ def test_the_commands_of_the_readme_work_as_pasted(folder: Path) -> None:
     assert "2 members imported.\n" in done.stdout
     assert "2 members, counted at " in done.stdout
     assert "You get your next 100 Connects on" in done.stdout
+
+
+def test_the_pages_of_the_demo_are_open_until_it_ends(folder: Path) -> None:
+    """To this machine alone, whatever the environment opens; nothing is left behind."""
+    port = free_port()
+    opened = {
+        "RENEWER_WEB_TOKEN": "t" * 32,
+        "RENEWER_WEB_URL": "https://pay.example",
+        "RENEWER_DATABASE_URL": "host=127.0.0.1 port=1",
+    }
+    process = start(folder, "demo", "--web", "--port", str(port), env=opened)
+    assert process.stdout is not None
+    url = f"http://127.0.0.1:{port}"
+    assert process.stdout.readline() == f"Open {url}/demo – Ctrl-C ends the demo.\n"
+    assert soon(lambda: get(f"{url}/demo") == 200)
+    asked = urllib.request.Request(
+        f"{url}/demo/hour", method="POST", headers={"Origin": url}
+    )
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        assert "posted for 1 member" in answer.read().decode()
+    process.send_signal(signal.SIGINT)
+    finish(process)
+    assert not folder.exists()

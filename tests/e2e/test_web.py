@@ -41,14 +41,14 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    database: str, *arguments: str, **env: str
+    database: str, *arguments: str, log: int = subprocess.PIPE, **env: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run the real server; yield where it is."""
+    """Run the real server; yield where it is. A log nobody reads goes to DEVNULL."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "renewer", "web", "--port", str(port), *arguments],
         env=os.environ | {"RENEWER_DATABASE_URL": database} | env,
-        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        cwd=ROOT, stderr=log, text=True,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:

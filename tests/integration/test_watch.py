@@ -64,8 +64,22 @@ def test_one_worker_verifies_and_counts_in_stretches(
     assert censuses.fetchall() == [
         {
             "members": [
-                {"status": "active", "plan": "gold", "members": 1},
-                {"status": "active", "plan": "plus", "members": 4},
+                {
+                    "status": "active",
+                    "plan": "gold",
+                    "members": 1,
+                    "without_rule": 1,
+                    "first_without_rule": [
+                        {"member_id": "m0", "renews_at": "2016-06-01T00:00:00+00:00"}
+                    ],
+                },
+                {
+                    "status": "active",
+                    "plan": "plus",
+                    "members": 4,
+                    "without_rule": 0,
+                    "first_without_rule": [],
+                },
             ],
             "without_rule": 1,
         }

@@ -19,6 +19,7 @@ PASSES = "tests/integration/test_passes.py::"
 POLICY = "tests/unit/test_policy.py::"
 RENEWAL = "tests/integration/test_renewal.py::"
 REPAIR = "tests/unit/test_repair.py::"
+WEB = "tests/web/"
 
 TOLD = "sql/routines/feed/"
 JOB = "sql/routines/job/"
@@ -716,5 +717,49 @@ excluded.last_failed_at;""",
         "if visitor.is_operator or trouble.status not in FAILED_LOOKUPS:",
         "if True:",
         (PAGES + "test_only_failed_look_ups_are_limited",),
+    ),
+    # 11. Pages: what moves the demo's clock, what they say
+    Mutation(
+        "another-site-moves-the-clock",
+        "Only the demo's own buttons move its clock.",
+        "renewer/web/demonstration.py",
+        'if request.headers.getlist("origin") != [ours]:',
+        "if False:",
+        (WEB + "test_demo.py::test_another_site_moves_no_clock",),
+    ),
+    Mutation(
+        "the-clock-is-everywhere",
+        "Nowhere but in the demo is there anything to press.",
+        "renewer/web/serving.py",
+        "return Gate(build(site, PAGES), hosts, place.prefix)",
+        "return Gate(build(site, (*PAGES, *DEMO_PAGES)), hosts, place.prefix)",
+        (WEB + "test_demo.py::test_outside_the_demo_there_is_no_clock_to_move",),
+    ),
+    Mutation(
+        "a-link-opens-the-operators-pages",
+        "A member's link opens that member's pages and nothing else.",
+        "renewer/web/site.py",
+        'if page.audience == "operator" and not visitor.is_operator:',
+        "if False:",
+        (
+            WEB
+            + "test_access.py::test_a_link_opens_that_members_pages_and_nothing_else",
+        ),
+    ),
+    Mutation(
+        "a-statement-ends-early",
+        "A statement as CSV is whole, however long.",
+        "renewer/answers/portrait.py",
+        "while before is not None:",
+        "for _ in range(10):",
+        (WEB + "test_membership.py::test_a_statement_as_csv_is_whole_however_long",),
+    ),
+    Mutation(
+        "every-proxy-is-believed",
+        "Who asks is believed of named proxies alone.",
+        "renewer/web/serving.py",
+        "forwarded_allow_ips=list(place.proxies),",
+        'forwarded_allow_ips="*",',
+        (WEB + "test_states.py::test_only_a_trusted_proxy_is_believed_who_asks",),
     ),
 )

@@ -2,17 +2,19 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from renewer import store
+from renewer.cli.simulation import Simulation
 from renewer.host.settings import Settings
 from renewer.store import migrations
 from renewer.store.reading import Reader
 from renewer.web.serving import Place, make_app
+from renewer.web.stage import Stage
 from tests.conftest import _create, _drop
 from tests.support import bring_in, load_plans, renew
 
@@ -74,7 +76,29 @@ def client(reader: Reader) -> Client:
     return open_client
 
 
+@contextmanager
+def open_pages(
+    conninfo: str, stage: Stage | None = None, **settings: str
+) -> Iterator[TestClient]:
+    """Yield a browser on the pages of any database."""
+    with closing(Reader(conninfo)) as opened:
+        given, place = Settings.model_validate(settings), Place("127.0.0.1", 8465)
+        app = make_app(opened, given, place, stage)
+        base = "http://localhost:8465"
+        yield TestClient(app, base_url=base, follow_redirects=False)
+
+
 @pytest.fixture
 def closed(client: Client) -> TestClient:
     """Return a browser for pages that ask for a credential."""
     return client(web_token=TOKEN, link_keys=",".join(KEYS))
+
+
+@pytest.fixture
+def simulation(server: str, template: str) -> Iterator[Simulation]:
+    """Members of the demo, on 14 May 2016 at 12:00."""
+    name = f"renewer_demo_{uuid.uuid4().hex}"
+    made = Simulation(_create(server, name, template))
+    made.prepare()
+    yield made
+    _drop(server, name)

@@ -13,6 +13,7 @@ from renewer.errors import InputError
 from renewer.web.access import Guard, check_exposure
 from renewer.web.gate import POLICY
 from renewer.web.links import sign
+from renewer.web.routes import PAGES as PAGES_THERE_ARE
 from renewer.web.serving import Place
 from tests.web.conftest import KEYS, TOKEN, Client
 
@@ -45,11 +46,36 @@ def test_a_link_opens_its_member_and_nobody_else(closed: TestClient, page: str) 
         assert (forbidden.status_code, forbidden.text) == (404, unknown.text)
 
 
-@pytest.mark.parametrize("page", ["/", "/runs/1", "/api/status", "/api/runs"])
-def test_a_link_opens_no_page_of_the_operator(closed: TestClient, page: str) -> None:
-    """They are not there for the holder of a link."""
+def test_a_link_opens_that_members_pages_and_nothing_else(closed: TestClient) -> None:
+    """Of every path there is; what it does not open is not there for its holder."""
     token = sign("ana", later(), KEYS[0])
-    assert closed.get(page, params={"token": token}).status_code == 404
+    opened = {}
+    for page in PAGES_THERE_ARE:
+        path = page.path.replace("{member_id}", "ana").replace("{run_id}", "1")
+        opened[path] = closed.get(path, params={"token": token}).status_code
+    assert {path for path, status in opened.items() if status == 200} == {
+        "/members/ana",
+        "/members/ana/help",
+        "/members/ana/statement.csv",
+        "/api/members/ana",
+        "/api/members/ana/statement",
+        "/api/members/ana/cycles",
+    }
+    assert set(opened.values()) == {200, 404}
+
+
+def test_the_rules_are_read_under_the_members_own_address(closed: TestClient) -> None:
+    """The help of the operator and of the member is the same; links lead back."""
+    token = sign("ana", later(), KEYS[0])
+    theirs = closed.get("/members/ana/help", params={"token": token}).text
+    operators = closed.get("/help", headers=bearer(TOKEN)).text
+    assert _main(theirs) == _main(operators)
+    assert f'href="/members/ana?token={token}"' in theirs
+    assert 'href="/help' not in theirs
+
+
+def _main(page: str) -> str:
+    return page.partition("<main")[2].partition("</main>")[0]
 
 
 def _claims(**changed: Any) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from renewer.cli.simulation import Simulation
 from renewer.host.settings import Settings
 from renewer.store.reading import Reader
 from renewer.web.serving import Place, make_app
+from renewer.web.stage import Stage
+from tests.support import ROOT
 
 CHROMIUM = shutil.which("chromium")
 PAGES = {
@@ -39,20 +44,30 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
-@pytest.fixture(scope="module")
-def address(marketplace: str) -> Iterator[str]:
-    """Where the pages are served, by a real server."""
-    with closing(Reader(marketplace)) as reader, socket.socket() as here:
+@contextmanager
+def served(conninfo: str, stage: Stage | None = None) -> Iterator[str]:
+    """Serve the pages of a database by a real server; yield where."""
+    with closing(Reader(conninfo)) as reader, socket.socket() as here:
         here.bind(("127.0.0.1", 0))
         port = here.getsockname()[1]
-        app = make_app(reader, Settings.model_validate({}), Place("127.0.0.1", port))
+        place = Place("127.0.0.1", port)
+        app = make_app(reader, Settings.model_validate({}), place, stage)
         config = uvicorn.Config(app, access_log=False, log_config=None, lifespan="off")
         server = uvicorn.Server(config)
         serving = threading.Thread(target=server.run, kwargs={"sockets": [here]})
         serving.start()
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        serving.join()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            serving.join()
+
+
+@pytest.fixture(scope="module")
+def address(marketplace: str) -> Iterator[str]:
+    """Where the pages are."""
+    with served(marketplace) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -77,22 +92,26 @@ def test_axe_finds_nothing_and_nothing_overflows(
     page = open_page(browser, color_scheme=scheme)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    axe, found = Axe(), []
+    found = []
     for name, path in PAGES.items():
         page.goto(address + path)
-        options = {"runOnly": {"type": "tag", "values": TAGS}}
-        violations = axe.run(page, options=options).response["violations"]
-        found += [
-            (name, each["id"], each["nodes"][0]["html"][:120]) for each in violations
-        ]
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            if wide > width:
-                found.append((name, f"{wide} wide", f"at {width}"))
-            save(page, f"{name}-{scheme}-{width}")
+        found += look(page, f"{name}-{scheme}")
     page.context.close()
     assert (found, errors) == ([], [])
+
+
+def look(page: Page, name: str) -> list[tuple[str, str, str]]:
+    """Return what axe finds wrong with a page, and at which widths it overflows."""
+    options = {"runOnly": {"type": "tag", "values": TAGS}}
+    violations = Axe().run(page, options=options).response["violations"]
+    found = [(name, each["id"], each["nodes"][0]["html"][:120]) for each in violations]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            found.append((name, f"{wide} wide", f"at {width}"))
+        save(page, f"{name}-{width}")
+    return found
 
 
 def save(page: Page, name: str) -> None:
@@ -131,3 +150,65 @@ def test_the_button_copies_the_headline(browser: Browser, address: str) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.locator("#headline").inner_text()
     page.context.close()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_clock_of_the_demo_is_moved_in_a_browser(
+    browser: Browser, simulation: Simulation, javascript: bool
+) -> None:
+    """With and without JavaScript; a browser names the page the button is on."""
+    with served(simulation.conninfo, simulation) as url:
+        page = open_page(browser, java_script_enabled=javascript)
+        page.goto(f"{url}/members/finn")
+        page.get_by_role("button", name="To the next renewal").click()
+        assert page.url == f"{url}/members/finn"
+        clock = page.get_by_role("region", name="Test clock of the demo")
+        assert "Sunday 15 May 2016 at 00:00 UTC" in clock.inner_text()
+        assert "Monthly Connects renewal +60" in clock.inner_text()
+        page.get_by_role("link", name="Demo").click()
+        page.get_by_role("button", name="One day on").click()
+        page.locator("li.touched").wait_for()
+        assert page.url == f"{url}/demo"
+        assert page.locator("li.touched h2 a").all_inner_texts() == ["lea"]
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_demo(
+    browser: Browser, simulation: Simulation, scheme: str
+) -> None:
+    """Before the first step and after it."""
+    with served(simulation.conninfo, simulation) as url:
+        page = open_page(browser, color_scheme=scheme)
+        page.goto(f"{url}/demo")
+        found = look(page, f"demo-first-{scheme}")
+        page.get_by_role("button", name="To the next renewal").click()
+        page.locator("li.touched").first.wait_for()
+        page.wait_for_load_state()
+        found += look(page, f"demo-{scheme}")
+        page.goto(f"{url}/members/finn")
+        found += look(page, f"demo-member-{scheme}")
+        page.context.close()
+    assert found == []
+
+
+def test_the_pictures_of_the_readme_are_made_by_one_command(
+    tmp_path: Path,
+) -> None:
+    """They are small, and README.md shows those that are in the repository."""
+    from tests.web.screenshots import MOST_BYTES, PICTURES, SMALL
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.web.screenshots", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    readme = (ROOT / "README.md").read_text()
+    for name in SMALL:
+        path = PICTURES / f"{name}.png"
+        assert f"(deploy/pictures/{path.name})" in readme
+        for picture in (path, tmp_path / path.name):
+            content = picture.read_bytes()
+            assert content.startswith(b"\x89PNG")
+            assert len(content) < MOST_BYTES
+    assert len(list(tmp_path.glob("*-dark-320.png"))) > len(SMALL)

@@ -1,15 +1,21 @@
 """A member's page and its API, on a real database."""
 
 import csv
+import html
 import io
 import re
+from contextlib import closing
 
 import pytest
 from starlette.testclient import TestClient
 
+from renewer import store
+from renewer.answers.portrait import walk_statement
+from renewer.store import migrations
+from renewer.store.reading import SIZE, Reader
 from renewer.web.links import segment, sign
-from tests.support import documents
-from tests.web.conftest import KEYS, Client
+from tests.support import bring_in, documents, load_plans
+from tests.web.conftest import KEYS, Client, open_pages
 from tests.web.test_access import later
 
 
@@ -17,9 +23,9 @@ from tests.web.test_access import later
 def test_the_api_answers_as_explain_does(
     marketplace: str, client: Client, member_id: str
 ) -> None:
-    """The same document, the time it was made aside; nothing else on the page."""
+    """The same document of the same time; nothing else on the page."""
     told = client().get(f"/api/members/{member_id}").json()
-    expected = documents(marketplace, "explain", member_id)
+    expected = documents(marketplace, "explain", member_id, "--as-of", told["as_of"])
     assert told | {"as_of": None} == expected | {"as_of": None}
     page = client().get(f"/members/{member_id}")
     assert page.status_code == 200
@@ -132,3 +138,96 @@ def test_every_link_of_a_page_carries_the_token(closed: TestClient) -> None:
     for each in links:
         path = each.replace("&amp;", "&")
         assert closed.get(path).status_code == 200
+
+
+@pytest.fixture
+def busy(database: str) -> str:
+    """A member with 12,001 entries, one a minute; balance and lots are not theirs."""
+    migrations.migrate(database, roles=True)
+    with store.connect(database) as conn:
+        load_plans(conn)
+        bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-01")
+        conn.execute(
+            "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
+            "balance_after, lot, occurred_at, reference) "
+            "SELECT 'ana', n, 'spend', -1, 2, 1, "
+            "timestamptz '2016-05-01 00:00+00' + n * interval '1 minute', 's' || n "
+            "FROM generate_series(2, 12001) AS n"
+        )
+    return database
+
+
+def test_a_statement_as_csv_is_whole_however_long(busy: str) -> None:
+    """Each entry is there once, the newest first; nobody waits for a connection."""
+    with open_pages(busy) as pages:
+        answer = pages.get("/members/ana/statement.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [int(row["seq"]) for row in rows] == list(range(12_001, 0, -1))
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+
+
+def test_a_slow_reader_of_a_csv_holds_no_connection(busy: str) -> None:
+    """More of them than there are connections leave a page to be shown."""
+    with closing(Reader(busy)) as reader, store.connect(busy) as conn:
+        (held,) = store.find_members(conn, ["ana"])
+        walks = [
+            walk_statement(reader.snapshot, held, store.EVER[0])
+            for _ in range(SIZE + 1)
+        ]
+        assert [next(walk)[0]["seq"] for walk in walks] == [12_001] * len(walks)
+        with reader.snapshot() as free:
+            assert store.find_plans(free)
+
+
+BRAND = "Shop,https://shop.example,credit,credits"
+
+
+@pytest.mark.parametrize("member_id", ["ana", "ben", "now", "sus", "lost"])
+def test_the_word_of_the_marketplace_is_everywhere(
+    client: Client, member_id: str
+) -> None:
+    """On the page, in the lines of the statement, in the API, the CSV and the help."""
+    pages = client(web_brand=BRAND)
+    for path in (
+        f"/members/{member_id}",
+        f"/members/{member_id}/help",
+        f"/members/{member_id}/statement.csv",
+        f"/api/members/{member_id}",
+        f"/api/members/{member_id}/statement",
+        "/help",
+        "/",
+    ):
+        text = pages.get(path).text
+        assert "Connect" not in text, path
+
+
+def test_a_line_begins_with_a_capital_in_any_word(client: Client) -> None:
+    """And is the view's but for the word."""
+    plain, branded = (
+        [
+            line["what"]
+            for line in pages.get("/api/members/now/statement").json()["lines"]
+        ]
+        for pages in (client(), client(web_brand=BRAND))
+    )
+    assert plain == ["Connects spent", "Connects bought", "Balance brought in"]
+    assert branded == ["Credits spent", "Credits bought", "Balance brought in"]
+    told = client(web_brand=BRAND).get("/api/members/ana/statement").json()["lines"]
+    assert {line["what"] for line in told} == {
+        "Balance brought in",
+        "Bonus credits",
+        "Monthly credits renewal",
+        "Unused credits expired with their cycle",
+    }
+
+
+def test_every_note_is_told_once(client: Client) -> None:
+    """Why the cycle starts that day beside the cycle, all others in their list."""
+    for member_id in ("ana", "ben", "now", "held", "sus", "shut", "lost"):
+        told = client().get(f"/api/members/{member_id}").json()["notes"]
+        page = html.unescape(client().get(f"/members/{member_id}").text)
+        assert [page.count(note["text"]) for note in told] == [1] * len(told)
+        cycle = page.partition('id="cycle"')[2].partition("</section>")[0]
+        assert [note["code"] for note in told if note["text"] in cycle] == [
+            note["code"] for note in told if note["code"] == "start_day"
+        ]

@@ -2,17 +2,18 @@
 
 import re
 from contextlib import closing
+from datetime import timedelta
 
 import psycopg
 import pytest
 from starlette.testclient import TestClient
 
 from renewer import store
-from renewer.answers.overview import find_overview
+from renewer.answers.overview import chart, find_overview
 from renewer.host.settings import Settings
 from renewer.store.reading import Reader
 from renewer.web.serving import Place, make_app
-from tests.support import documents
+from tests.support import bring_in, documents, load_plans, renew, utc
 from tests.web.conftest import Client
 
 
@@ -90,7 +91,7 @@ def test_no_member_is_scanned_for_the_overview(
     """Counts come from what is kept: the table is never read from end to end."""
     with reader.snapshot() as conn:
         conn.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        find_overview(conn)
+        find_overview(conn, store.read_clock(conn))
         row = conn.execute(
             "SELECT seq_scan FROM pg_stat_xact_user_tables "
             "WHERE schemaname = 'renewer' AND relname IN ('member', 'ledger_entry') "
@@ -111,3 +112,85 @@ def test_a_database_that_is_away_is_said_and_shows_no_numbers(client: Client) ->
         told = browser.get("/api/members/ana")
         assert (told.status_code, told.json()["status"]) == (503, 503)
         assert told.headers["content-type"] == "application/problem+json"
+
+
+def test_who_fails_next_for_want_of_a_rule_is_named(database: str) -> None:
+    """The first boundary first; a closed membership has none."""
+    with store.connect(database) as conn:
+        load_plans(conn)
+        lines = [
+            "late,basic,2016-04-25,UTC,active,1",
+            "soon,basic,2016-04-10,UTC,active,1",
+            "held,basic,2016-04-20,UTC,under_review,1",
+            "shut,basic,2016-04-10,UTC,closed,1",
+            "good,basic,2016-04-10,UTC,active,1",
+        ]
+        bring_in(conn, lines, "2016-05-01")
+        conn.execute(
+            "UPDATE renewer.member SET plan = 'gold' WHERE member_id <> 'good'"
+        )
+        now = utc("2016-05-02T12:00")
+        assert store.take_census(conn, timedelta(0), now)
+        found = find_overview(conn, now)
+    assert found["without_rule"] == 3
+    assert [each["member_id"] for each in found["first_without_rule"]] == [
+        "soon",
+        "held",
+        "late",
+    ]
+    assert found["first_without_rule"][0] == {
+        "member_id": "soon", "plan": "gold", "renews_at": utc("2016-05-10T00:00"),
+    }  # fmt: skip
+
+
+def test_a_census_names_no_more_members_than_a_page_shows(database: str) -> None:
+    """The first twenty, of however many."""
+    with store.connect(database) as conn:
+        load_plans(conn)
+        lines = [f"m{n},basic,2016-04-{n:02},UTC,active,1" for n in range(2, 28)]
+        bring_in(conn, lines, "2016-05-01")
+        conn.execute("UPDATE renewer.member SET plan = 'gold'")
+        now = utc("2016-05-01T12:00")
+        assert store.take_census(conn, timedelta(0), now)
+        found = find_overview(conn, now)
+    assert found["without_rule"] == 26
+    named = [each["member_id"] for each in found["first_without_rule"]]
+    assert named == [f"m{n}" for n in range(2, 22)]
+
+
+def test_announced_passes_are_summed(database: str) -> None:
+    """In the list they are one line, in the chart of 48 hours they count."""
+    with store.connect(database) as conn:
+        load_plans(conn)
+        lines = [f"m{n},basic,2016-04-10,UTC,active,1" for n in range(4)]
+        bring_in(conn, lines, "2016-05-01")
+    for member_id in ("m0", "m1"):
+        renew(database, "2016-05-11", members=[member_id], trigger="announced")
+    renew(database, "2016-05-11")
+    with store.connect(database) as conn:
+        found = find_overview(conn, store.read_clock(conn))
+    assert [(run["trigger"], run["renewed"]) for run in found["runs"]] == [
+        ("manual", 2)
+    ]
+    told = found["announced"]
+    assert (told["passes"], told["due"], told["renewed"]) == (2, 2, 2)
+    hours = found["passes_by_hour"]
+    assert len(hours) == 48
+    assert sum(each["passes"] for each in hours) == 3
+    assert sum(each["announced"] for each in hours) == 2
+    assert sum(each["renewed"] for each in hours) == 4
+
+
+def test_the_bars_of_a_chart_are_parts_of_the_highest() -> None:
+    """What failed stands on what was renewed; nothing at all draws nothing."""
+    hours = [
+        {"renewed": 30, "failed": 10},
+        {"renewed": 10, "failed": 0},
+        {"renewed": 0, "failed": 0},
+    ]
+    assert [each["heights"] for each in chart(hours, "renewed", "failed")] == [
+        [75, 25],
+        [25, 0],
+        [0, 0],
+    ]
+    assert chart([{"renewed": 0}], "renewed")[0]["heights"] == [0]

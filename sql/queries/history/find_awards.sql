@@ -4,15 +4,20 @@
 -- Returns:    member_id, seq, first_day, anchor_on, cycle_n, plan, amount, reason, late (null: nothing), awarded_at (when the
 --             entries occurred and their passes acted), posted_at; in the order of their posting
 -- Locks:      none
--- Index:      ledger_entry_boundary_key; run_pkey
+-- Index:      ledger_entry_boundary_key; run_pkey. What belongs to a renewal is looked up for each: a join would be
+--             planned by how many entries the member has, and read all renewals and runs for one who has many
 SELECT e.member_id, e.seq, e.first_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
-       pg_catalog.array_remove(ARRAY[e.occurred_at, r.as_of, l.occurred_at, s.as_of], NULL) AS awarded_at,
+       pg_catalog.array_remove(ARRAY[
+           e.occurred_at, (SELECT r.as_of FROM renewer.run AS r WHERE r.run_id = e.run_id),
+           l.occurred_at, (SELECT s.as_of FROM renewer.run AS s WHERE s.run_id = l.run_id)], NULL) AS awarded_at,
        greatest(e.posted_at, l.posted_at) AS posted_at
 FROM renewer.ledger_entry AS e
-LEFT JOIN renewer.ledger_entry AS l
-    ON l.member_id = e.member_id AND l.first_day = e.first_day AND l.kind = 'late_renewal'
-LEFT JOIN renewer.run AS r ON r.run_id = e.run_id
-LEFT JOIN renewer.run AS s ON s.run_id = l.run_id
+LEFT JOIN LATERAL (
+    SELECT k.amount, k.occurred_at, k.posted_at, k.run_id
+    FROM renewer.ledger_entry AS k
+    WHERE k.member_id = e.member_id AND k.first_day = e.first_day AND k.kind = 'late_renewal'
+    ORDER BY k.seq
+    LIMIT 1) AS l ON true
 WHERE e.member_id = ANY (%(members)s::text[])
   AND e.kind = 'renewal'
   AND (%(start)s::date IS NULL OR e.first_day >= %(start)s::date)
