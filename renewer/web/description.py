@@ -266,10 +266,12 @@ AFTER = {
     "name": "after", "in": "query", "schema": {"type": "string"},
     "description": "the cursor of what you have; none: from the start",
 }  # fmt: skip
+SPAN = "([1-9][0-9]{0,2}[smh]|([1-9][0-9]?|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)"
+"""A year ahead at most."""
 WITHIN = {
     "name": "within", "in": "query", "required": True,
     "description": "how far ahead: an integer and s, m, h or d",
-    "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhd]$"},
+    "schema": {"type": "string", "pattern": f"^{SPAN}$"},
 }  # fmt: skip
 EVENTS = _number("limit", 10_000, "how many at the most")
 WAIT = _number("wait", 60, "seconds that JSON lines wait for something new")

@@ -1,5 +1,6 @@
 """The feed and what is coming, for programs: pages, or JSON lines as they come."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from time import monotonic
@@ -15,8 +16,9 @@ from starlette.responses import Response, StreamingResponse
 
 from renewer import store
 from renewer.answers.upcoming import find_notices
-from renewer.errors import InputError, RenewerError
+from renewer.errors import RenewerError
 from renewer.rules.cycle import read_duration
+from renewer.web.description import SPAN
 from renewer.web.membership import read_number
 from renewer.web.problems import bad_request
 from renewer.web.site import Visit, as_json
@@ -97,7 +99,7 @@ def tell_expiring(visit: Visit) -> Response:
 
 
 def _read_span(request: Request) -> timedelta:
-    try:
-        return read_duration("within", request.query_params.get("within", ""), LONGEST)
-    except InputError as error:
-        raise bad_request(str(error)) from None
+    text = request.query_params.get("within", "")
+    if not re.fullmatch(SPAN, text):
+        raise bad_request("within is how far ahead: 1s to 999h, or 1d to 366d")
+    return read_duration("within", text, LONGEST)

@@ -1,6 +1,6 @@
 -- Count the members, unless somebody did lately.
 --
--- Parameters: at timestamptz; minutes integer: how old a census has to be before the next is taken;
+-- Parameters: at timestamptz; minutes integer: how old a census has to be before the next is taken,
 --             most integer: how many members without a rule are named, of each status and plan
 -- Locks:      none; the caller holds the lease of the census
 -- Index:      census_pkey; member_due_idx for what becomes due; the rest reads all members, once, and once more for each
