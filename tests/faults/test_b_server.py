@@ -227,6 +227,17 @@ def test_b8_a_half_open_connection_is_given_up(
     judge(database, conn, expected)
 
 
+def test_b8_who_follows_the_feed_over_a_half_open_connection_is_told(
+    database: str, conn: store.Database, expected: Ledger, proxy: Proxy
+) -> None:
+    """A reader that is silent looks like one that has nothing to tell."""
+    env = {"RENEWER_STATEMENT_TIMEOUT": "2"}
+    with started(proxy.through(database), "events", "--follow", env=env) as process:
+        until(lambda: any(b"renewer.events(" in link.asked for link in proxy.links))
+        proxy.silent.set()
+        assert_told(ended(process, 20), "no answer from the server")
+
+
 def test_b8_what_a_half_open_connection_holds_is_let_go(
     database: str, conn: store.Database, expected: Ledger, proxy: Proxy
 ) -> None:
