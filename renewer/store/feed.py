@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import DictRow, tuple_row
+from psycopg.rows import DictRow, scalar_row, tuple_row
 
 from renewer.errors import UnknownCursor
 from renewer.rules.ledger import value
@@ -37,13 +37,14 @@ def tick(conn: Database) -> int | None:
     None when nothing was posted since the last one, or that is not a second ago.
     UnknownCursor when the ledger was moved to another server.
     """
-    # A pooler's session may be of another isolation, so there is a transaction. It is
-    # sent as one message: who dies in its midst leaves no lock that ends all ticking.
-    with _known_server(), conn.pipeline(), conn.transaction():
-        cur = conn.execute(query("feed/tick"))
-    row = cur.fetchone()
-    assert row is not None
-    number: int | None = row["tick"]
+    # A pooler's session may be of another isolation. Both go in one message, which is a
+    # transaction: who dies in its midst leaves no lock that would end all ticking.
+    names = ("feed/set_read_committed", "feed/tick")
+    statements = sql.SQL("").join(sql.SQL(query(name)) for name in names)
+    with _known_server(), conn.cursor(row_factory=scalar_row) as cur:
+        cur.execute(statements)
+        cur.nextset()
+        number: int | None = cur.fetchone()
     return number
 
 
