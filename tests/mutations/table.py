@@ -716,7 +716,7 @@ excluded.last_failed_at;""",
         "renewer/web/site.py",
         'if page.audience == "operator" and not visitor.is_operator:',
         'if page.audience == "nobody" and not visitor.is_operator:',
-        (PAGES + "test_a_link_opens_nothing_else",),
+        (PAGES + "test_a_link_opens_that_members_pages_and_nothing_else",),
     ),
     Mutation(
         "link-for-ever-is-accepted",
