@@ -13,6 +13,7 @@ from renewer.answers.upcoming import find_notices
 from renewer.cli.options import Json
 from renewer.cli.output import console, note, print_json, print_line
 from renewer.host import database
+from renewer.host.settings import read_settings
 from renewer.host.streams import has_reader
 from renewer.jobs.sealing import Sealed, end_batch, seal_ledger
 from renewer.rules.cycle import read_duration
@@ -46,12 +47,13 @@ def events(
     the last cursor with what you made of its event: nothing is lost or told twice.
     """
     with database.connected(note) as (_, conn), suppress(KeyboardInterrupt):
-        may_tick = store.may_tick(conn)
+        # A wire that is dead, or a pooler that stands still, is told, not waited for.
+        conn.patience_s = read_settings().statement_timeout
         if not follow:
             end_batch(conn)
         left = limit
         while has_reader() and left != 0:
-            if may_tick and follow:
+            if follow and store.may_tick(conn):
                 store.tick(conn)
             page = store.read_events(conn, after, min(left or PAGE, PAGE))
             for after, event in page:

@@ -8,6 +8,7 @@ reason to lose a pass: what cannot be written is thrown away.
 import codecs
 import io
 import os
+import select
 import sys
 from typing import TextIO
 
@@ -38,9 +39,13 @@ class Steady(io.RawIOBase):
 
     def write(self, chunk: bytes) -> int:  # type: ignore[override]
         """Write *chunk*, or throw it away once writing has failed."""
-        if not self._broken:
+        while not self._broken:
             try:
                 return os.write(self._descriptor, chunk)
+            except BlockingIOError:
+                # Another process that shares it has made it so: a reader who is slow
+                # is waited for all the same.
+                select.select([], [self._descriptor], [])
             except OSError:
                 self._broken = True
         return len(chunk)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from renewer import store
+from renewer.errors import DatabaseUnreachable
 from renewer.store import Database
 
 TICK_PAUSE_S = 1.05
@@ -24,17 +25,27 @@ def seal_ledger(conn: Database, may_go_on: Callable[[], bool] = lambda: True) ->
     """
     Seal the batches up to the last tick, in order; safe to repeat and to interrupt.
 
-    UnknownCursor when the ledger was moved to another server.
+    Several at once make one chain: who comes second goes on from what the first sealed.
+
+    UnknownCursor when the ledger was moved to another server, DatabaseUnreachable when
+    the database is read-only.
     """
+    if not store.is_writable(conn):
+        raise DatabaseUnreachable(
+            "the database is read-only: wait for it, or use its primary"
+        )
     done = Sealed(head=store.find_last_seal(conn))
-    for mark in store.find_unsealed(conn):
-        if not may_go_on():
+    while may_go_on():
+        mark = store.find_unsealed(conn, done.head)
+        if mark is None:
             break
         seal = store.seal_batch(conn, done.head, mark)
-        store.record_seal(conn, seal)
-        done.batches += 1
-        done.entries += seal.entries
-        done.head = seal
+        if store.record_seal(conn, done.head, seal):
+            done.batches += 1
+            done.entries += seal.entries
+            done.head = seal
+        else:
+            done.head = store.find_last_seal(conn)
     return done
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import DictRow, tuple_row
+from psycopg.rows import DictRow, scalar_row, tuple_row
 
 from renewer.errors import UnknownCursor
 from renewer.rules.ledger import value
@@ -37,8 +37,14 @@ def tick(conn: Database) -> int | None:
     None when nothing was posted since the last one, or that is not a second ago.
     UnknownCursor when the ledger was moved to another server.
     """
-    with _known_server():
-        number: int | None = scalar(conn, "feed/tick", {})
+    # A pooler's session may be of another isolation. Both go in one message, which is a
+    # transaction: who dies in its midst leaves no lock that would end all ticking.
+    names = ("feed/set_read_committed", "feed/tick")
+    statements = sql.SQL("").join(sql.SQL(query(name)) for name in names)
+    with _known_server(), conn.cursor(row_factory=scalar_row) as cur:
+        cur.execute(statements)
+        cur.nextset()
+        number: int | None = cur.fetchone()
     return number
 
 
@@ -98,9 +104,11 @@ class Seal:
         return f"{self.mark.number}:{self.hash.hex()}"
 
 
-def find_unsealed(conn: Database) -> list[Mark]:
-    """Return the ticks after the last seal, in order."""
-    return [_mark(row) for row in conn.execute(query("feed/find_unsealed"))]
+def find_unsealed(conn: Database, before: Seal | None) -> Mark | None:
+    """Return the first tick after the seal *before*; None when there is none."""
+    parameters = {"after": _number(before)}
+    row = conn.execute(query("feed/find_unsealed"), parameters).fetchone()
+    return None if row is None else _mark(row)
 
 
 def find_last_seal(conn: Database) -> Seal | None:
@@ -147,8 +155,12 @@ def seal_batch(conn: Database, before: Seal | None, mark: Mark) -> Seal:
     return Seal(mark, entries, hashed.digest())
 
 
-def record_seal(conn: Database, seal: Seal) -> None:
-    """Put a seal on record."""
+def record_seal(conn: Database, before: Seal | None, seal: Seal) -> bool:
+    """
+    Put a seal on record that goes on from *before*.
+
+    False when *before* is the last one no more, because somebody else seals too.
+    """
     mark = seal.mark
     parameters = {
         "number": mark.number,
@@ -157,8 +169,19 @@ def record_seal(conn: Database, seal: Seal) -> None:
         "ticked_at": mark.ticked_at,
         "entries": seal.entries,
         "hash": seal.hash,
+        "before": _number(before),
     }
-    conn.execute(query("feed/record_seal"), parameters)
+    try:
+        with conn.transaction():
+            conn.execute(query("feed/set_serializable"))
+            return conn.execute(query("feed/record_seal"), parameters).rowcount == 1
+    except psycopg.errors.SerializationFailure:
+        # Two that go on from the same seal at once: the other one's is on record.
+        return False
+
+
+def _number(seal: Seal | None) -> int:
+    return 0 if seal is None else seal.mark.number
 
 
 def _mark(row: DictRow) -> Mark:

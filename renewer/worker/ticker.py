@@ -14,6 +14,9 @@ EVERY_S = 1.0
 AGAIN_S = 5.0
 """How long it waits for a server that is away; a pass says that it is."""
 
+PATIENCE_S = 15.0
+"""How long it waits for an answer: readers wait as long, and a pass is no reader."""
+
 log = structlog.get_logger()
 
 
@@ -27,6 +30,7 @@ def keep_ticking(connect: Callable[[], Database], stop: threading.Event) -> None
     while not stop.is_set():
         try:
             with connect() as conn:
+                conn.patience_s = PATIENCE_S
                 while not stop.wait(EVERY_S):
                     store.tick(conn)
                     moved = False

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from copy import copy
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -235,6 +236,26 @@ class OwnServer:
     def stop(self, mode: str = "immediate") -> None:
         """Stop it the way *mode* says."""
         self._call("pg_ctl", "-w", "-m", mode, "-D", str(self.data), "stop")
+
+    @contextmanager
+    def standby(self) -> Iterator["OwnServer"]:
+        """Run another server that follows this one and can be read from."""
+        other = copy(self)
+        other.folder = self.folder / "standby"
+        other.data = other.folder / "data"
+        other.conninfo = f"host={other.folder} user=postgres dbname=postgres"
+        other.folder.mkdir()
+        if self._more:
+            shutil.chown(other.folder, "pgserver")
+        self._call(
+            "pg_basebackup", "-h", str(self.folder), "-U", "postgres", "-R",
+            "-X", "stream", "-c", "fast", "-D", str(other.data),
+        )  # fmt: skip
+        other.start()
+        try:
+            yield other
+        finally:
+            other.stop()
 
     @property
     def pid(self) -> int | None:

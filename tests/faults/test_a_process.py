@@ -239,6 +239,26 @@ def test_a6_a_reader_that_is_gone_stops_no_pass(
     assert_undisturbed(conn, expected)
 
 
+def test_a6_a_pipe_that_never_blocks_loses_no_line(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """Another process that shares it made it so; its reader is slow."""
+    with conn.transaction():
+        for n in range(1000):
+            conn.execute("SELECT renewer.purchase('bob', 1, %s)", [f"bought {n}"])
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with (
+        os.fdopen(reader, "rb") as reading,
+        started(database, "export", "entries", stdout=writer) as process,
+    ):
+        os.close(writer)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(3)
+        assert len(reading.readlines()) == len(LINES) + 1000
+        assert process.wait(10) == 0
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 1), (signal.SIGHUP, -signal.SIGHUP)]
 )

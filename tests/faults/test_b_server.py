@@ -21,7 +21,7 @@ from renewer import store
 from renewer.host import database as host_database
 from renewer.jobs import passes, renewal
 from renewer.store import Outcome, Unposted
-from renewer.worker import schedule
+from renewer.worker import schedule, ticker
 from tests.faults.proxy import Link, Proxy, Verdict
 from tests.faults.scene import (
     CANARY,
@@ -225,6 +225,42 @@ def test_b8_a_half_open_connection_is_given_up(
     proxy.cut()
     until(lambda: not at_work(conn))
     judge(database, conn, expected)
+
+
+def test_b8_who_follows_the_feed_over_a_half_open_connection_is_told(
+    database: str, conn: store.Database, expected: Ledger, proxy: Proxy
+) -> None:
+    """A reader that is silent looks like one that has nothing to tell."""
+    env = {"RENEWER_STATEMENT_TIMEOUT": "2"}
+    with started(proxy.through(database), "events", "--follow", env=env) as process:
+        until(lambda: any(b"renewer.events(" in link.asked for link in proxy.links))
+        proxy.silent.set()
+        assert_told(ended(process, 20), "no answer from the server")
+
+
+def test_b8_a_half_open_connection_holds_up_no_tick_for_long(
+    database: str, conn: store.Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker's patience for a pass is not for the feed: it ticks over another."""
+    set_scene(conn)
+    for name, seconds in (("EVERY_S", 0.1), ("AGAIN_S", 0.1), ("PATIENCE_S", 1.0)):
+        monkeypatch.setattr(ticker, name, seconds)
+    proxy.judge = lambda link, to, _chunk: (
+        Verdict.DROP
+        if to == "client" and link is proxy.links[0] and b".tick()" in link.asked
+        else Verdict.PASS
+    )
+    connect = partial(store.connect, proxy.through(database), patience_s=240)
+    stop = threading.Event()
+    ticking = threading.Thread(target=ticker.keep_ticking, args=(connect, stop))
+    ticking.start()
+    try:
+        until(lambda: len(proxy.links) > 1, within_s=20)
+    finally:
+        stop.set()
+        proxy.cut()
+        ticking.join(20)
+    assert not ticking.is_alive()
 
 
 def test_b8_what_a_half_open_connection_holds_is_let_go(

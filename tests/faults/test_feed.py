@@ -22,7 +22,7 @@ from psycopg.rows import tuple_row
 
 from renewer import store
 from renewer.errors import RenewerError
-from tests.faults.scene import OwnServer, done, started
+from tests.faults.scene import OwnServer, done, started, until
 from tests.faults.test_g_schema import find_tools
 from tests.support import bring_in, load_plans, renew
 
@@ -215,6 +215,37 @@ def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
             assert balance == entries[last][1]
             following = last + 1
         assert following == len(entries) + 1, (member_id, following)
+
+
+def test_a_standby_that_lags_behind_loses_no_reader(
+    own_server: OwnServer,
+) -> None:
+    """Of a cursor it has not come to it tells nothing, and goes on behind it later."""
+    with store.connect(own_server.conninfo) as conn:
+        load_plans(conn)
+        bring_in(conn, ["m0,basic,2012-01-31,UTC,active,2"], "2016-03-01T00:00")
+        assert store.tick(conn) == 1
+        with own_server.standby() as standby:
+            url = standby.conninfo
+            with store.connect(url) as there:
+                until(lambda: len(store.read_events(there, None, 9)) == 1)
+                there.execute("SELECT pg_wal_replay_pause()")
+                conn.execute("SELECT renewer.purchase('m0', 1, 'first')")
+                until(lambda: store.tick(conn))
+                ahead = store.read_events(conn, None, 9)[-1][0]
+                assert store.read_events(there, ahead, 9) == []
+                there.execute("SELECT pg_wal_replay_resume()")
+            conn.execute("SELECT renewer.purchase('m0', 1, 'second')")
+            until(lambda: store.tick(conn))
+
+            def read_on() -> list[str]:
+                left = done(url, "events", "--after", ahead)
+                assert left.code == 0, left.err
+                return left.out.splitlines()
+
+            until(lambda: len(read_on()) == 1)
+            sealed = done(url, "seal")
+            assert (sealed.code, "read-only" in sealed.err) == (3, True)
 
 
 def test_a_ledger_restored_on_another_server_is_read_anew(

@@ -249,9 +249,35 @@ def test_a_tick_is_made_when_something_was_posted_once_a_second(
         assert store.may_tick(fed) is may
         assert len(read(fed)) == 4
         fed.execute("RESET ROLE")
-    fed.execute("SET default_transaction_isolation = 'repeatable read'")
+
+
+def test_a_tick_is_read_committed_whatever_a_pooler_s_session_is(
+    fed: store.Database,
+) -> None:
+    """A snapshot as old as its transaction is refused; ours never is."""
+    fed.execute("SET default_transaction_isolation = 'serializable'")
     with pytest.raises(psycopg.DatabaseError, match="needs isolation read committed"):
-        store.tick(fed)
+        fed.execute("SELECT renewer.tick()")
+    assert store.tick(fed) == 1
+
+
+def test_a_clock_that_was_set_back_holds_up_no_reader(fed: store.Database) -> None:
+    """The last tick is still to come by the clock: the next is made all the same."""
+    cut(fed)
+    fed.execute("UPDATE renewer.tick SET ticked_at = now() + interval '40 days'")
+    fed.execute("SELECT renewer.spend('b', 1, 's')")
+    assert store.tick(fed) == 2
+    assert len(read(fed)) == 3
+    # The clock is right again, and so is the pause.
+    fed.execute("SELECT renewer.spend('b', 1, 's2')")
+    assert store.tick(fed) is None
+
+
+def test_a_database_that_is_read_only_makes_no_ticks(fed: store.Database) -> None:
+    """What is there is read: a command that would tick does not even try."""
+    assert store.may_tick(fed) is True
+    fed.execute("SET default_transaction_read_only = on")
+    assert store.may_tick(fed) is False
 
 
 def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -> None:
@@ -570,6 +596,54 @@ def test_a_worker_seals_once_a_day(database: str, fed: store.Database) -> None:
     assert last is not None
     assert (last.mark.number, last.entries) == (1, 2)
     assert breaks(fed) == []
+
+
+def test_seals_made_at_once_go_on_from_each_other(
+    database: str, sealed: store.Database
+) -> None:
+    """Whoever is overtaken records nothing, and goes on from what the other sealed."""
+    before = store.find_last_seal(sealed)
+    for call in ("s", "s2", "s3"):
+        sealed.execute("SELECT renewer.spend('b', 1, %s)", [call])
+        cut(sealed)
+    slow = store.find_unsealed(sealed, before)
+    assert slow is not None
+    # The other one has not seen that tick: ticks are thinned meanwhile.
+    sealed.execute("DELETE FROM renewer.tick WHERE number = %s", [slow.number])
+    assert seal_ledger(sealed).entries == 3
+    overtaken = store.seal_batch(sealed, before, slow)
+    assert store.record_seal(sealed, before, overtaken) is False
+    assert breaks(sealed) == []
+
+
+def test_seals_recorded_at_once_are_one(database: str, sealed: store.Database) -> None:
+    """Two go on from the same seal, to different ticks: one of them is on record."""
+    before = store.find_last_seal(sealed)
+    assert before is not None
+    seals = []
+    for call in ("s", "s2"):
+        sealed.execute("SELECT renewer.spend('b', 1, %s)", [call])
+        number = cut(sealed)
+        mark = store.find_unsealed(sealed, before)
+        assert mark is not None
+        seals.append(store.seal_batch(sealed, before, mark))
+        # Thinned meanwhile: who comes next goes from the same seal to a later tick.
+        sealed.execute("DELETE FROM renewer.tick WHERE number = %s", [number])
+    start = threading.Barrier(2)
+    recorded = []
+
+    def record(seal: store.Seal) -> None:
+        with store.connect(database) as conn:
+            start.wait(10)
+            recorded.append(store.record_seal(conn, before, seal))
+
+    threads = [threading.Thread(target=record, args=(each,)) for each in seals]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(recorded) == [False, True]
+    assert breaks(sealed) == []
 
 
 def test_uuids_are_those_of_the_standard(conn: store.Database) -> None:

@@ -644,6 +644,22 @@ excluded.last_failed_at;""",
         "b.plan,",
         (FEED + "test_whatever_the_owner_bends_is_named",),
     ),
+    Mutation(
+        "seal-goes-on-from-one-that-is-not-the-last",
+        "Two who seal at once make one chain.",
+        "sql/queries/feed/record_seal.sql",
+        "WHERE %(before)s::bigint = coalesce(",
+        "WHERE 0 <= %(before)s::bigint + coalesce(",
+        (FEED + "test_seals_made_at_once_go_on_from_each_other",),
+    ),
+    Mutation(
+        "tick-waits-for-a-clock-that-was-set-back",
+        "A tick that is still to come by the clock holds up no reader.",
+        TOLD + "tick.sql",
+        "interval '1 second' AND pg_catalog.clock_timestamp()",
+        "interval '1 second' AND 'infinity'",
+        (FEED + "test_a_clock_that_was_set_back_holds_up_no_reader",),
+    ),
     # 9. Names, and the server's own trouble
     Mutation(
         "temporary-types-come-first",

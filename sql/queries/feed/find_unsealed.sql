@@ -1,11 +1,12 @@
--- Find the ticks after the last seal.
+-- Find the first tick behind a number.
 --
--- Parameters: none
--- Returns:    number, snapshot as text, raised_by, ticked_at; by number
+-- Parameters: after bigint, the number of the last seal; 0: nothing is sealed
+-- Returns:    number, snapshot as text, raised_by, ticked_at; none: all is sealed
 -- Locks:      none
--- Index:      tick_pkey; seal_pkey
+-- Index:      tick_pkey
 SELECT t.number, t.snapshot::text AS snapshot, f.raised_by, t.ticked_at
 FROM renewer.tick AS t
 CROSS JOIN renewer.feed AS f
-WHERE t.number > coalesce((SELECT pg_catalog.max(s.number) FROM renewer.seal AS s), 0)
-ORDER BY t.number;
+WHERE t.number > %(after)s::bigint
+ORDER BY t.number
+LIMIT 1;

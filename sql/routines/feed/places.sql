@@ -57,6 +57,9 @@ BEGIN
         PERFORM renewer.refuse_cursor('the cursor is none of renewer''s');
     ELSIF read ->> 0 <> feed.server::text OR read ->> 1 <> feed.raised_by::text THEN
         PERFORM renewer.refuse_cursor('the cursor is of another server, from which the ledger was moved');
+    ELSIF place.target_number > feed.ticks AND pg_catalog.pg_is_in_recovery() THEN
+        -- A standby that lags behind the server that told of it: behind that tick there is nothing here yet.
+        RETURN (place.target_number, place.target, NULL, NULL, NULL, NULL)::renewer.place;
     ELSIF place.target_number > feed.ticks OR renewer.is_lost(place.target_number, place.target)
        OR renewer.is_lost(place.base_number, place.base) THEN
         PERFORM renewer.refuse_cursor('the cursor is ahead of this server, which lost what it saw');

@@ -20,7 +20,9 @@ BEGIN
         PERFORM renewer.refuse('RN006', 'tick() needs isolation read committed', 'call it outside a transaction');
     END IF;
     SELECT t.* INTO last FROM renewer.tick AS t WHERE t.number = feed.ticks;
-    IF last.ticked_at > pg_catalog.clock_timestamp() - interval '1 second' OR NOT renewer.is_posted_since(last, feed) THEN
+    -- A last tick that is still to come, by a clock that was set back since, holds up nobody.
+    IF last.ticked_at BETWEEN pg_catalog.clock_timestamp() - interval '1 second' AND pg_catalog.clock_timestamp()
+       OR NOT renewer.is_posted_since(last, feed) THEN
         RETURN NULL;
     END IF;
     PERFORM FROM renewer.feed AS f WHERE f.ticks = feed.ticks FOR UPDATE SKIP LOCKED;
