@@ -263,7 +263,9 @@ def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -
     assert row == {"synchronous_commit": "on"}
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "W10", "WzEsMl0", "é", "=" * 9])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "AAAA", "W10", "WzEsMl0", "é", "=" * 9, "W1tb" * 9000]
+)
 def test_a_cursor_that_is_none_is_refused(fed: store.Database, cursor: str) -> None:
     """With the way to go on."""
     with pytest.raises(UnknownCursor, match="read from the start"):
@@ -552,6 +554,26 @@ def test_seals_of_a_server_before_hold_after_a_move(
     assert breaks(sealed) == []
     sealed.execute("SELECT renewer.spend('b', 1, 's')")
     cut(sealed)
+    assert seal_ledger(sealed).entries == 1
+    assert breaks(sealed) == []
+
+
+def test_a_feed_that_was_deleted_is_made_anew_by_migrate(
+    database: str, sealed: store.Database
+) -> None:
+    """As after a move: it is read from the start, and seals hold and go on."""
+    cursor = read(sealed)[-1][0]
+    before = store.find_last_seal(sealed)
+    assert before is not None
+    sealed.execute("DELETE FROM renewer.feed")
+    with pytest.raises(UnknownCursor, match="run `renewer migrate`"):
+        store.tick(sealed)
+    migrations.migrate(database)
+    sealed.execute("SELECT renewer.spend('b', 1, 's')")
+    assert cut(sealed) == before.mark.number + 1
+    with pytest.raises(UnknownCursor, match="read from the start"):
+        read(sealed, cursor)
+    assert told(read(sealed))[-1][3:5] == ("spent", -1)
     assert seal_ledger(sealed).entries == 1
     assert breaks(sealed) == []
 
