@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
 from renewer import store
+from renewer.answers.condition import find_problems
 from renewer.answers.seals import Chain
 from renewer.answers.upcoming import find_notices
 from renewer.errors import UnknownCursor
@@ -252,6 +253,30 @@ def test_a_tick_is_made_when_something_was_posted_once_a_second(
     fed.execute("SET default_transaction_isolation = 'repeatable read'")
     with pytest.raises(psycopg.DatabaseError, match="needs isolation read committed"):
         store.tick(fed)
+
+
+def test_who_ticks_and_leaves_the_transaction_open_is_named(
+    database: str, fed: store.Database
+) -> None:
+    """Nobody else can tick meanwhile; `status --check` says whose it is."""
+    renew(database, "2016-06-01T00:00")
+    cut(fed)
+    fed.execute("UPDATE renewer.tick SET ticked_at = ticked_at - interval '2 minutes'")
+    fed.execute("SELECT renewer.spend('b', 1, 's')")
+    assert store.find_holder(fed) is None
+    with psycopg.connect(database) as other:
+        other.execute("SELECT renewer.tick()")
+        assert store.tick(fed) is None
+        (problem,) = (
+            each for each in find_problems(fed, store.read_clock(fed)) if "feed" in each
+        )
+        assert problem == (
+            f"the feed stands still: process {other.info.backend_pid} "
+            f"({other.info.user}) ticked in a transaction it leaves open"
+        )
+        other.rollback()
+    assert store.tick(fed) == 2
+    assert store.find_holder(fed) is None
 
 
 def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -> None:
