@@ -29,3 +29,6 @@ def find_problems(conn: store.Database, now: datetime) -> Iterator[str]:
     risky = store.find_risky_settings(conn)
     if risky:
         yield f"commits may be lost: {', '.join(risky)}"
+    holder = store.find_holder(conn)
+    if holder is not None:
+        yield f"the feed stands still: {holder} ticked in a transaction it leaves open"

@@ -58,10 +58,13 @@ def read_catalog(conn: Database) -> Catalog:
     """
     Return the schema of a database; needs an open transaction.
 
-    Names are told in full whatever the session has set.
+    Names are told in full, and quoted where they must be, whatever the session has set.
     """
-    parameters = {"name": "search_path", "value": "pg_catalog"}
-    conn.execute(query("batches/set_local"), parameters)
+    for name, setting in (
+        ("search_path", "pg_catalog"),
+        ("quote_all_identifiers", "off"),
+    ):
+        conn.execute(query("batches/set_local"), {"name": name, "value": setting})
     things = {}
     for kind, name in BY_QUERY.items():
         for row in conn.execute(query(name)):

@@ -127,7 +127,7 @@ def connect_options(conninfo: str) -> dict[str, Any]:
     """
     try:
         named = conninfo_to_dict(conninfo)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeError):
         # The driver's words would show the address, and so perhaps a password.
         raise InputError(
             "the database's address cannot be read: give a URL such as "

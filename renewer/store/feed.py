@@ -48,6 +48,16 @@ def tick(conn: Database) -> int | None:
     return number
 
 
+def find_holder(conn: Database) -> str | None:
+    """Return who keeps the feed from going on, for a person; None when nobody does."""
+    row = conn.execute(query("feed/find_holder")).fetchone()
+    if row is None:
+        return None
+    if row["process"] is None:
+        return "a prepared transaction"
+    return f"process {row['process']} ({row['login']})"
+
+
 def read_events(
     conn: Database, after: str | None, limit: int
 ) -> list[tuple[str, dict[str, Any]]]:

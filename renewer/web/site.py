@@ -34,6 +34,7 @@ from renewer.web.problems import (
     UNKNOWN,
     Refused,
     Trouble,
+    bad_request,
 )
 from renewer.web.stage import Stage, Step
 
@@ -142,6 +143,7 @@ def _route(site: Site, limit: Limit, page: Page) -> Route:
         visitor = site.guard.recognise(request)
         try:
             _admit(page, request, visitor)
+            _check_text(request)
             return page.make(Visit(site, request, visitor))
         except Refused as refused:
             trouble = _limited(limit, request, visitor, refused.trouble)
@@ -162,6 +164,12 @@ def _admit(page: Page, request: Request, visitor: Visitor) -> None:
         raise Refused(NOT_FOUND)
     if page.audience == "member" and not visitor.may_see(read_id(request)):
         raise Refused(NOT_FOUND)
+
+
+def _check_text(request: Request) -> None:
+    """Refuse what no text of the database can hold."""
+    if any("\0" in text for _, text in request.query_params.multi_items()):
+        raise bad_request("a text cannot have the character U+0000")
 
 
 FAILED_LOOKUPS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)

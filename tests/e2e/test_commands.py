@@ -387,6 +387,8 @@ MISTYPED = [
     "postgresql://me:s3cret@s3cret@127.0.0.1/db",
     "postgresql://me:s3cret:s3cret@127.0.0.1/db",
     "postgresql://127.0.0.1:1/db?password=s3cret&port=s3cret",
+    # A byte that is no UTF-8.
+    "postgresql://me:s3cret\udcff@127.0.0.1:1/db",
 ]
 
 

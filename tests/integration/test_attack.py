@@ -1,5 +1,6 @@
 """Whoever may create things beside renewer's gets nothing done as its roles."""
 
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -8,7 +9,7 @@ from psycopg import sql
 
 from renewer import store
 from renewer.store import migrations
-from tests.support import bring_in, load_plans, renew, statement, violations
+from tests.support import ROOT, bring_in, load_plans, renew, statement, violations
 
 POISON = """
     CREATE FUNCTION public.{name}({arguments}) RETURNS {returns} LANGUAGE plpgsql AS $$
@@ -104,6 +105,125 @@ def test_an_operator_of_the_same_name_is_never_run(
     look_elsewhere_first(conn)
     assert renew(database, "2016-05-19T00:00").counts.renewed == 1
     assert violations(conn) == []
+
+
+NEARER = """
+DO $do$
+DECLARE
+    operands oid[] := (
+        SELECT array_agg(t.oid) FROM pg_type AS t
+        WHERE t.typnamespace = 'renewer'::regnamespace AND t.typtype = 'd'
+           OR t.oid = ANY ('{int4, int8, numeric, text, name, oid, regnamespace,
+                             timestamptz, date, interval, jsonb}'::regtype[]));
+    a oid;
+    b oid;
+    name text;
+    gives regtype;
+    signature text;
+BEGIN
+    FOREACH a IN ARRAY operands LOOP FOREACH b IN ARRAY operands LOOP
+        FOREACH name IN ARRAY '{=, <>, <, >, <=, >=, ~, ||, +, -, *, ->>}'::text[] LOOP
+            CONTINUE WHEN EXISTS (
+                SELECT FROM pg_operator AS o
+                WHERE o.oprname = name AND o.oprleft = a AND o.oprright = b);
+            -- What the built-in one gives, so that the rest of a statement is read.
+            gives := coalesce((
+                SELECT o.oprresult FROM pg_operator AS o
+                WHERE o.oprname = name AND (o.oprleft = a OR o.oprright = b)
+                ORDER BY o.oprresult = a DESC, o.oid LIMIT 1), 'boolean'::regtype);
+            signature := format(
+                'public.%I (%s, %s)', 'nearer_' || gives, a::regtype, b::regtype);
+            IF to_regprocedure(signature) IS NULL THEN
+                EXECUTE format('CREATE FUNCTION %s RETURNS %s LANGUAGE plpgsql AS '
+                               '$f$BEGIN RAISE ''taken in''; END$f$', signature, gives);
+            END IF;
+            EXECUTE format('CREATE OPERATOR public.%s '
+                           '(LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.%I)',
+                           name, a::regtype, b::regtype, 'nearer_' || gives);
+        END LOOP;
+    END LOOP; END LOOP;
+    FOREACH a IN ARRAY operands LOOP
+        FOREACH name IN ARRAY '{sum, min, max, length}'::text[] LOOP
+            signature := format('%s (%s)', name, a::regtype);
+            CONTINUE WHEN to_regprocedure('pg_catalog.' || signature) IS NOT NULL;
+            EXECUTE format('CREATE FUNCTION public.%s RETURNS %s LANGUAGE plpgsql AS '
+                           '$f$BEGIN RAISE ''taken in''; END$f$',
+                           signature, a::regtype);
+        END LOOP;
+    END LOOP;
+END $do$
+"""
+"""
+For each two operands the operators that no built-in one takes exactly: the server would
+have to read a domain as its base, or a number as a wider one.
+"""
+
+
+@pytest.fixture
+def misread(conn: store.Database, intruder: psycopg.Connection) -> store.Database:
+    """A connection that finds better matches in `public`, as through a pooler."""
+    conn.execute(NEARER.encode())
+    conn.execute("SET search_path = public")
+    return conn
+
+
+def test_no_statement_means_an_operator_that_fits_better(
+    misread: store.Database,
+) -> None:
+    """
+    An operand that is a domain's is read as its base by a cast, never by the server.
+
+    The server tells which operators and functions it understands. What compares the
+    catalog has its search path set in its transaction.
+    """
+    told: list[str] = []
+    misread.add_notice_handler(lambda d: told.append(d.message_detail or ""))
+    folder = ROOT / "sql" / "queries"
+    create = (folder / "staging" / "create_staging.sql").read_text(encoding="utf-8")
+    misread.execute(create.replace("ON COMMIT DROP", "").encode())
+    misread.execute("SET debug_print_parse = on")
+    misread.execute("SET client_min_messages = log")
+    looked_at = 0
+    found: dict[str, list[int]] = {}
+    for path in sorted(folder.rglob("*.sql")):
+        text = re.sub("--.*", "", path.read_text(encoding="utf-8")).strip()
+        begins = text.startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
+        if path.parent.name == "catalog" or not begins:
+            continue
+        told.clear()
+        plain = re.sub(r"%\(\w+\)s", "NULL", text).replace("%%", "%")
+        misread.execute(f"EXPLAIN {plain}".encode())
+        used = {
+            int(oid) for oid in re.findall(r":(?:opno|funcid) (\d+)", " ".join(told))
+        }
+        looked_at += bool(used)
+        found[path.stem] = [
+            row["oid"]
+            for row in misread.execute(
+                "SELECT o.oid FROM pg_catalog.pg_operator AS o "
+                "WHERE o.oid OPERATOR(pg_catalog.=) ANY (%(used)s::oid[]) "
+                "AND o.oprnamespace OPERATOR(pg_catalog.=) 'public'::regnamespace::oid "
+                "UNION ALL SELECT p.oid FROM pg_catalog.pg_proc AS p "
+                "WHERE p.oid OPERATOR(pg_catalog.=) ANY (%(used)s::oid[]) "
+                "AND p.pronamespace OPERATOR(pg_catalog.=) 'public'::regnamespace::oid",
+                {"used": [*used]},
+            )
+        ]
+    assert {name: oids for name, oids in found.items() if oids} == {}
+    assert looked_at > 50
+
+
+def test_who_reads_open_lots_runs_nothing_of_an_intruders(
+    database: str, misread: store.Database
+) -> None:
+    """Not even a person with every right, whose search path nobody pins."""
+    misread.execute("RESET search_path")
+    misread.execute("SELECT renewer.spend('a', 1, 's', '2016-05-02')")
+    misread.execute("SELECT renewer.refund('a', 's', 'r')")
+    misread.execute("SET search_path = public")
+    # Returned while years of boundaries wait: its cycle is found by counting on.
+    lots = misread.execute("SELECT * FROM renewer.open_lot").fetchall()
+    assert [lot["source"] for lot in lots] == ["allowance", "refund"]
 
 
 TYPES = ("text", "timestamptz", "date", "jsonb", "uuid", "pg_snapshot")

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
 from renewer import store
+from renewer.answers.condition import find_problems
 from renewer.answers.seals import Chain
 from renewer.answers.upcoming import find_notices
 from renewer.errors import UnknownCursor
@@ -280,6 +281,30 @@ def test_a_database_that_is_read_only_makes_no_ticks(fed: store.Database) -> Non
     assert store.may_tick(fed) is False
 
 
+def test_who_ticks_and_leaves_the_transaction_open_is_named(
+    database: str, fed: store.Database
+) -> None:
+    """Nobody else can tick meanwhile; `status --check` says whose it is."""
+    renew(database, "2016-06-01T00:00")
+    cut(fed)
+    fed.execute("UPDATE renewer.tick SET ticked_at = ticked_at - interval '2 minutes'")
+    fed.execute("SELECT renewer.spend('b', 1, 's')")
+    assert store.find_holder(fed) is None
+    with psycopg.connect(database) as other:
+        other.execute("SELECT renewer.tick()")
+        assert store.tick(fed) is None
+        (problem,) = (
+            each for each in find_problems(fed, store.read_clock(fed)) if "feed" in each
+        )
+        assert problem == (
+            f"the feed stands still: process {other.info.backend_pid} "
+            f"({other.info.user}) ticked in a transaction it leaves open"
+        )
+        other.rollback()
+    assert store.tick(fed) == 2
+    assert store.find_holder(fed) is None
+
+
 def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -> None:
     """So that no crash takes back what a reader saw."""
     fed.execute("SET synchronous_commit = off")
@@ -289,7 +314,9 @@ def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -
     assert row == {"synchronous_commit": "on"}
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "W10", "WzEsMl0", "é", "=" * 9])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "AAAA", "W10", "WzEsMl0", "é", "=" * 9, "W1tb" * 9000]
+)
 def test_a_cursor_that_is_none_is_refused(fed: store.Database, cursor: str) -> None:
     """With the way to go on."""
     with pytest.raises(UnknownCursor, match="read from the start"):
@@ -578,6 +605,26 @@ def test_seals_of_a_server_before_hold_after_a_move(
     assert breaks(sealed) == []
     sealed.execute("SELECT renewer.spend('b', 1, 's')")
     cut(sealed)
+    assert seal_ledger(sealed).entries == 1
+    assert breaks(sealed) == []
+
+
+def test_a_feed_that_was_deleted_is_made_anew_by_migrate(
+    database: str, sealed: store.Database
+) -> None:
+    """As after a move: it is read from the start, and seals hold and go on."""
+    cursor = read(sealed)[-1][0]
+    before = store.find_last_seal(sealed)
+    assert before is not None
+    sealed.execute("DELETE FROM renewer.feed")
+    with pytest.raises(UnknownCursor, match="run `renewer migrate`"):
+        store.tick(sealed)
+    migrations.migrate(database)
+    sealed.execute("SELECT renewer.spend('b', 1, 's')")
+    assert cut(sealed) == before.mark.number + 1
+    with pytest.raises(UnknownCursor, match="read from the start"):
+        read(sealed, cursor)
+    assert told(read(sealed))[-1][3:5] == ("spent", -1)
     assert seal_ledger(sealed).entries == 1
     assert breaks(sealed) == []
 

@@ -259,6 +259,23 @@ def test_a_read_only_server_is_trouble_of_the_server(
     assert read_failures(m) == []
 
 
+def test_no_setting_of_the_database_ends_a_session_that_waits(
+    database: str, m: store.Database
+) -> None:
+    """A worker listens for hours, and a verification reads for minutes."""
+    settings = ["idle_session_timeout", "statement_timeout"]
+    if m.info.server_version >= 170000:
+        settings.append("transaction_timeout")
+    for setting in settings:
+        m.execute(f"ALTER DATABASE {m.info.dbname} SET {setting} = '1min'".encode())
+    with store.connect(database) as conn:
+        found = {
+            setting: conn.execute(f"SHOW {setting}".encode()).fetchone()
+            for setting in settings
+        }
+    assert found == {setting: {setting: "0"} for setting in settings}
+
+
 def test_a_privilege_that_is_missing_is_trouble_of_the_server(
     database: str, m: store.Database
 ) -> None:

@@ -26,6 +26,12 @@ def renewed(database: str, conn: store.Database) -> store.Database:
     return conn
 
 
+def test_the_schema_is_the_same_when_names_are_quoted(renewed: store.Database) -> None:
+    """A setting of the role changes how the server tells names, not what is there."""
+    renewed.execute("SET quote_all_identifiers = on")
+    assert violations(renewed) == []
+
+
 @pytest.mark.parametrize(
     ("sabotage", "broken"),
     [

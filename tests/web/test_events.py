@@ -79,6 +79,15 @@ def test_an_unknown_cursor_is_gone(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    "path", ["/api/events?after=%00", "/api/expiring?within=7d&after=a%00"]
+)
+def test_a_text_no_database_can_hold_is_refused(client: Client, path: str) -> None:
+    """400, not a failure of ours."""
+    answer = client().get(path)
+    assert (answer.status_code, answer.json()["title"]) == (400, "Bad Request")
+
+
+@pytest.mark.parametrize(
     "query", ["limit=0", "limit=10001", "limit=x", "wait=0", "wait=61"]
 )
 def test_a_number_that_is_none_is_refused(client: Client, query: str) -> None:

@@ -15,8 +15,8 @@ CROSS JOIN LATERAL (
     WHERE w.member_id = m.member_id
       AND w.first_day >= coalesce(
           (SELECT pg_catalog.max(e.first_day) FROM renewer.ledger_entry AS e
-           WHERE e.member_id = m.member_id AND e.kind = 'renewal' AND e.first_day < %(start)s::date), %(start)s::date)
+           WHERE e.member_id = m.member_id AND e.kind::text = 'renewal' AND e.first_day < %(start)s::date), %(start)s::date)
       AND w.first_day <= coalesce(
           (SELECT pg_catalog.min(e.first_day) FROM renewer.ledger_entry AS e
-           WHERE e.member_id = m.member_id AND e.kind = 'renewal' AND e.first_day > %(end)s::date), %(end)s::date)) AS a
+           WHERE e.member_id = m.member_id AND e.kind::text = 'renewal' AND e.first_day > %(end)s::date), %(end)s::date)) AS a
 ORDER BY m.member_id;

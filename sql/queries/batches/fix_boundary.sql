@@ -6,5 +6,5 @@
 -- Index:      member_pkey
 UPDATE renewer.member AS m
 SET renews_at = %(renews_at)s::timestamptz, version = m.version + 1
-WHERE m.member_id = %(member)s::text AND m.renews_at = %(found)s::timestamptz
+WHERE m.member_id = %(member)s::text AND m.renews_at::timestamptz = %(found)s::timestamptz
 RETURNING m.member_id;

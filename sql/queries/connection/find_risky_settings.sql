@@ -18,8 +18,8 @@ WHERE EXISTS (
           'synchronous_commit=no', 'synchronous_commit=0']))
   AND coalesce(b.datname = pg_catalog.current_database(), true)
   -- A role that cannot spend has nothing to lose: a pass ends with a write of its own.
-  AND (d.setrole = 0 OR EXISTS (
+  AND (d.setrole = 0::oid OR EXISTS (
       SELECT FROM pg_catalog.pg_proc AS f
-      WHERE f.pronamespace = pg_catalog.to_regnamespace('renewer') AND f.proname = 'spend'
+      WHERE f.pronamespace = pg_catalog.to_regnamespace('renewer')::oid AND f.proname = 'spend'
         AND pg_catalog.has_function_privilege(d.setrole, f.oid, 'EXECUTE')))
 ORDER BY 1;

@@ -11,5 +11,9 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('row_security', 'off', false),
        CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~) 'linux'
             THEN pg_catalog.set_config('client_connection_check_interval', '500ms', false) END,
+       -- A worker that listens is idle for hours, and verify reads for minutes; up to 16 there is no transaction_timeout.
+       pg_catalog.set_config('idle_session_timeout', '0', false),
+       CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+            THEN pg_catalog.set_config('transaction_timeout', '0', false) END,
        pg_catalog.set_config('statement_timeout', %(statement_timeout)s::pg_catalog.text, false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::pg_catalog.text, false);

@@ -15,6 +15,6 @@ WHERE s.member_id > %(after)s::text
       FROM renewer.member AS m
       WHERE m.member_id > %(after)s::text
         AND (%(until)s::text IS NULL OR m.member_id <= %(until)s::text)
-        AND m.status <> 'closed' AND m.balance > 0
+        AND m.status::text <> 'closed' AND m.balance::integer > 0
         AND least(m.renews_at, m.lapses_at) <= %(ends_by)s::timestamptz)
 ORDER BY s.member_id;

@@ -16,7 +16,7 @@ WITH batch AS MATERIALIZED (
 )
 SELECT b.member_id, b.seq, b.kind, b.amount, b.balance_after, b.lot, b.first_day - date '1970-01-01' AS first_day,
        b.anchor_on - date '1970-01-01' AS anchor_on, b.cycle_n, b.plan, b.reason, b.reference,
-       (extract(epoch FROM b.occurred_at) * 1000000)::bigint AS occurred_at,
-       (extract(epoch FROM b.posted_at) * 1000000)::bigint AS posted_at, b.run_id, b.xact
+       (extract(epoch FROM b.occurred_at) * 1000000::numeric)::bigint AS occurred_at,
+       (extract(epoch FROM b.posted_at) * 1000000::numeric)::bigint AS posted_at, b.run_id, b.xact
 FROM batch AS b
 ORDER BY b.member_id, b.seq;

@@ -15,11 +15,11 @@ FROM renewer.ledger_entry AS e
 LEFT JOIN LATERAL (
     SELECT k.amount, k.occurred_at, k.posted_at, k.run_id
     FROM renewer.ledger_entry AS k
-    WHERE k.member_id = e.member_id AND k.first_day = e.first_day AND k.kind = 'late_renewal'
+    WHERE k.member_id = e.member_id AND k.first_day = e.first_day AND k.kind::text = 'late_renewal'
     ORDER BY k.seq
     LIMIT 1) AS l ON true
 WHERE e.member_id = ANY (%(members)s::text[])
-  AND e.kind = 'renewal'
+  AND e.kind::text = 'renewal'
   AND (%(start)s::date IS NULL OR e.first_day >= %(start)s::date)
   AND (%(end)s::date IS NULL OR e.first_day <= %(end)s::date)
 ORDER BY e.member_id, e.seq;

@@ -6,9 +6,9 @@
 -- Locks:      none
 -- Index:      request_pkey
 WITH asked AS (
-    SELECT r.at, r.number, r.content ->> 'status' AS status
+    SELECT r.at, r.number, r.content ->> 'status'::text AS status
     FROM renewer.request AS r
-    WHERE r.member_id = %(member)s::text AND r.kind = 'set_status' AND r.at <= %(as_of)s::timestamptz),
+    WHERE r.member_id = %(member)s::text AND r.kind::text = 'set_status' AND r.at <= %(as_of)s::timestamptz),
 last AS (
     SELECT a.status FROM asked AS a ORDER BY a.at DESC, a.number DESC LIMIT 1),
 before AS (
@@ -20,5 +20,5 @@ before AS (
 SELECT (SELECT pg_catalog.min(a.at) FROM asked AS a
         WHERE NOT EXISTS (SELECT FROM before AS b WHERE (a.at, a.number) <= (b.at, b.number))) AS status_since,
        EXISTS (SELECT FROM renewer.request AS r
-               WHERE r.member_id = %(member)s::text AND r.kind = 'change_plan' AND r.applied_at IS NOT NULL
-                 AND r.content ->> 'effective' = 'now') AS changed_plan;
+               WHERE r.member_id = %(member)s::text AND r.kind::text = 'change_plan' AND r.applied_at IS NOT NULL
+                 AND r.content ->> 'effective'::text = 'now') AS changed_plan;

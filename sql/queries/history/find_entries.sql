@@ -12,7 +12,7 @@ FROM (
     FROM renewer.ledger_entry AS e
     LEFT JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
     WHERE e.member_id = %(member)s::text
-      AND e.occurred_at >= %(since)s::timestamptz AND e.occurred_at <= %(until)s::timestamptz
+      AND e.occurred_at::timestamptz >= %(since)s::timestamptz AND e.occurred_at::timestamptz <= %(until)s::timestamptz
       AND e.seq < %(before)s::bigint
     ORDER BY e.seq DESC
     LIMIT %(limit)s::integer) AS w

@@ -8,6 +8,6 @@ SELECT e.kind, e.amount, e.reference, e.occurred_at, e.lot, l.source, l.remainin
 FROM renewer.ledger_entry AS e
 JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
 WHERE e.member_id = %(member)s::text
-  AND ((e.kind = 'bonus' AND e.occurred_at >= %(since)s::timestamptz)
-       OR (e.kind IN ('refund', 'adjustment') AND e.seq > %(after)s::bigint))
+  AND ((e.kind::text = 'bonus' AND e.occurred_at::timestamptz >= %(since)s::timestamptz)
+       OR (e.kind::text IN ('refund', 'adjustment') AND e.seq > %(after)s::bigint))
 ORDER BY e.seq;

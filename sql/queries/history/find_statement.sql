@@ -8,5 +8,5 @@
 SELECT s.seq, s.occurred_at, s.kind, s.what, s.amount, s.balance_after, s.reference
 FROM renewer.statement AS s
 WHERE s.member_id = %(member)s::text AND s.seq > %(after)s::bigint AND s.seq < %(before)s::bigint
-  AND s.occurred_at >= %(since)s::timestamptz AND s.occurred_at <= %(until)s::timestamptz
+  AND s.occurred_at::timestamptz >= %(since)s::timestamptz AND s.occurred_at::timestamptz <= %(until)s::timestamptz
 ORDER BY s.seq;

@@ -12,12 +12,12 @@ WITH looked AS (
     LIMIT %(limit)s::integer)
 SELECT pg_catalog.count(*) AS looked, pg_catalog.max(k.member_id) AS last,
        pg_catalog.array_agg(k.member_id ORDER BY k.member_id) FILTER (WHERE
-           k.status <> 'closed'
+           k.status::text <> 'closed'
            AND NOT k.parked
-           AND (k.renews_at <= %(as_of)s::timestamptz
+           AND (k.renews_at::timestamptz <= %(as_of)s::timestamptz
                 OR EXISTS (
                     SELECT FROM renewer.ledger_entry AS e
-                    WHERE e.member_id = k.member_id AND e.kind = 'renewal'
+                    WHERE e.member_id = k.member_id AND e.kind::text = 'renewal'
                       AND e.first_day BETWEEN %(start)s::date AND %(end)s::date
                       -- A plan that was corrected may owe more than it did: any allowance it ever had, to be sure.
                       AND e.amount < coalesce(

@@ -8,6 +8,6 @@ SELECT m.member_id, m.plan, m.status, m.anchor_on, m.timezone, m.balance, m.rene
 FROM renewer.member AS m
 WHERE m.member_id > %(after)s::text
   AND (%(plan)s::text IS NULL OR m.plan = %(plan)s::text)
-  AND (%(status)s::text IS NULL OR m.status = %(status)s::text)
+  AND (%(status)s::text IS NULL OR m.status::text = %(status)s::text)
 ORDER BY m.member_id
 LIMIT %(limit)s::integer;

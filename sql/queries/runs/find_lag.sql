@@ -7,11 +7,11 @@
 SELECT d.due, least(d.oldest_boundary_at, f.oldest_boundary_at) AS oldest_boundary_at
 FROM (
     SELECT pg_catalog.count(*) AS due,
-           pg_catalog.min(m.renews_at) FILTER (WHERE m.renews_at <= %(as_of)s::timestamptz) AS oldest_boundary_at
+           pg_catalog.min(m.renews_at) FILTER (WHERE m.renews_at::timestamptz <= %(as_of)s::timestamptz) AS oldest_boundary_at
     FROM renewer.member AS m
     WHERE m.due_at <= %(as_of)s::timestamptz) AS d
 CROSS JOIN (
     SELECT pg_catalog.min(m.renews_at) AS oldest_boundary_at
     FROM renewer.member AS m
-    WHERE (m.retry_at IS NOT NULL OR m.parked) AND m.status IN ('active', 'suspended')
-      AND m.renews_at <= %(as_of)s::timestamptz) AS f;
+    WHERE (m.retry_at IS NOT NULL OR m.parked) AND m.status::text IN ('active', 'suspended')
+      AND m.renews_at::timestamptz <= %(as_of)s::timestamptz) AS f;

@@ -14,7 +14,7 @@ LEFT JOIN (
            pg_catalog.array_agg(e.cycle_n ORDER BY e.seq) AS renewed_cycles,
            pg_catalog.array_agg(coalesce(e.plan, '') ORDER BY e.seq) AS renewed_plans
     FROM renewer.ledger_entry AS e
-    WHERE e.kind = 'renewal'
+    WHERE e.kind::text = 'renewal'
       AND e.member_id > %(after)s::text AND (%(until)s::text IS NULL OR e.member_id <= %(until)s::text)
     GROUP BY e.member_id) AS r ON r.member_id = m.member_id
 WHERE m.member_id > %(after)s::text AND (%(until)s::text IS NULL OR m.member_id <= %(until)s::text)

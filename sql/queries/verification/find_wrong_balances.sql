@@ -19,12 +19,12 @@ FULL JOIN (
         WHERE i.member_id > %(after)s::text AND (%(until)s::text IS NULL OR i.member_id <= %(until)s::text)) AS t
     GROUP BY t.member_id) AS e ON e.member_id = m.member_id
 FULL JOIN (
-    SELECT o.member_id, sum(o.remaining) AS total
+    SELECT o.member_id, sum(o.remaining::integer) AS total
     FROM renewer.lot AS o
     WHERE o.member_id > %(after)s::text AND (%(until)s::text IS NULL OR o.member_id <= %(until)s::text)
     GROUP BY o.member_id) AS l ON l.member_id = coalesce(m.member_id, e.member_id)
-WHERE m.balance IS DISTINCT FROM coalesce(e.total, 0)
-   OR m.balance IS DISTINCT FROM coalesce(l.total, 0)
-   OR m.balance IS DISTINCT FROM coalesce(e.last_balance, 0)
-   OR m.balance < 0
+WHERE m.balance::integer IS DISTINCT FROM coalesce(e.total, 0)
+   OR m.balance::integer IS DISTINCT FROM coalesce(l.total, 0)
+   OR m.balance::integer IS DISTINCT FROM coalesce(e.last_balance, 0)
+   OR m.balance::integer < 0
 ORDER BY 1;

@@ -16,11 +16,11 @@ FULL JOIN (
     WHERE i.lot IS NOT NULL
       AND i.member_id > %(after)s::text AND (%(until)s::text IS NULL OR i.member_id <= %(until)s::text)
     GROUP BY i.member_id, i.lot) AS e ON e.member_id = l.member_id AND e.lot = l.number
-WHERE l.remaining IS DISTINCT FROM coalesce(e.total, 0) OR l.remaining < 0
+WHERE l.remaining::integer IS DISTINCT FROM coalesce(e.total, 0) OR l.remaining::integer < 0
 UNION ALL
 SELECT r.member_id, pg_catalog.format('what rolled over at %%s sums to %%s, not 0', r.occurred_at, sum(r.amount))
 FROM renewer.ledger_entry AS r
-WHERE r.kind = 'rollover'
+WHERE r.kind::text = 'rollover'
   AND r.member_id > %(after)s::text AND (%(until)s::text IS NULL OR r.member_id <= %(until)s::text)
 GROUP BY r.member_id, r.occurred_at
 HAVING sum(r.amount) <> 0;

@@ -15,7 +15,7 @@ FROM (
     FROM renewer.ledger_entry AS i
     WHERE i.member_id > %(after)s::text AND (%(until)s::text IS NULL OR i.member_id <= %(until)s::text)
     WINDOW w AS (PARTITION BY i.member_id ORDER BY i.seq)) AS e
-WHERE e.seq <> e.place OR e.balance_after <> e.total
+WHERE e.seq <> e.place OR e.balance_after::integer <> e.total
 UNION ALL
 SELECT m.member_id, pg_catalog.format('last_seq is %%s, the last entry %%s', m.last_seq, coalesce(pg_catalog.max(e.seq), 0))
 FROM renewer.member AS m

@@ -9,10 +9,10 @@ INSERT INTO renewer.census (taken_at, members, due, without_rule)
 WITH ruled AS NOT MATERIALIZED (
     SELECT m.member_id, m.status::text AS status, m.plan, m.renews_at,
            -- The next boundary's day: two days before its instant it is nowhere later.
-           m.status <> 'closed' AND (
+           m.status::text <> 'closed' AND (
                p.first_on IS NULL
                OR p.first_on > (m.renews_at AT TIME ZONE 'UTC')::date - 2
-                  AND p.first_on > coalesce((m.anchor_on + make_interval(months => m.cycle_n + 1))::date,
+                  AND p.first_on > coalesce((m.anchor_on::date + make_interval(months => m.cycle_n + 1))::date,
                                             (m.renews_at AT TIME ZONE 'UTC')::date)) AS without_rule
     FROM renewer.member AS m
     LEFT JOIN (

@@ -19,8 +19,12 @@ BEGIN
     EXECUTE pg_catalog.format(
         'ALTER TABLE renewer.ledger_entry ALTER COLUMN xact SET DEFAULT '
         '(pg_catalog.pg_current_xact_id()::text::bigint + %s::bigint)', above);
+    -- A row that somebody took away is made anew: ticks go on after those that were sealed.
+    INSERT INTO renewer.feed AS f (server, raised_by, ticks)
+    VALUES (here, above, greatest((SELECT pg_catalog.max(t.number) FROM renewer.tick AS t),
+                                  (SELECT pg_catalog.max(s.number) FROM renewer.seal AS s), 0))
+    ON CONFLICT ON CONSTRAINT feed_pkey DO UPDATE SET server = excluded.server, raised_by = excluded.raised_by;
     DELETE FROM renewer.tick;
-    UPDATE renewer.feed SET server = here, raised_by = above;
 END
 $$;
 COMMENT ON FUNCTION renewer.adopt_server IS 'counts transactions of this server, after a ledger was moved here';

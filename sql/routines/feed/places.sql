@@ -50,7 +50,8 @@ BEGIN
                             (pg_catalog.length(read_place.cursor) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
         place := ((read ->> 2)::bigint, (read ->> 3)::pg_snapshot, (read ->> 4)::bigint, (read ->> 5)::pg_snapshot,
                   read ->> 6, (read ->> 7)::bigint)::renewer.place;
-    EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN
+    -- One that nests too deep for the server is program_limit_exceeded.
+    EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation OR program_limit_exceeded THEN
         read := NULL;
     END;
     IF read IS NULL OR place.target IS NULL THEN

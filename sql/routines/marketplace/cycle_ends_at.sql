@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     WHILE at <= cycle_ends_at.issued_at LOOP
         n := n + 1;
-        at := renewer.starts_at((held.anchor_on + pg_catalog.make_interval(months => n))::date, held.timezone);
+        at := renewer.starts_at((held.anchor_on::date + pg_catalog.make_interval(months => n))::date, held.timezone);
     END LOOP;
     RETURN at;
 END
