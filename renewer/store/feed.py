@@ -146,22 +146,28 @@ def seal_batch(conn: Database, before: Seal | None, mark: Mark) -> Seal:
     Its hash is SHA-256 of the hash before and the batch's canonical form: a line an
     entry, as COPY writes it.
     """
-    base = None if before is None else before.mark
-    parameters = {
-        "base": base and base.snapshot,
-        "base_raised_by": base and base.raised_by,
+    parameters: dict[str, Any] = {
         "target": mark.snapshot,
         "raised_by": mark.raised_by,
     }
-    rows = sql.SQL(query("feed/copy_batch").rstrip().removesuffix(";"))
+    name = "feed/copy_first_batch"
+    if before is not None:
+        name = "feed/copy_batch"
+        parameters["base"] = before.mark.snapshot
+        parameters["base_raised_by"] = before.mark.raised_by
+    rows = sql.SQL(query(name).rstrip().removesuffix(";"))
     statement = sql.SQL("COPY ({rows}) TO STDOUT (ENCODING 'UTF8')").format(rows=rows)
     hashed = hashlib.sha256(FIRST_HASH if before is None else before.hash)
     entries = 0
-    with conn.cursor() as cur, cur.copy(statement, parameters) as copy:
-        for block in copy:
-            hashed.update(block)
-            # COPY writes a line break of a text as two other characters.
-            entries += bytes(block).count(b"\n")
+    with conn.transaction(), conn.cursor() as cur:
+        # The first batch is the whole ledger: as long as it flows it may take its time.
+        endless = {"name": "statement_timeout", "value": "0"}
+        conn.execute(query("batches/set_local"), endless)
+        with cur.copy(statement, parameters) as copy:
+            for block in copy:
+                hashed.update(block)
+                # COPY writes a line break of a text as two other characters.
+                entries += bytes(block).count(b"\n")
     return Seal(mark, entries, hashed.digest())
 
 

@@ -46,6 +46,16 @@ COMMENT ON COLUMN renewer.tick.number IS 'from 1 without a gap; old ones are thi
 COMMENT ON COLUMN renewer.tick.snapshot IS 'the transactions that had committed';
 COMMENT ON COLUMN renewer.tick.ticked_at IS 'when, by the real clock';
 
+CREATE TABLE renewer.timeline (
+    number     integer NOT NULL,
+    first_tick bigint NOT NULL,
+    CONSTRAINT timeline_pkey PRIMARY KEY (number)
+);
+COMMENT ON TABLE renewer.timeline IS
+    'since which tick another server of the installation carries on: what the one before ticked from there on is lost';
+COMMENT ON COLUMN renewer.timeline.number IS 'PostgreSQL''s number, higher after each failover and each restore to a point in time';
+COMMENT ON COLUMN renewer.timeline.first_tick IS 'the first tick of it';
+
 CREATE TABLE renewer.seal (
     number    bigint NOT NULL,
     snapshot  pg_snapshot NOT NULL,
@@ -76,6 +86,8 @@ CREATE TYPE renewer.place AS (
     base          pg_snapshot,
     target_number bigint,
     target        pg_snapshot,
+    timeline      integer,
+    by_key        boolean,
     member_id     text,
     seq           bigint
 );

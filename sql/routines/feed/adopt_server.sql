@@ -25,6 +25,7 @@ BEGIN
                                   (SELECT pg_catalog.max(s.number) FROM renewer.seal AS s), 0))
     ON CONFLICT ON CONSTRAINT feed_pkey DO UPDATE SET server = excluded.server, raised_by = excluded.raised_by;
     DELETE FROM renewer.tick;
+    DELETE FROM renewer.timeline;
 END
 $$;
 COMMENT ON FUNCTION renewer.adopt_server IS 'counts transactions of this server, after a ledger was moved here';

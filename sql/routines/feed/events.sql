@@ -28,7 +28,7 @@ BEGIN
     wanted := 4 * events.max;
     LOOP
         IF place.target IS NULL THEN
-            place := renewer.next_batch(place);
+            place := renewer.next_batch(place, feed);
             EXIT WHEN place.target IS NULL;
         END IF;
         left_out := false;
@@ -49,7 +49,7 @@ BEGIN
             -- An event of more entries than were looked at, such as 4,000 lots that end on one day.
             wanted := 2 * wanted;
         ELSE
-            place := (place.target_number, place.target, NULL, NULL, NULL, NULL)::renewer.place;
+            place := (place.target_number, place.target, NULL, NULL, NULL, NULL, NULL, NULL)::renewer.place;
         END IF;
     END LOOP;
 END

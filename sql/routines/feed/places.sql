@@ -1,8 +1,13 @@
 -- Return the place behind which there is a batch to read: up to the next tick, or without a target when there is none.
-CREATE OR REPLACE FUNCTION renewer.next_batch(place renewer.place)
+--
+-- A large batch, such as an import of millions, is read by the key of the ledger like the first one: sorted for every
+-- page anew it would take longer than a page may. Which way is for the whole batch, and so part of the place.
+CREATE OR REPLACE FUNCTION renewer.next_batch(place renewer.place, feed renewer.feed)
 RETURNS renewer.place
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+    large CONSTANT bigint := 100000;
 BEGIN
     -- Of the first batch the newest tick: the whole ledger is read in one order, and then tick after tick.
     SELECT t.number, t.snapshot INTO place.target_number, place.target
@@ -10,6 +15,13 @@ BEGIN
     WHERE t.number > coalesce(place.base_number, 0)
     ORDER BY CASE WHEN place.base IS NULL THEN -t.number ELSE t.number END
     LIMIT 1;
+    IF place.target IS NULL THEN
+        RETURN place;
+    END IF;
+    place.timeline := (
+        SELECT pg_catalog.max(l.number) FROM renewer.timeline AS l WHERE l.first_tick <= place.target_number);
+    place.by_key := place.base IS NULL OR large < (
+        SELECT pg_catalog.count(*) FROM (SELECT FROM renewer.find_batch(place, feed) LIMIT large + 1) AS b);
     RETURN place;
 END
 $$;
@@ -24,7 +36,7 @@ BEGIN
     RETURN pg_catalog.translate(
         pg_catalog.encode(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
             feed.server::text, feed.raised_by::text, place.base_number, place.base::text, place.target_number,
-            place.target::text, place.member_id, place.seq)::text, 'UTF8'), 'base64'),
+            place.target::text, place.timeline, place.by_key, place.member_id, place.seq)::text, 'UTF8'), 'base64'),
         E'+/=\n', '-_');
 END
 $$;
@@ -49,7 +61,7 @@ BEGIN
             pg_catalog.rpad(pg_catalog.translate(read_place.cursor, '-_', '+/'),
                             (pg_catalog.length(read_place.cursor) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb;
         place := ((read ->> 2)::bigint, (read ->> 3)::pg_snapshot, (read ->> 4)::bigint, (read ->> 5)::pg_snapshot,
-                  read ->> 6, (read ->> 7)::bigint)::renewer.place;
+                  (read ->> 6)::integer, (read ->> 7)::boolean, read ->> 8, (read ->> 9)::bigint)::renewer.place;
     -- One that nests too deep for the server is program_limit_exceeded.
     EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation OR program_limit_exceeded THEN
         read := NULL;
@@ -60,9 +72,11 @@ BEGIN
         PERFORM renewer.refuse_cursor('the cursor is of another server, from which the ledger was moved');
     ELSIF place.target_number > feed.ticks AND pg_catalog.pg_is_in_recovery() THEN
         -- A standby that lags behind the server that told of it: behind that tick there is nothing here yet.
-        RETURN (place.target_number, place.target, NULL, NULL, NULL, NULL)::renewer.place;
+        RETURN (place.target_number, place.target, NULL, NULL, NULL, NULL, NULL, NULL)::renewer.place;
     ELSIF place.target_number > feed.ticks OR renewer.is_lost(place.target_number, place.target)
-       OR renewer.is_lost(place.base_number, place.base) THEN
+       OR renewer.is_lost(place.base_number, place.base)
+       OR EXISTS (SELECT FROM renewer.timeline AS l
+                  WHERE l.number > place.timeline AND l.first_tick <= place.target_number) THEN
         PERFORM renewer.refuse_cursor('the cursor is ahead of this server, which lost what it saw');
     END IF;
     RETURN place;

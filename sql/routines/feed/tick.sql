@@ -33,11 +33,24 @@ BEGIN
     UPDATE renewer.feed AS f SET ticks = f.ticks + 1 RETURNING f.ticks INTO added;
     -- A statement of its own, and so a snapshot that is newer than the lock: ticks never cross.
     INSERT INTO renewer.tick (number, snapshot) VALUES (added, pg_catalog.pg_current_snapshot());
+    INSERT INTO renewer.timeline (number, first_tick) VALUES (renewer.read_timeline(), added)
+    ON CONFLICT ON CONSTRAINT timeline_pkey DO NOTHING;
     RETURN added;
 END
 $$;
 COMMENT ON FUNCTION renewer.tick IS
     'ends a batch of events here when something was posted, at most once a second; SELECT it outside a transaction';
+
+-- Tell on which of PostgreSQL's timelines this server writes: the name of a file of the log begins with it.
+CREATE OR REPLACE FUNCTION renewer.read_timeline()
+RETURNS integer
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer;
+END
+$$;
+COMMENT ON FUNCTION renewer.read_timeline IS 'on which of PostgreSQL''s timelines this server writes';
 
 -- Tell whether an entry was committed that the last tick did not see.
 CREATE OR REPLACE FUNCTION renewer.is_posted_since(last renewer.tick, feed renewer.feed)
@@ -55,15 +68,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION renewer.is_posted_since IS 'whether an entry was committed that a tick did not see';
-
--- Tell whether a snapshot saw what a transaction posted. One of before the feed, or of a server before, it did.
-CREATE OR REPLACE FUNCTION renewer.is_seen(xact bigint, snapshot pg_snapshot, raised_by bigint)
-RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT pg_catalog.pg_visible_in_snapshot(greatest(xact - raised_by, 0)::text::xid8, snapshot)
-$$;
-COMMENT ON FUNCTION renewer.is_seen IS 'whether a snapshot saw the entries of a transaction';
 
 -- Return the feed, when the ledger is on the server whose transactions it counts.
 --
