@@ -30,7 +30,7 @@ def migrate(
 ) -> None:
     """Create or upgrade the schema. Safe to repeat and to run twice at once."""
     with database.address(note) as conninfo:
-        applied = migrations.migrate(conninfo, roles=roles)
+        applied = migrations.migrate(conninfo, roles=roles, tell=note)
     if json:
         print_json({"applied": applied, "roles": roles})
     else:

@@ -237,10 +237,7 @@ def _look_at_database(conninfo: str) -> None:
         with store.connect(conninfo) as conn:
             database.prepare_pass(conn)
             if not store.may_post(conn):
-                raise InputError(
-                    "this login may not run passes: GRANT renewer_worker to it, or "
-                    "name another in RENEWER_DATABASE_URL"
-                )
+                raise InputError(database.MAY_NOT_POST)
             risky = store.find_risky_settings(conn)
             if risky:
                 # A pass is made for it, a spend is not.

@@ -13,6 +13,11 @@ from renewer.store import migrations
 
 LARGEST_SKEW = timedelta(minutes=10)
 
+MAY_NOT_POST = (
+    "this login may not run passes: GRANT renewer_worker to it, or name another in "
+    "RENEWER_DATABASE_URL"
+)
+
 
 @contextmanager
 def address(say: Callable[[str], None]) -> Iterator[str]:

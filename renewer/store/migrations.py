@@ -5,8 +5,10 @@ yoyo's own tables live inside schema `renewer`.
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import psycopg
@@ -19,11 +21,14 @@ from yoyo.migrations import Migration, MigrationList
 
 from renewer.errors import SchemaError
 from renewer.rules.cycle import timezones
-from renewer.store.connection import Database, connect
+from renewer.store.connection import Database, connect, scalar
 from renewer.store.queries import query, sql_folder
 
 MIGRATE_LOCK = 0x72656E65776572
 """Key of the advisory lock held around a migration ("renewer")."""
+
+TELL_AFTER_S = 5.0
+LOOK_AGAIN_S = 0.2
 
 TOO_OLD = (
     "the database's schema is older than this renewer ({missing} is missing): "
@@ -85,7 +90,9 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         return data
 
 
-def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
+def migrate(
+    conninfo: str, *, roles: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> list[str]:
     """
     Bring the schema to this version and return the migrations that were applied.
 
@@ -93,9 +100,9 @@ def migrate(conninfo: str, *, roles: bool = False) -> list[str]:
 
     With *roles*, and whenever they exist already, renewer's roles get their privileges.
     Safe to repeat, to interrupt and to run twice at once: a second one waits for the
-    first.
+    first, and *tell* is told for whom.
     """
-    with connect(conninfo) as locked, connect(conninfo) as conn, _locked(locked):
+    with connect(conninfo) as locked, connect(conninfo) as conn, _locked(locked, tell):
         conn.execute(query("migrations/create_schema"))
         # yoyo reads its rows by position.
         conn.row_factory = tuple_row  # type: ignore[assignment]
@@ -126,11 +133,27 @@ def find_applied_migrations(conn: Database) -> list[str]:
 
 
 @contextmanager
-def _locked(conn: Database) -> Iterator[None]:
+def _locked(conn: Database, tell: Callable[[str], None]) -> Iterator[None]:
     """Hold the migration lock to the end of a transaction, however that comes."""
+    key = {"key": MIGRATE_LOCK}
+    tells_at = time.monotonic() + TELL_AFTER_S
     with conn.transaction():
-        conn.execute(query("migrations/lock_migrations"), {"key": MIGRATE_LOCK})
+        while not scalar(conn, "migrations/lock_migrations", key):
+            # Any login can hold an advisory lock, also one that migrates nothing.
+            if time.monotonic() > tells_at:
+                tell(_tell_holder(conn))
+                tells_at = inf
+            time.sleep(LOOK_AGAIN_S)
         yield
+
+
+def _tell_holder(conn: Database) -> str:
+    """Return, for a person, whose migration is waited for."""
+    found = conn.execute(
+        query("migrations/find_lock_holder"), {"key": MIGRATE_LOCK}
+    ).fetchone()
+    holder = "" if found is None else f" (process {found['process']}, {found['login']})"
+    return f"Another migration is under way{holder}: waiting for it to end."
 
 
 def grant_roles(conn: Connection[Any]) -> None:

@@ -2,11 +2,16 @@
 An import: lines are staged, checked against what is on record, then become members.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from renewer.store.connection import LEASE_CLASS, Database
+from renewer.store.connection import LEASE_CLASS, Database, scalar
 from renewer.store.queries import query
+
+PATIENCE_S = 60.0
+"""How long another import is waited for."""
+LOOK_AGAIN_S = 0.2
 
 
 def stage_members(
@@ -17,7 +22,7 @@ def stage_members(
 
     Then mark those that repeat a member.
     """
-    conn.execute(query("staging/lock_import"), {"lease_class": LEASE_CLASS})
+    _wait_for_others(conn)
     conn.execute(query("staging/create_staging"))
     with conn.cursor() as cur, cur.copy(query("staging/copy_staging")) as copy:
         for row in rows:
@@ -25,6 +30,20 @@ def stage_members(
             progress(1)
     conn.execute(query("staging/mark_repeated_lines"))
     conn.execute(query("staging/mark_known_members"))
+
+
+def _wait_for_others(conn: Database) -> None:
+    """
+    Wait while another import is under way, but not for ever.
+
+    Any login can hold an advisory lock: it saves an error, it is no guard. Of two
+    imports of one member the key refuses the second.
+    """
+    gives_up_at = time.monotonic() + PATIENCE_S
+    while not scalar(conn, "staging/lock_import", {"lease_class": LEASE_CLASS}):
+        if time.monotonic() > gives_up_at:
+            return
+        time.sleep(LOOK_AGAIN_S)
 
 
 def find_bad_lines(conn: Database) -> Iterator[tuple[int, str]]:

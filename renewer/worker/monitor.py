@@ -14,9 +14,9 @@ import structlog
 from prometheus_client import make_wsgi_app
 
 from renewer.errors import RenewerError
-from renewer.host.database import find_obstacles
+from renewer.host.database import MAY_NOT_POST, find_obstacles
 from renewer.host.settings import OFF, read_address
-from renewer.store import Database, one_line
+from renewer.store import Database, may_post, one_line
 from renewer.worker.health import Pulse
 from renewer.worker.metrics import Metrics
 
@@ -100,7 +100,11 @@ class Monitor:
         """Return what keeps a pass from working now."""
         try:
             with self._connect() as conn:
-                return find_obstacles(conn)
+                obstacles = find_obstacles(conn)
+                # Rights may be taken away while a worker runs.
+                if not obstacles and not may_post(conn):
+                    obstacles.append(MAY_NOT_POST)
+                return obstacles
         except (psycopg.Error, RenewerError) as error:
             return [one_line(error)]
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -198,6 +199,9 @@ class Worker:
                 self._report_trouble(error)
             else:
                 log.error("renewal.pass_refused", error=str(error))  # noqa: TRY400
+        except psycopg.errors.InsufficientPrivilege as error:
+            # Somebody took it away: a person has to give it back.
+            log.error("renewal.pass_refused", error=one_line(error))  # noqa: TRY400
         except Exception as error:
             if is_server_trouble(error):
                 self._report_trouble(error)

@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from renewer import store
+from renewer.host.database import MAY_NOT_POST
+from renewer.store import migrations
 from tests.e2e.test_worker import soon, wait_for
 from tests.support import ROOT, bring_in, command, load_plans
 
@@ -134,6 +137,30 @@ def test_a_database_that_is_away_is_told_and_its_metrics_are_absent() -> None:
         assert found["renewer_database_up"] == 0
         assert "renewer_due_members" not in found
         assert "renewer_pass_last_success_timestamp_seconds" not in found
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_right_that_was_taken_away_is_told(
+    database: str, conn: store.Database
+) -> None:
+    """Not ready, one line in the log, and the worker goes on when it is given back."""
+    migrations.migrate(database, roles=True)
+    load_plans(conn)
+    enroll = "SELECT renewer.enroll('{}', 'basic', current_date, 'UTC', 'active', 'e')"
+    with started(make_conninfo(database, options="-c role=renewer_worker")) as process:
+        at = address_of(process)
+        wait_for(process, "listener.started")
+        assert ask(at, "/readyz") == (200, WELL)
+        conn.execute("REVOKE INSERT ON renewer.ledger_entry FROM renewer_worker")
+        conn.execute(enroll.format("a").encode())
+        refused = wait_for(process, "renewal.pass_refused")
+        assert "permission denied" in str(refused["error"])
+        status, document = ask(at, "/readyz")
+        assert (status, document["problems"]) == (503, [MAY_NOT_POST])
+        conn.execute("GRANT INSERT ON renewer.ledger_entry TO renewer_worker")
+        conn.execute(enroll.format("b").encode())
+        assert wait_for(process, "renewal.pass_finished")["renewed"] == 1
         process.terminate()
         assert process.wait(timeout=30) == 0
 

@@ -8,7 +8,8 @@ import pytest
 from psycopg import sql
 
 from renewer import store
-from renewer.store import migrations
+from renewer.store import migrations, staging
+from renewer.store.connection import LEASE_CLASS
 from tests.support import ROOT, bring_in, load_plans, renew, statement, violations
 
 POISON = """
@@ -287,3 +288,33 @@ def test_a_temporary_type_takes_no_place_of_one_that_is_built_in(
     )
     intruder.execute("SELECT renewer.spend('a', 1, 's', '2016-05-02')")
     assert statement(conn, "a")[-1] == ("spend", -1, 1)
+
+
+def test_a_lock_any_login_can_take_keeps_no_import_from_ending(
+    conn: store.Database, intruder: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for, and then done without: the key is the guard."""
+    monkeypatch.setattr(staging, "PATIENCE_S", 0.1)
+    intruder.execute("SELECT pg_advisory_lock(%s, -1)", [LEASE_CLASS])
+    bring_in(conn, ["b,basic,2016-04-19,UTC,active,2"], "2016-05-01")
+    assert statement(conn, "b") == [("opening", 2, 2)]
+
+
+def test_who_keeps_a_migration_waiting_is_named(
+    database: str, intruder: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of that lock nothing but a person can tell whether it is a migration's."""
+    monkeypatch.setattr(migrations, "TELL_AFTER_S", 0.1)
+    intruder.execute("SELECT pg_advisory_lock(%s)", [migrations.MIGRATE_LOCK])
+    told: list[str] = []
+
+    def give_back(line: str) -> None:
+        told.append(line)
+        intruder.execute("SELECT pg_advisory_unlock_all()")
+
+    assert migrations.migrate(database, tell=give_back) == []
+    assert told == [
+        "Another migration is under way "
+        f"(process {intruder.info.backend_pid}, {intruder.info.user}): "
+        "waiting for it to end."
+    ]

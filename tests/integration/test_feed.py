@@ -629,6 +629,21 @@ def test_a_feed_that_was_deleted_is_made_anew_by_migrate(
     assert breaks(sealed) == []
 
 
+@pytest.mark.parametrize("kept", ["true", "false"])
+def test_a_feed_that_was_set_back_by_hand_goes_on_behind_what_there_was(
+    sealed: store.Database, kept: str
+) -> None:
+    """Whether ticks were kept or only seals: the feed and the seals go on."""
+    before = store.find_last_seal(sealed)
+    assert before is not None
+    sealed.execute("UPDATE renewer.feed SET ticks = 1")
+    sealed.execute(f"DELETE FROM renewer.tick WHERE NOT {kept}".encode())
+    sealed.execute("SELECT renewer.spend('b', 1, 's')")
+    assert cut(sealed) == before.mark.number + 1
+    assert seal_ledger(sealed).entries == 1
+    assert breaks(sealed) == []
+
+
 def test_a_worker_seals_once_a_day(database: str, fed: store.Database) -> None:
     """Up to the last tick; two of them make one chain."""
     cut(fed)

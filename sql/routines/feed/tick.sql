@@ -5,7 +5,7 @@
 -- Returns:  the tick's number; null when none is needed, or another session makes one just now
 -- Errors:   RN006 another isolation than read committed, RN008 the ledger was moved to another server
 -- Locks:    the feed's row, to the end of the transaction; never waits for it
--- Index:    ledger_entry_xact_idx
+-- Index:    ledger_entry_xact_idx; tick_pkey; seal_pkey
 CREATE OR REPLACE FUNCTION renewer.tick()
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = renewer, pg_temp
@@ -30,7 +30,11 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM pg_catalog.set_config('synchronous_commit', 'on', true);
-    UPDATE renewer.feed AS f SET ticks = f.ticks + 1 RETURNING f.ticks INTO added;
+    -- Whatever was restored or deleted by hand: no number comes twice, and what comes is sealed after what was.
+    UPDATE renewer.feed AS f
+    SET ticks = 1 + greatest(f.ticks, (SELECT pg_catalog.max(t.number) FROM renewer.tick AS t),
+                             (SELECT pg_catalog.max(s.number) FROM renewer.seal AS s))
+    RETURNING f.ticks INTO added;
     -- A statement of its own, and so a snapshot that is newer than the lock: ticks never cross.
     INSERT INTO renewer.tick (number, snapshot) VALUES (added, pg_catalog.pg_current_snapshot());
     INSERT INTO renewer.timeline (number, first_tick) VALUES (renewer.read_timeline(), added)
