@@ -116,8 +116,15 @@ def test_the_operators_token_opens_everything(closed: TestClient) -> None:
         assert closed.get("/members/nobody", headers=headers).status_code == 404
     for headers in (basic(TOKEN[:-1]), bearer(TOKEN + "x"), basic(""), bearer("")):
         assert closed.get("/members/ana", headers=headers).status_code == 401
-    for header in ("Basic ~~~", "Basic " + TOKEN, "Basic", "", "Basic /w=="):
-        answer = closed.get("/members/ana", headers={"Authorization": header})
+    odd = ("~~~", TOKEN, "", "/w==", "\xff")
+    for header in (
+        "",
+        "Basic",
+        *(f"{scheme} {each}" for scheme in ("Basic", "Bearer x") for each in odd),
+    ):
+        answer = closed.get(
+            "/members/ana", headers={"Authorization": header.encode("latin-1")}
+        )
         assert answer.status_code == 401
 
 
