@@ -629,6 +629,22 @@ def test_a_feed_that_was_deleted_is_made_anew_by_migrate(
     assert breaks(sealed) == []
 
 
+def test_a_feed_that_counts_otherwise_than_entries_is_put_right_by_migrate(
+    database: str, sealed: store.Database
+) -> None:
+    """As when its row is restored of before a move; without a move nothing changes."""
+    move(sealed)
+    migrations.migrate(database)
+    sealed.execute("UPDATE renewer.feed SET raised_by = 0")
+    migrations.migrate(database)
+    sealed.execute("SELECT renewer.spend('b', 1, 's')")
+    cut(sealed)
+    rows = read(sealed)
+    assert told(rows)[-1][3:5] == ("spent", -1)
+    migrations.migrate(database)
+    assert read(sealed, rows[-1][0]) == []
+
+
 @pytest.mark.parametrize("kept", ["true", "false"])
 def test_a_feed_that_was_set_back_by_hand_goes_on_behind_what_there_was(
     sealed: store.Database, kept: str

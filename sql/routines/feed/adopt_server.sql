@@ -9,9 +9,15 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     here  bigint := (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s);
+    -- What entries are counted with now: a feed's row that was restored by hand may say otherwise.
+    added bigint := (
+        SELECT coalesce(pg_catalog.substring(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '\+ [(''"]*(\d+)'), '0')::bigint
+        FROM pg_catalog.pg_attrdef AS d
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE d.adrelid = 'renewer.ledger_entry'::regclass::oid AND a.attname = 'xact');
     above bigint;
 BEGIN
-    IF EXISTS (SELECT FROM renewer.feed AS f WHERE f.server = here) THEN
+    IF EXISTS (SELECT FROM renewer.feed AS f WHERE f.server = here AND f.raised_by = added) THEN
         RETURN;
     END IF;
     LOCK TABLE renewer.ledger_entry IN ACCESS EXCLUSIVE MODE;
