@@ -27,7 +27,7 @@ from tests.faults.test_g_schema import find_tools
 from tests.support import bring_in, load_plans, renew
 
 MEMBERS = [f"m{n}" for n in range(12)]
-SHORT_S, LONG_S = 24, 300
+SHORT_S, LONG_S = 30, 300
 Told = tuple[str, int, int, int, int]
 """Of an event: member, first and last entry, what it moved, the balance after it."""
 
