@@ -177,6 +177,8 @@ def test_no_statement_means_an_operator_that_fits_better(
     The server tells which operators and functions it understands. What compares the
     catalog has its search path set in its transaction.
     """
+    if misread.info.server_version < 160000:
+        pytest.skip("up to 15 the server does not print what it explains")
     told: list[str] = []
     misread.add_notice_handler(lambda d: told.append(d.message_detail or ""))
     folder = ROOT / "sql" / "queries"
