@@ -187,6 +187,40 @@ def test_an_event_of_many_entries_is_whole(database: str, fed: store.Database) -
     assert told(read(fed, last, 1)) == [("a", 92, 181, "expired", -90, 2)]
 
 
+def flood(conn: store.Database) -> None:
+    """Post 100,100 entries of member a in one transaction, 1,000 to a reference."""
+    conn.execute(
+        "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
+        "balance_after, lot, reference, occurred_at) "
+        "SELECT 'a', 1 + n, 'bonus', 1, 2 + n, 1, 'r' || n / 1000, "
+        "timestamptz '2016-05-02Z' FROM generate_series(1, 100100) AS n"
+    )
+
+
+def test_a_large_batch_is_read_by_key_and_is_only_itself(fed: store.Database) -> None:
+    """In pages of any size, without what was read before."""
+    cut(fed)
+    last = read(fed)[-1][0]
+    flood(fed)
+    fed.execute("SELECT renewer.spend('b', 1, 's')")
+    cut(fed)
+    for size in (60, 1000):
+        after, paged = last, []
+        while page := read(fed, after, size):
+            paged += page
+            after = page[-1][0]
+        entries = [
+            (event["subject"], event["data"]["first_seq"], event["data"]["last_seq"])
+            for _, event in paged
+        ]
+        assert entries == [
+            ("a", 2, 1000),
+            *(("a", 1000 * n + 1, 1000 * n + 1000) for n in range(1, 100)),
+            ("a", 100001, 100101),
+            ("b", 2, 2),
+        ]
+
+
 def test_what_commits_late_is_in_a_later_batch(
     database: str, fed: store.Database
 ) -> None:
@@ -529,6 +563,15 @@ def test_seals_hold_and_are_made_once(database: str, sealed: store.Database) -> 
     cut(sealed)
     assert seal_ledger(sealed).entries == 1
     assert breaks(sealed, first.head) == []
+
+
+def test_the_first_seal_may_take_its_time(fed: store.Database) -> None:
+    """It is of the whole ledger: a timeout of statements does not end it."""
+    flood(fed)
+    cut(fed)
+    fed.execute("SET statement_timeout = '50ms'")
+    assert seal_ledger(fed).entries == 100_102
+    assert breaks(fed) == []
 
 
 def test_settings_of_the_server_change_no_hash(

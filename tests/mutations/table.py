@@ -608,6 +608,23 @@ $$;""",
         (FEED + "test_what_commits_late_is_in_a_later_batch", READER),
     ),
     Mutation(
+        "large-batch-tells-what-was-told",
+        "A batch that is read by key is what its tick saw and the one before did not.",
+        TOLD + "batches.sql",
+        "(place.base IS NULL OR NOT renewer.is_seen("
+        "e.xact, place.base, feed.raised_by))",
+        "true",
+        (FEED + "test_a_large_batch_is_read_by_key_and_is_only_itself",),
+    ),
+    Mutation(
+        "first-seal-is-timed-out",
+        "The seal of a large ledger may take longer than any statement of a pass.",
+        "renewer/store/feed.py",
+        '"statement_timeout", "value": "0"',
+        '"statement_timeout", "value": "50ms"',
+        (FEED + "test_the_first_seal_may_take_its_time",),
+    ),
+    Mutation(
         "tick-is-asynchronous",
         "What a reader saw, no crash takes back.",
         TOLD + "tick.sql",
