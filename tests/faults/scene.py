@@ -187,6 +187,22 @@ def waiting(conn: store.Database) -> list[int]:
     return [row["pid"] for row in conn.execute(WAITING)]
 
 
+BUSY = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'renewer'
+      AND pid <> pg_backend_pid() AND state = 'active'
+"""
+
+
+def in_a_statement(conn: store.Database) -> list[int]:
+    """
+    Return the server processes of a pass that run a statement.
+
+    One that waits does not seem to for the moment in which it looks for a deadlock.
+    """
+    return [row["pid"] for row in conn.execute(BUSY)]
+
+
 OURS = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'renewer'

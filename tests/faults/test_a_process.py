@@ -23,6 +23,7 @@ from tests.faults.scene import (
     due,
     ended,
     held_lots,
+    in_a_statement,
     judge,
     set_scene,
     started,
@@ -103,7 +104,7 @@ def test_a4_a_pass_that_was_frozen_finds_that_others_did_its_work(
         with held_lots(database, "bob"):
             until(lambda: waiting(conn))
             process.send_signal(signal.SIGSTOP)
-            until(lambda: not waiting(conn))
+            until(lambda: not in_a_statement(conn))
         report = renew(database, AS_OF_TEXT)
         assert (report.left, report.counts.failed) == (0, 0)
         assert_undisturbed(conn, expected)
