@@ -10,8 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,13 @@ from typing import Any
 import psycopg
 
 from renewer import store
-from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Posting
-from tests.bench.scene import AS_OF, tool
+from tests.bench.scene import AS_OF, BATCH, find_due, tool
 from tests.support import ROOT, utc
 
 HERE = Path(__file__).parent
-BATCH = 500
-RETRY_AT = utc(AS_OF) + timedelta(minutes=50)
 
 
 def call(*command: str, **env: str) -> None:
@@ -74,18 +70,6 @@ def by_itself(name: str) -> Callable[[str], None]:
         call(sys.executable, "-m", "tests.bench.contestants", name, conninfo)
 
     return run
-
-
-def find_due(conn: store.Database) -> Iterator[list[Member]]:
-    """Yield the members who are due, a batch of a bucket at a time."""
-    as_of = utc(AS_OF)
-    for bucket in store.find_due_buckets(conn, as_of):
-        after = store.After()
-        while True:
-            members, after = store.find_due(conn, bucket, as_of, as_of, after, BATCH)
-            if not members:
-                break
-            yield members
 
 
 LOOK = "SELECT version FROM renewer.member WHERE member_id = %s FOR UPDATE"

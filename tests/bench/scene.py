@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from renewer import store
 from renewer.host import embedded
 from renewer.jobs import importing, plan_files
+from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.store import migrations
@@ -29,6 +30,7 @@ from tests.bench.generate import generate
 from tests.support import utc
 
 IMPORTED, AS_OF = "2026-03-15T00:00", "2026-04-16T00:00"
+BATCH = 500
 TEMPLATE, ARENA = "renewer_bench", "renewer_bench_round"
 SERVER = {
     "shared_buffers": "1GB",
@@ -139,19 +141,12 @@ class Ground:
         """Yield bucket, member and planned posting of each member who is due."""
         as_of, retry_at = utc(AS_OF), utc(AS_OF) + timedelta(minutes=50)
         with store.connect(self._template) as conn:
-            for bucket in store.find_due_buckets(conn, as_of):
-                after = store.After()
-                while True:
-                    members, after = store.find_due(
-                        conn, bucket, as_of, as_of, after, 500
-                    )
-                    for member in members:
-                        posting = plan_posting(member, plans, as_of)
-                        document = store.describe_posting(posting, retry_at)
-                        text = orjson.dumps(document).decode()
-                        yield bucket, member.member_id, text
-                    if not members:
-                        break
+            for members in find_due(conn):
+                for member in members:
+                    posting = plan_posting(member, plans, as_of)
+                    document = store.describe_posting(posting, retry_at)
+                    text = orjson.dumps(document).decode()
+                    yield member.bucket, member.member_id, text
 
     def _make(self, name: str, template: str) -> None:
         self._drop(name)
@@ -201,6 +196,18 @@ class Ground:
                 continue
             total += times.user + times.system
         return float(total)
+
+
+def find_due(conn: store.Database) -> Iterator[list[Member]]:
+    """Yield the members who are due, a batch of a bucket at a time."""
+    as_of = utc(AS_OF)
+    for bucket in store.find_due_buckets(conn, as_of):
+        after = store.After()
+        while True:
+            members, after = store.find_due(conn, bucket, as_of, as_of, after, BATCH)
+            if not members:
+                break
+            yield members
 
 
 def _client_s() -> float:
