@@ -20,7 +20,6 @@ from renewer.rules.plans import Revision
 SHOWN_FOR = timedelta(hours=48)
 AHEAD = timedelta(hours=24)
 HOUR = timedelta(hours=1)
-MOST_NAMED = 20
 MOST_WAITING = 10_000
 MOST_FAILING = 1000
 """Of ten times as many a page would take longer than people wait."""
@@ -119,7 +118,7 @@ def first_without_rule(census: DictRow) -> list[dict[str, Any]]:
         for each in row.get("first_without_rule", ())
     ]
     found.sort(key=itemgetter("renews_at", "member_id"))
-    return found[:MOST_NAMED]
+    return found[: store.MOST_NAMED]
 
 
 def sum_announced(runs: Sequence[DictRow]) -> dict[str, int]:

@@ -92,13 +92,11 @@ def prepare_pass(conn: store.Database) -> datetime:
 def find_obstacles(conn: store.Database) -> list[str]:
     """Return, a line each, what keeps a pass from working with this database."""
     obstacles = []
-    for look in (migrations.check_schema, read_clock):
+    for look in (migrations.check_schema, read_clock, store.check_writable):
         try:
             look(conn)
         except RenewerError as error:
             obstacles.append(str(error))
-    if not store.is_writable(conn):
-        obstacles.append("the database is read-only: wait for it, or use its primary")
     return obstacles
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from renewer import store
-from renewer.errors import DatabaseUnreachable
 from renewer.store import Database
 
 TICK_PAUSE_S = 1.05
@@ -30,10 +29,7 @@ def seal_ledger(conn: Database, may_go_on: Callable[[], bool] = lambda: True) ->
     UnknownCursor when the ledger was moved to another server, DatabaseUnreachable when
     the database is read-only.
     """
-    if not store.is_writable(conn):
-        raise DatabaseUnreachable(
-            "the database is read-only: wait for it, or use its primary"
-        )
+    store.check_writable(conn)
     done = Sealed(head=store.find_last_seal(conn))
     while may_go_on():
         mark = store.find_unsealed(conn, done.head)

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
+from renewer.errors import DatabaseUnreachable
 from renewer.rules.ledger import value
 from renewer.store.connection import LEASE_CLASS, Database, read_clock, scalar
 from renewer.store.queries import query
@@ -85,10 +86,12 @@ def find_workers(conn: Database) -> list[DictRow]:
     return conn.execute(query("watch/find_workers")).fetchall()
 
 
-def is_writable(conn: Database) -> bool:
-    """Whether the server may be written to."""
-    writable: bool = scalar(conn, "connection/is_writable", {})
-    return writable
+def check_writable(conn: Database) -> None:
+    """DatabaseUnreachable when the server may only be read from, for now."""
+    if not scalar(conn, "connection/is_writable", {}):
+        raise DatabaseUnreachable(
+            "the database is read-only: wait for it, or use its primary"
+        )
 
 
 def take_census(

@@ -49,7 +49,7 @@ BEGIN
             -- An event of more entries than were looked at, such as 4,000 lots that end on one day.
             wanted := 2 * wanted;
         ELSE
-            place := (place.target_number, place.target, NULL, NULL, NULL, NULL, NULL, NULL)::renewer.place;
+            place := renewer.behind_batch(place);
         END IF;
     END LOOP;
 END

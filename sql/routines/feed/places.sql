@@ -27,6 +27,21 @@ END
 $$;
 COMMENT ON FUNCTION renewer.next_batch IS 'the place with the batch to read next; without a target when there is none';
 
+-- Return the place behind the whole batch of a place.
+CREATE OR REPLACE FUNCTION renewer.behind_batch(place renewer.place)
+RETURNS renewer.place
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    behind renewer.place;
+BEGIN
+    behind.base_number := place.target_number;
+    behind.base := place.target;
+    RETURN behind;
+END
+$$;
+COMMENT ON FUNCTION renewer.behind_batch IS 'the place behind the whole batch of a place';
+
 -- Write a place as a cursor: opaque to who keeps it, and all that is needed to go on, whichever ticks there are by then.
 CREATE OR REPLACE FUNCTION renewer.write_place(place renewer.place, feed renewer.feed)
 RETURNS text
@@ -72,7 +87,7 @@ BEGIN
         PERFORM renewer.refuse_cursor('the cursor is of another server, from which the ledger was moved');
     ELSIF place.target_number > feed.ticks AND pg_catalog.pg_is_in_recovery() THEN
         -- A standby that lags behind the server that told of it: behind that tick there is nothing here yet.
-        RETURN (place.target_number, place.target, NULL, NULL, NULL, NULL, NULL, NULL)::renewer.place;
+        RETURN renewer.behind_batch(place);
     ELSIF place.target_number > feed.ticks OR renewer.is_lost(place.target_number, place.target)
        OR renewer.is_lost(place.base_number, place.base)
        OR EXISTS (SELECT FROM renewer.timeline AS l
