@@ -137,9 +137,18 @@ def moment(at: datetime, timezone: str) -> str:
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:
     """Return a number and what it counts; *nouns* when they are no plain plural."""
+    return f"{number} {_named(number, noun, nouns)}"
+
+
+def many(number: int, noun: str, nouns: str | None = None) -> str:
+    """Return as `plural` does a number that may be large: with its thousands."""
+    return f"{number:,} {_named(number, noun, nouns)}"
+
+
+def _named(number: int, noun: str, nouns: str | None) -> str:
     if number == 1:
-        return f"{number} {noun}"
-    return f"{number} {nouns or noun + 's'}"
+        return noun
+    return nouns or f"{noun}s"
 
 
 def signed(amount: int) -> str:

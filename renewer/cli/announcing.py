@@ -2,16 +2,18 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
-from typing import Annotated
+from itertools import islice
+from typing import Annotated, Any
 
 import typer
 
 from renewer import store
 from renewer.answers.upcoming import find_notices
+from renewer.answers.wording import many
 from renewer.cli.options import Json
-from renewer.cli.output import console, note, print_json, print_line
+from renewer.cli.output import console, note, print_json, print_line, say
 from renewer.host import database
 from renewer.host.settings import read_settings
 from renewer.host.streams import has_reader
@@ -20,7 +22,6 @@ from renewer.rules.cycle import read_duration
 
 POLL_S = 1.0
 PAGE = 5000
-LONGEST = timedelta(days=366)
 
 
 def events(
@@ -51,20 +52,32 @@ def events(
         conn.patience_s = read_settings().statement_timeout
         if not follow:
             end_batch(conn)
-        left = limit
-        while has_reader() and left != 0:
-            if follow and store.may_tick(conn):
-                store.tick(conn)
-            page = store.read_events(conn, after, min(left or PAGE, PAGE))
-            for after, event in page:
-                print_line({"cursor": after, "event": event})
-            sys.stdout.flush()
-            if left is not None:
-                left -= len(page)
-            if not page and not follow:
-                return
-            if not page:
-                time.sleep(POLL_S)
+        page = PAGE if limit is None else min(limit, PAGE)
+        found = _read_on(conn, after, page, follow=follow)
+        for cursor, event in islice(found, limit):
+            print_line({"cursor": cursor, "event": event})
+
+
+def _read_on(
+    conn: store.Database, after: str | None, at_a_time: int, *, follow: bool
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """
+    Yield the events behind *after*, to the end or as long as somebody reads them.
+
+    What was yielded is written out before more is read.
+    """
+    while has_reader():
+        if follow and store.may_tick(conn):
+            store.tick(conn)
+        page = store.read_events(conn, after, at_a_time)
+        yield from page
+        sys.stdout.flush()
+        if page:
+            after = page[-1][0]
+        elif follow:
+            time.sleep(POLL_S)
+        else:
+            return
 
 
 def expiring(
@@ -79,7 +92,7 @@ def expiring(
     What the next boundary cuts is as the planner sees it today. The id stays the same
     until the lot's end moves, so each notice can be sent once.
     """
-    span = read_duration("--within", within, LONGEST)
+    span = read_duration("--within", within)
     with database.connected(note) as (_, conn):
         as_of = store.read_clock(conn)
         for notices in find_notices(conn, as_of, as_of + span):
@@ -107,13 +120,10 @@ def seal(json: Json = False) -> None:
 
 
 def _print_sealed(done: Sealed) -> None:
-    out = console()
-    batches = "batch" if done.batches == 1 else "batches"
-    entries = "entry" if done.entries == 1 else "entries"
-    out.print(
-        f"Sealed {done.batches:,} {batches} with {done.entries:,} {entries}."
-        if done.batches
-        else "Nothing new to seal."
-    )
+    told = "Nothing new to seal."
+    if done.batches:
+        batches = many(done.batches, "batch", "batches")
+        told = f"Sealed {batches} with {many(done.entries, 'entry', 'entries')}."
+    say(told)
     if done.head is not None:
-        out.print(f"Head: {done.head.head}", soft_wrap=True)
+        console().print(f"Head: {done.head.head}", soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 from renewer import store
 from renewer.answers.seals import Chain
 from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
-from renewer.answers.wording import plural
+from renewer.answers.wording import many, plural
 from renewer.cli.options import Json
 from renewer.cli.output import (
     console,
@@ -58,10 +58,13 @@ def verify(
     Exit code 1, and the offending members, when one is broken.
     """
     with database.connected(note) as (conninfo, conn):
-        fixed = fix_boundaries(conn, partial(store.connect, conninfo)) if fix else 0
+        # A head that is none is refused before anything is looked at.
+        chain = Chain(conn, head) if seals or head is not None else None
+        fixed = None
+        if fix:
+            fixed = fix_boundaries(conn, partial(store.connect, conninfo))
         looked, began = Looked(), time.monotonic()
         violations = _look(conn, looked)
-        chain = Chain(conn, head) if seals or head is not None else None
         if chain is not None:
             violations += [Violation(2, None, each) for each in chain.find_breaks()]
         if store.may_record(conn):
@@ -69,24 +72,10 @@ def verify(
             _record(conn, looked, len(violations))
         seconds = round(time.monotonic() - began, 1)
     if json:
-        print_json(
-            {
-                "ok": not violations,
-                **({"fixed": fixed} if fix else {}),
-                "looked_at": {**asdict(looked), "seconds": seconds},
-                **({} if chain is None else {"seals": _describe(chain)}),
-                "violations": [
-                    {
-                        "invariant": each.invariant,
-                        "member_id": each.member_id,
-                        "detail": each.detail,
-                    }
-                    for each in violations
-                ],
-            }
-        )
+        looked_at = {**asdict(looked), "seconds": seconds}
+        print_json(_as_document(looked_at, violations, fixed, chain))
     else:
-        if fix:
+        if fixed is not None:
             say(f"{plural(fixed, 'boundary', 'boundaries')} moved.")
         _print_looked(looked, seconds)
         if chain is not None:
@@ -110,6 +99,23 @@ def _look(conn: store.Database, looked: Looked) -> list[Violation]:
         return list(find_violations(conn, looked, show))
 
 
+def _as_document(
+    looked_at: dict[str, Any],
+    violations: list[Violation],
+    fixed: int | None,
+    chain: Chain | None,
+) -> dict[str, Any]:
+    """Return the JSON document; what was not asked for is left out."""
+    document: dict[str, Any] = {"ok": not violations}
+    if fixed is not None:
+        document["fixed"] = fixed
+    document["looked_at"] = looked_at
+    if chain is not None:
+        document["seals"] = _describe(chain)
+    document["violations"] = [asdict(each) for each in violations]
+    return document
+
+
 def _describe(chain: Chain) -> dict[str, Any]:
     head = None if chain.last is None else chain.last.head
     return {"compared": chain.compared, "entries": chain.entries, "head": head}
@@ -117,11 +123,11 @@ def _describe(chain: Chain) -> dict[str, Any]:
 
 def _print_chain(chain: Chain) -> None:
     if chain.last is None:
-        console().print("Nothing is sealed yet: run `renewer seal`.")
+        say("Nothing is sealed yet: run `renewer seal`.")
         return
-    seals = "seal" if chain.compared == 1 else "seals"
-    console().print(
-        f"Compared {chain.compared:,} {seals} with {chain.entries:,} entries up to "
+    say(
+        f"Compared {many(chain.compared, 'seal')} with "
+        f"{many(chain.entries, 'entry', 'entries')} up to "
         f"{timestamp(chain.last.mark.ticked_at)}. Head:"
     )
     console().print(chain.last.head, soft_wrap=True)
@@ -143,9 +149,9 @@ def _record(conn: store.Database, looked: Looked, violations: int) -> None:
 def _print_looked(looked: Looked, seconds: float) -> None:
     """Say what the verification is evidence of."""
     counted = [
-        f"{looked.members:,} {'member' if looked.members == 1 else 'members'}",
-        f"{looked.entries:,} {'entry' if looked.entries == 1 else 'entries'}",
-        f"{looked.lots:,} {'lot' if looked.lots == 1 else 'lots'}",
+        many(looked.members, "member"),
+        many(looked.entries, "entry", "entries"),
+        many(looked.lots, "lot"),
     ]
     span = "no entry yet"
     if looked.since_at is not None and looked.until_at is not None:

@@ -1,6 +1,5 @@
 """The demonstration: real members, a real database, and the hours that matter."""
 
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from renewer.answers.verification import find_violations
 from renewer.answers.wording import signed
 from renewer.cli.output import note, print_table, say, table
 from renewer.cli.pages import PORT, load_pages
-from renewer.cli.simulation import HEADER, HOUR, PRESET, Simulation
+from renewer.cli.simulation import HOUR, PRESET, Simulation, bring_in, utc
 from renewer.host import embedded
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
-from renewer.jobs import importing, passes, plan_files, renewal
+from renewer.jobs import passes, plan_files, renewal
 from renewer.rules.ledger import Member
-from renewer.rules.plans import Plans
 from renewer.store import migrations
 
 
@@ -169,7 +167,7 @@ def demo(
 
 def show_pages(port: int) -> None:
     """Serve the pages of the demo to this machine until SIGTERM or SIGINT."""
-    serving = load_pages()
+    serving = load_pages("serving")
     # Whatever the environment opens elsewhere, the demo is for this machine alone.
     settings = read_settings().model_copy(
         update={
@@ -242,12 +240,8 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
 
 def _bring_in(conn: store.Database, scene: Scene) -> None:
     """Import the scene's member and, if they bought Connects, post the purchase."""
-    at = datetime.fromisoformat(scene.imported_at).replace(tzinfo=UTC)
-    file = io.BytesIO(f"{HEADER}\n{scene.line}\n".encode())
-    done = importing.import_members(
-        conn, file, Plans(store.find_plans(conn)), at, on_bad=lambda *_: None
-    )
-    assert done.imported == 1
+    at = utc(scene.imported_at)
+    bring_in(conn, scene.line, at)
     if scene.bought:
         store.purchase(conn, scene.member_id, scene.bought, "demo", at)
 

@@ -1,7 +1,8 @@
 """Pages for those who would rather look, and the links that open them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from importlib import import_module
 from types import ModuleType
 from typing import Annotated
 
@@ -16,7 +17,6 @@ from renewer.host.settings import read_settings
 from renewer.rules.cycle import read_duration
 
 PORT = 8465
-LONGEST = timedelta(days=366)
 MISSING = "the pages need the extra `web`: pip install 'renewer[web]'"
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
 
@@ -46,7 +46,7 @@ def web(
     Beyond this machine a credential is needed: RENEWER_WEB_TOKEN for the operator,
     RENEWER_LINK_KEYS for members' links.
     """
-    serving = load_pages()
+    serving = load_pages("serving")
     if not PREFIX.fullmatch(root_path):
         raise InputError(f"--root-path {root_path!r} is no prefix: give one like /p")
     configure_logs()
@@ -57,13 +57,12 @@ def web(
         serving.serve(conninfo, settings, place)
 
 
-def load_pages() -> ModuleType:
-    """Return the module that serves pages; InputError without the extra `web`."""
+def load_pages(name: str) -> ModuleType:
+    """Return a module of the pages; InputError without the extra `web`."""
     try:
-        from renewer.web import serving
+        return import_module(f"renewer.web.{name}")
     except ModuleNotFoundError as error:
         raise InputError(MISSING) from error
-    return serving
 
 
 def link(
@@ -79,19 +78,16 @@ def link(
 
     Whoever has the link can look. It is signed with the first of RENEWER_LINK_KEYS.
     """
-    try:
-        from renewer.web.links import segment, sign
-    except ModuleNotFoundError as error:
-        raise InputError(MISSING) from error
+    links = load_pages("links")
     settings = read_settings()
     if settings.link_keys is None:
         raise InputError("links need a key: set RENEWER_LINK_KEYS, 32 bytes at least")
-    span = read_duration("--for", lifetime, LONGEST)
+    span = read_duration("--for", lifetime)
     with database.connected(note) as (_, conn):
         held = database.find_member(conn, member)
     expires_at = datetime.now(UTC) + span
-    token = sign(held.member_id, expires_at, settings.link_keys.split(",")[0])
-    url = f"{settings.web_url}/members/{segment(held.member_id)}?token={token}"
+    token = links.sign(held.member_id, expires_at, settings.link_keys.split(",")[0])
+    url = f"{settings.web_url}/members/{links.segment(held.member_id)}?token={token}"
     if json:
         expires_at = expires_at.replace(microsecond=0)
         print_json({"member_id": member, "url": url, "expires_at": expires_at})

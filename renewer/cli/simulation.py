@@ -140,8 +140,8 @@ class Simulation:
         with store.connect(self.conninfo) as conn:
             plan_files.record_plans(conn, plan_files.read_plans(PRESET))
             for part in CAST:
-                _bring_in(conn, part)
-            bought_at, asked_at = _midnight("2016-05-11"), _midnight("2016-05-10")
+                bring_in(conn, part.line, utc(part.imported_on))
+            bought_at, asked_at = utc("2016-05-11"), utc("2016-05-10")
             store.purchase(conn, "hugo", 20, "demo", bought_at)
             store.change_plan(conn, "kim", "basic", "demo", asked_at)
             store.take_census(conn, timedelta(0), self._now)
@@ -213,14 +213,14 @@ def _find_posted(
     return posted
 
 
-def _bring_in(conn: store.Database, part: Part) -> None:
-    file = io.BytesIO(f"{HEADER}\n{part.line}\n".encode())
+def bring_in(conn: store.Database, line: str, as_of: datetime) -> None:
+    """Import the one member of *line*, as a file of members has it."""
+    file = io.BytesIO(f"{HEADER}\n{line}\n".encode())
     known = Plans(store.find_plans(conn))
-    done = importing.import_members(
-        conn, file, known, _midnight(part.imported_on), on_bad=lambda *_: None
-    )
+    done = importing.import_members(conn, file, known, as_of, on_bad=lambda *_: None)
     assert done.imported == 1
 
 
-def _midnight(text: str) -> datetime:
+def utc(text: str) -> datetime:
+    """Return an instant; *text* is a day, or a time without an offset."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -20,7 +20,7 @@ from renewer.cli.output import (
     timestamp,
 )
 from renewer.host import database
-from renewer.rules.ledger import Status
+from renewer.rules.ledger import Member, Status
 
 Days = Annotated[
     int | None,
@@ -78,21 +78,25 @@ def history(
     zone = usable_timezone(held.timezone)
     # Of a time that is past, the lines are shown, but the member as they are now.
     present = "" if as_of is None else "now "
-    state = f"{present}plan {held.plan}, {held.status}, balance {held.balance}"
-    if held.status is not Status.CLOSED:
-        state += f", next boundary {timestamp(held.renews_at, zone)}"
-    say(f"{member}: {state}")
+    say(f"{member}: {present}{_state(held, zone)}")
     if lines:
         _print_lines(lines, zone)
+    elif days is None and as_of is None and before is None:
+        say("No entries yet.")
     else:
-        asked = (days, as_of, before)
-        is_all = all(each is None for each in asked)
-        say("No entries yet." if is_all else "Nothing happened in that time.")
+        say("Nothing happened in that time.")
     if limit is not None and begun > 1 and len(entries) == limit:
         say(
             f"Earlier ones: renewer history {shlex.quote(member)} --limit {limit} "
             f"--before {begun}"
         )
+
+
+def _state(held: Member, zone: str) -> str:
+    state = f"plan {held.plan}, {held.status}, balance {held.balance}"
+    if held.status is not Status.CLOSED:
+        state += f", next boundary {timestamp(held.renews_at, zone)}"
+    return state
 
 
 def _print_lines(lines: list[DictRow], zone: str) -> None:

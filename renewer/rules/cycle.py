@@ -27,6 +27,8 @@ SECOND = timedelta(seconds=1)
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 DURATION = re.compile(r"([1-9]\d{0,5})([smhd])", re.ASCII)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=366)
+"""How long a link may live, and how far ahead is told what expires."""
 
 
 @value
@@ -187,11 +189,11 @@ def read_date(name: str, text: str) -> date:
         raise InputError(f"{name} {text!r} is not a date: use YYYY-MM-DD") from error
 
 
-def read_duration(name: str, text: str, most: timedelta) -> timedelta:
+def read_duration(name: str, text: str) -> timedelta:
     """
     Return the duration *text* names: an integer and s, m, h or d.
 
-    InputError for any other form, and above *most*.
+    InputError for any other form, and above LONGEST.
     """
     found = DURATION.fullmatch(text)
     if found is None:
@@ -199,6 +201,6 @@ def read_duration(name: str, text: str, most: timedelta) -> timedelta:
             f"{name} {text!r} is no duration: give one like 15m, 24h or 7d"
         )
     span = timedelta(**{UNITS[found[2]]: int(found[1])})
-    if span > most:
-        raise InputError(f"{name} {text!r} is too long: {most.days}d is the most")
+    if span > LONGEST:
+        raise InputError(f"{name} {text!r} is too long: {LONGEST.days}d is the most")
     return span

@@ -28,7 +28,6 @@ LINES = "application/x-ndjson"
 WAIT_S = 30
 MOST_WAIT_S = 60
 POLL_S = 1.0
-LONGEST = timedelta(days=366)
 ENOUGH = 1000
 """Notices after which a page ends."""
 LOOK_S = 1.0
@@ -102,4 +101,4 @@ def _read_span(request: Request) -> timedelta:
     text = request.query_params.get("within", "")
     if not re.fullmatch(SPAN, text):
         raise bad_request("within is how far ahead: 1s to 999h, or 1d to 366d")
-    return read_duration("within", text, LONGEST)
+    return read_duration("within", text)
