@@ -1,18 +1,13 @@
 """A worker whose threads no longer work says so: a real process, asked over HTTP."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from renewer import store
-from tests.e2e.test_monitor import WELL, address_of, ask
+from tests.e2e.test_monitor import WELL, address_of, ask, started
 from tests.e2e.test_worker import soon, wait_for
-from tests.support import ROOT, bring_in, load_plans
+from tests.support import bring_in, load_plans
 
 DRIVER = """
 import sys, threading, time
@@ -49,21 +44,9 @@ main()
 """A worker with a fault in its scheduler, from SIGUSR1 on."""
 
 
-@contextmanager
-def faulty(
-    database: str, how: str, *limits: float, **env: str
-) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker that fails on SIGUSR1, with *limits*: tick, silence, batch."""
-    named = {"RENEWER_DATABASE_URL": database, "RENEWER_MONITOR": "127.0.0.1:0"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, how, *map(str, limits)],
-        env=os.environ | named | env, cwd=ROOT, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def faulty(how: str, *limits: float) -> list[str]:
+    """Call a worker that fails on SIGUSR1, with *limits*: tick, silence, batch."""
+    return ["-c", DRIVER, how, *map(str, limits)]
 
 
 @pytest.mark.timeout(300)
@@ -80,7 +63,7 @@ def test_a_scheduler_that_stops_is_told_by_healthz(
     if request.config.getoption("--long"):
         limits = (15, 60, 300)
     tick_s, silence_s, _ = limits
-    with faulty(database, how, *limits) as process:
+    with started(database, faulty(how, *limits)) as process:
         at = address_of(process)
         wait_for(process, "renewal.pass_finished")
         # It ticks for longer than the silence that is allowed.
@@ -98,7 +81,7 @@ def test_a_batch_that_hangs_is_told_by_healthz(
     """While the scheduler ticks; it is well again when the batch goes on."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
-    with faulty(database, "works", 0.5, 3, 2, RENEWER_CATCH_UP="latest") as process:
+    with started(database, faulty("works", 0.5, 3, 2)) as process:
         with store.connect(database) as other, other.transaction():
             other.execute("LOCK TABLE renewer.ledger_entry IN SHARE MODE")
             at = address_of(process)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,15 +50,17 @@ EXPECTED = {
 
 
 @contextmanager
-def started(database: str, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker that serves its health at a port nobody has."""
+def started(
+    database: str, call: Sequence[str] = ("-m", "renewer", "worker"), **env: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a worker, by *call*, that serves its health at a port nobody has."""
     named = {
         "RENEWER_DATABASE_URL": database,
         "RENEWER_MONITOR": "127.0.0.1:0",
         "RENEWER_CATCH_UP": "latest",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "renewer", "worker"],
+        [sys.executable, *call],
         env=os.environ | named | env, cwd=ROOT, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

@@ -217,14 +217,19 @@ def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
         assert following == len(entries) + 1, (member_id, following)
 
 
+def begin(conn: store.Database) -> None:
+    """Bring one member in and tick: the first event of a feed."""
+    load_plans(conn)
+    bring_in(conn, ["m0,basic,2012-01-31,UTC,active,2"], "2016-03-01T00:00")
+    assert store.tick(conn) == 1
+
+
 def test_a_standby_that_lags_behind_loses_no_reader(
     own_server: OwnServer,
 ) -> None:
     """Of a cursor it has not come to it tells nothing, and goes on behind it later."""
     with store.connect(own_server.conninfo) as conn:
-        load_plans(conn)
-        bring_in(conn, ["m0,basic,2012-01-31,UTC,active,2"], "2016-03-01T00:00")
-        assert store.tick(conn) == 1
+        begin(conn)
         with own_server.standby() as standby:
             url = standby.conninfo
             with store.connect(url) as there:
@@ -253,9 +258,7 @@ def test_a_cursor_of_what_a_failover_lost_is_refused_for_ever(
 ) -> None:
     """Also when the new server has ticked past it, and those ticks were thinned."""
     with store.connect(own_server.conninfo) as conn:
-        load_plans(conn)
-        bring_in(conn, ["m0,basic,2012-01-31,UTC,active,2"], "2016-03-01T00:00")
-        assert store.tick(conn) == 1
+        begin(conn)
         known = store.read_events(conn, None, 9)[-1][0]
         with own_server.standby() as standby:
             with store.connect(standby.conninfo) as there:

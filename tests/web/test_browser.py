@@ -80,8 +80,23 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-def open_page(browser: Browser, **options: Any) -> Page:
-    return browser.new_context(**options).new_page()
+@contextmanager
+def open_page(browser: Browser, **options: Any) -> Iterator[Page]:
+    """Open a page in a context of its own, which ends with it."""
+    with browser.new_context(**options) as context:
+        yield context.new_page()
+
+
+@contextmanager
+def demo_page(
+    browser: Browser, simulation: Simulation, **options: Any
+) -> Iterator[tuple[Page, str]]:
+    """Serve the demo and open a page; yield it, and where the demo is."""
+    with (
+        served(simulation.conninfo, simulation) as url,
+        open_page(browser, **options) as page,
+    ):
+        yield page, url
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -89,14 +104,13 @@ def test_axe_finds_nothing_and_nothing_overflows(
     browser: Browser, address: str, scheme: str
 ) -> None:
     """On every page, at every width: WCAG 2.2 AA as far as a program can tell."""
-    page = open_page(browser, color_scheme=scheme)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    found = []
-    for name, path in PAGES.items():
-        page.goto(address + path)
-        found += look(page, f"{name}-{scheme}")
-    page.context.close()
+    with open_page(browser, color_scheme=scheme) as page:
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        found = []
+        for name, path in PAGES.items():
+            page.goto(address + path)
+            found += look(page, f"{name}-{scheme}")
     assert (found, errors) == ([], [])
 
 
@@ -123,33 +137,31 @@ def save(page: Page, name: str) -> None:
 
 def test_everything_works_without_javascript(browser: Browser, address: str) -> None:
     """The search, the filters and the statement; only the button is not there."""
-    page = open_page(browser, java_script_enabled=False)
-    page.goto(address)
-    page.get_by_role("textbox", name="Member").fill("ana")
-    page.get_by_role("button", name="Look up").click()
-    assert page.url == f"{address}/members/ana"
-    assert not page.locator("button.copy").is_visible()
-    page.get_by_role("link", name="Last 7 days").click()
-    rows = page.locator("section[aria-labelledby=statement] tbody tr")
-    assert [row.split("\t")[1] for row in rows.all_inner_texts()] == [
-        "Bonus Connects =bonus <b>"
-    ]
-    page.context.close()
+    with open_page(browser, java_script_enabled=False) as page:
+        page.goto(address)
+        page.get_by_role("textbox", name="Member").fill("ana")
+        page.get_by_role("button", name="Look up").click()
+        assert page.url == f"{address}/members/ana"
+        assert not page.locator("button.copy").is_visible()
+        page.get_by_role("link", name="Last 7 days").click()
+        rows = page.locator("section[aria-labelledby=statement] tbody tr")
+        assert [row.split("\t")[1] for row in rows.all_inner_texts()] == [
+            "Bonus Connects =bonus <b>"
+        ]
 
 
 def test_the_button_copies_the_headline(browser: Browser, address: str) -> None:
     """By keyboard alone, and it says so."""
-    page = open_page(browser, permissions=["clipboard-read", "clipboard-write"])
-    page.goto(f"{address}/members/ana")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.get_by_text("Copied.").wait_for()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == page.locator("#headline").inner_text()
-    page.context.close()
+    with open_page(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.goto(f"{address}/members/ana")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.get_by_text("Copied.").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == page.locator("#headline").inner_text()
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -157,8 +169,7 @@ def test_the_clock_of_the_demo_is_moved_in_a_browser(
     browser: Browser, simulation: Simulation, javascript: bool
 ) -> None:
     """With and without JavaScript; a browser names the page the button is on."""
-    with served(simulation.conninfo, simulation) as url:
-        page = open_page(browser, java_script_enabled=javascript)
+    with demo_page(browser, simulation, java_script_enabled=javascript) as (page, url):
         page.goto(f"{url}/members/finn")
         page.get_by_role("button", name="To the next renewal").click()
         assert page.url == f"{url}/members/finn"
@@ -170,7 +181,6 @@ def test_the_clock_of_the_demo_is_moved_in_a_browser(
         page.locator("li.touched").wait_for()
         assert page.url == f"{url}/demo"
         assert page.locator("li.touched h2 a").all_inner_texts() == ["lea"]
-        page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -178,8 +188,7 @@ def test_axe_finds_nothing_in_the_demo(
     browser: Browser, simulation: Simulation, scheme: str
 ) -> None:
     """Before the first step and after it."""
-    with served(simulation.conninfo, simulation) as url:
-        page = open_page(browser, color_scheme=scheme)
+    with demo_page(browser, simulation, color_scheme=scheme) as (page, url):
         page.goto(f"{url}/demo")
         found = look(page, f"demo-first-{scheme}")
         page.get_by_role("button", name="To the next renewal").click()
@@ -188,7 +197,6 @@ def test_axe_finds_nothing_in_the_demo(
         found += look(page, f"demo-{scheme}")
         page.goto(f"{url}/members/finn")
         found += look(page, f"demo-member-{scheme}")
-        page.context.close()
     assert found == []
 
 

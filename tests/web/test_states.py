@@ -19,7 +19,7 @@ from renewer.web.stage import Step
 from tests.e2e.test_web import serving
 from tests.web.conftest import KEYS, TOKEN
 from tests.web.test_access import later
-from tests.web.test_browser import CHROMIUM, browser, look, open_page, served
+from tests.web.test_browser import CHROMIUM, browser, demo_page, look, open_page
 
 __all__ = ["browser"]
 
@@ -54,8 +54,7 @@ def test_every_state_has_its_page(
     with store.connect(simulation.conninfo) as conn:
         conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'ben'")
     seen, found = set(), []
-    with served(simulation.conninfo, simulation) as url:
-        page = open_page(browser, color_scheme=scheme)
+    with demo_page(browser, simulation, color_scheme=scheme) as (page, url):
         for states, days in ((FIRST, 0), (THEN, 4)):
             for _ in range(days):
                 simulation.advance(Step.DAY)
@@ -67,7 +66,6 @@ def test_every_state_has_its_page(
                 assert banners(page) == expected(code)
                 found += look(page, f"state-{code}-{scheme}")
                 seen.add(code)
-        page.context.close()
     assert found == []
     assert seen == set(Code) - {Code.UNKNOWN_MEMBER}
 
@@ -76,8 +74,7 @@ def test_a_change_of_plan_that_waits_has_a_banner(
     browser: Browser, simulation: Simulation
 ) -> None:
     """It names the plan and when it begins; with the change it is gone."""
-    with served(simulation.conninfo, simulation) as url:
-        page = open_page(browser)
+    with demo_page(browser, simulation) as (page, url):
         page.goto(f"{url}/members/kim")
         text = f"{PENDING} Plan Basic begins with your next cycle."
         assert page.locator(".banner").all_inner_texts() == [text]
@@ -86,7 +83,6 @@ def test_a_change_of_plan_that_waits_has_a_banner(
         page.goto(f"{url}/members/kim")
         assert page.locator(".banner").all_inner_texts() == []
         assert page.locator(".facts").inner_text().endswith("Plan\nBasic")
-        page.context.close()
 
 
 HIDDEN = ("header", ".clock", ".filters", "button.copy", ".skip")
@@ -98,8 +94,7 @@ def test_a_page_prints_well(
     browser: Browser, simulation: Simulation, scheme: str
 ) -> None:
     """On white paper, without what can only be clicked, and no column is cut off."""
-    with served(simulation.conninfo, simulation) as url:
-        page = open_page(browser, color_scheme=scheme)
+    with demo_page(browser, simulation, color_scheme=scheme) as (page, url):
         page.goto(f"{url}/members/juno")
         page.emulate_media(media="print")
         # The width of A4 between its margins.
@@ -112,7 +107,6 @@ def test_a_page_prints_well(
         assert paper.startswith("rgb(255, 255, 255)")
         assert page.evaluate("document.documentElement.scrollWidth") <= 680
         assert page.pdf(format="A4").startswith(b"%PDF")
-        page.context.close()
 
 
 @contextmanager
@@ -172,8 +166,8 @@ def test_a_link_works_behind_a_proxy_with_a_prefix(
     with (
         serving(marketplace, *arguments, log=DEVNULL, **CLOSED) as (url, _),
         behind_a_proxy(url, takes_prefix=takes_prefix) as outside,
+        open_page(browser) as page,
     ):
-        page = open_page(browser)
         token = sign("now", later(), KEYS[0])
         page.goto(f"{outside}/members/now?token={token}")
         assert page.locator("button.copy").is_visible()
@@ -183,7 +177,6 @@ def test_a_link_works_behind_a_proxy_with_a_prefix(
         page.get_by_role("link", name="How Connects renew").click()
         assert page.url == f"{outside}/members/now/help?token={token}"
         assert page.get_by_role("heading", name="Short months").is_visible()
-        page.context.close()
 
 
 def failures(page: Page, address: str, client: str, count: int) -> list[int]:
@@ -196,14 +189,13 @@ def test_only_a_trusted_proxy_is_believed_who_asks(
     marketplace: str, browser: Browser
 ) -> None:
     """Failed look-ups are limited for each client then, else for all together."""
-    page = open_page(browser)
-    for trusted, others in ((("--proxy", "127.0.0.1"), 401), ((), 429)):
-        with (
-            serving(marketplace, *trusted, log=DEVNULL, **CLOSED) as (url, _),
-            behind_a_proxy(url, takes_prefix=True) as outside,
-        ):
-            address = f"{outside}/members/now"
-            first = failures(page, address, "203.0.113.7", 31)
-            assert first == [401] * 30 + [429]
-            assert failures(page, address, "203.0.113.8", 1) == [others]
-    page.context.close()
+    with open_page(browser) as page:
+        for trusted, others in ((("--proxy", "127.0.0.1"), 401), ((), 429)):
+            with (
+                serving(marketplace, *trusted, log=DEVNULL, **CLOSED) as (url, _),
+                behind_a_proxy(url, takes_prefix=True) as outside,
+            ):
+                address = f"{outside}/members/now"
+                first = failures(page, address, "203.0.113.7", 31)
+                assert first == [401] * 30 + [429]
+                assert failures(page, address, "203.0.113.8", 1) == [others]
