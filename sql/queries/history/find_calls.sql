@@ -5,6 +5,7 @@
 --             changed_plan
 -- Locks:      none
 -- Index:      request_pkey
+-- Reads:      10 rows, 2 for each call
 WITH asked AS (
     SELECT r.at, r.number, r.content ->> 'status'::text AS status
     FROM renewer.request AS r

@@ -4,6 +4,7 @@
 -- Returns:    one row per entry, with the source of the lot it moved
 -- Locks:      none
 -- Index:      ledger_entry_pkey; lot_pkey
+-- Reads:      10 rows, 2 for each returned
 SELECT w.seq, w.kind, w.amount, w.balance_after, w.lot, w.source, w.expires_at, w.first_day, w.plan, w.reason,
        w.reference, w.occurred_at, w.posted_at, w.run_id
 FROM (

@@ -4,6 +4,7 @@
 -- Returns:    member_id, in order
 -- Locks:      none
 -- Index:      member_pkey
+-- Reads:      10 rows, 1 for each returned
 SELECT m.member_id
 FROM renewer.member AS m
 WHERE m.member_id = ANY (%(members)s::text[])

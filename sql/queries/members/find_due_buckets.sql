@@ -4,6 +4,7 @@
 -- Returns:    bucket, in order
 -- Locks:      none
 -- Index:      member_due_idx, one probe a bucket
+-- Reads:      100 rows
 SELECT b.bucket
 FROM pg_catalog.generate_series(0, 63) AS b (bucket)
 WHERE EXISTS (

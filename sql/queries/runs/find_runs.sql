@@ -5,6 +5,7 @@
 --             seconds, and the counts; newest first
 -- Locks:      none
 -- Index:      run_pkey
+-- Reads:      10 rows, 1 for each returned
 SELECT r.run_id, r.trigger,
        CASE WHEN r.finished_at IS NULL AND r.seen_at < clock_timestamp() - make_interval(secs => 60) THEN 'interrupted'
             WHEN r.finished_at IS NULL THEN 'running'

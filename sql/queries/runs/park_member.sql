@@ -3,4 +3,5 @@
 -- Parameters: member
 -- Locks:      the member's row
 -- Index:      member_pkey
+-- Reads:      1 row
 UPDATE renewer.member AS m SET parked = true WHERE m.member_id = %(member)s::text;

@@ -2,6 +2,8 @@
 --
 -- Parameters: run_id, due, renewed, late, expired, applied, skipped, failed, entries, stopped boolean, finished boolean
 -- Returns:    nothing
+-- Index:      run_pkey
+-- Reads:      1 row
 UPDATE renewer.run AS r
 SET due = %(due)s::bigint, renewed = %(renewed)s::bigint, expired = %(expired)s::bigint,
     late = %(late)s::bigint, applied = %(applied)s::bigint, skipped = %(skipped)s::bigint, failed = %(failed)s::bigint,

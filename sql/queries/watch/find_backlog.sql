@@ -4,6 +4,7 @@
 -- Returns:    one row: oldest_due_at, null when nobody waits; retrying and parked, members who failed
 -- Locks:      none
 -- Index:      member_due_idx, one probe a bucket; member_failing_idx
+-- Reads:      100 rows, 1 for each failing
 SELECT least(d.oldest_due_at, f.oldest_due_at) AS oldest_due_at, f.retrying, f.parked
 FROM (
     -- A time no calendar holds is told as the first day of all.

@@ -4,6 +4,7 @@
 --          running, whether one is under way, and began_at, when the oldest of those began, else the last. Null: none
 -- Locks:   none
 -- Index:   run_success_idx; run_pkey
+-- Reads:   100 rows
 SELECT s.succeeded_at, coalesce(p.running, false) AS running, coalesce(p.running_since, p.last_began_at) AS began_at
 FROM (
     SELECT (

@@ -3,6 +3,7 @@
 -- Returns: one row: violations, null when none was finished; succeeded_at, null when none ever was clean
 -- Locks:   none
 -- Index:   verification_pkey
+-- Reads:   10 rows
 SELECT (SELECT v.violations FROM renewer.verification AS v
         WHERE v.finished_at IS NOT NULL
         ORDER BY v.verification_id DESC LIMIT 1) AS violations,

@@ -2,6 +2,8 @@
 --
 -- Errors: RN001 unknown member
 -- Locks:  none
+-- Index:  ledger_entry_pkey; member_pkey
+-- Reads:  10 rows, 1 for each entry
 CREATE OR REPLACE FUNCTION renewer.balance_at(member_id text, at timestamptz)
 RETURNS integer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = renewer, pg_temp

@@ -2,6 +2,8 @@
 --
 -- Errors: RN001, RN003, RN005, RN006 unknown plan, unknown effective, now and no rules for today
 -- Locks:  the member's row, to the end of the transaction
+-- Index:  member_pkey; request_pkey, request_waiting_idx
+-- Reads:  20 rows
 CREATE OR REPLACE FUNCTION renewer.change_plan(
     member_id text, plan text, effective text, reference text, at timestamptz DEFAULT now())
 RETURNS TABLE (balance integer, first_seq bigint, last_seq bigint, repeated boolean)

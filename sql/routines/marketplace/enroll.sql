@@ -2,6 +2,8 @@
 --
 -- Errors: RN003 reference reused, RN006 bad argument: member exists, unknown plan or zone, anchor after at
 -- Locks:  the new row
+-- Index:  member_pkey; request_pkey, request_waiting_idx; timezone_pkey
+-- Reads:  20 rows
 CREATE OR REPLACE FUNCTION renewer.enroll(
     member_id text, plan text, anchor_on date, timezone text, status text, reference text,
     at timestamptz DEFAULT now())

@@ -2,6 +2,8 @@
 --
 -- Errors: as add_bought
 -- Locks:  the member's row, to the end of the transaction
+-- Index:  member_pkey; lot_pkey; request_pkey, request_waiting_idx
+-- Reads:  20 rows
 CREATE OR REPLACE FUNCTION renewer.grant_bonus(
     member_id text, amount integer, reference text, expires_at timestamptz DEFAULT NULL, at timestamptz DEFAULT now())
 RETURNS TABLE (balance integer, first_seq bigint, last_seq bigint, repeated boolean)

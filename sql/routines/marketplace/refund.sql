@@ -3,6 +3,8 @@
 -- The part of a lot that has lapsed, or is cycle-bound and its cycle is over, becomes a refund lot of the current cycle.
 -- Errors: RN001, RN003, RN004 more than was spent, RN005, RN006, RN007 no such spend
 -- Locks:  the member's row, to the end of the transaction
+-- Index:  member_pkey; lot_pkey; request_pkey, request_waiting_idx, request_refund_idx; ledger_entry_pkey
+-- Reads:  20 rows
 CREATE OR REPLACE FUNCTION renewer.refund(
     member_id text, spend_reference text, reference text, amount integer DEFAULT NULL, at timestamptz DEFAULT now())
 RETURNS TABLE (balance integer, first_seq bigint, last_seq bigint, repeated boolean)
