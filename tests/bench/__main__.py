@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from warnings import filterwarnings
 
-from tests.bench import answers, bulk, compare, growth, heavy
+from tests.bench import answers, bulk, choices, compare, growth, heavy
 
 MEASURES = {
     "compare": (compare.run, compare.add_options, "renewer and what else would do it"),
@@ -12,6 +12,7 @@ MEASURES = {
     "ledger": (growth.ledger, growth.add_options, "a ledger that grows"),
     "answers": (answers.run, answers.add_options, "how long an answer takes"),
     "bulk": (bulk.run, bulk.add_options, "import, backfill, audit, verify"),
+    "choices": (choices.run, growth.add_options, "what a setting is worth"),
     "heavy": (heavy.run, growth.add_options, "one member with a very long past"),
 }
 

@@ -27,21 +27,21 @@ process that has ended counts in the one it was forked from.
 """
 
 
-def environment(conninfo: str) -> dict[str, str]:
-    """Return the environment of a command on a database."""
-    return os.environ | {"RENEWER_DATABASE_URL": conninfo, "NO_COLOR": "1"}
+def environment(conninfo: str, **more: str) -> dict[str, str]:
+    """Return the environment of a command on a database; *more* are settings."""
+    return os.environ | {"RENEWER_DATABASE_URL": conninfo, "NO_COLOR": "1"} | more
 
 
 class Command:
     """A command that runs beside what its caller does."""
 
-    def __init__(self, conninfo: str, *arguments: str) -> None:
+    def __init__(self, conninfo: str, *arguments: str, **settings: str) -> None:
         self._folder = TemporaryDirectory()
         self._peak = Path(self._folder.name) / "peak"
         self._out = (Path(self._folder.name) / "out").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(self._peak), *arguments],
-            env=environment(conninfo), cwd=ROOT,
+            env=environment(conninfo, **settings), cwd=ROOT,
             stdout=self._out, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -59,13 +59,14 @@ class Command:
 class Measured:
     """The command line on a database; *peak_kb* is the most a process of it took."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, **settings: str) -> None:
         self.conninfo = conninfo
+        self._settings = settings
         self.peak_kb = 0
 
     def run(self, *arguments: str) -> str:
         """Run a command to its end; return what it prints."""
-        printed, peak_kb = Command(self.conninfo, *arguments).end()
+        printed, peak_kb = Command(self.conninfo, *arguments, **self._settings).end()
         self.peak_kb = max(self.peak_kb, peak_kb)
         return printed
 

@@ -5,7 +5,7 @@ import platform
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -123,6 +123,14 @@ class Server:
         cost = Cost(seconds, self._server_s() - server, _client_s() - client)
         return result, cost
 
+    def wal_bytes(self) -> int:
+        """Return where the write-ahead log stands."""
+        asked = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+        row = self._admin.execute(asked).fetchone()
+        assert row is not None
+        at: int = row[0]
+        return at
+
     def _server_s(self) -> float:
         """Return the CPU seconds of the server's processes, those that ended too."""
         times = self._postmaster.cpu_times()
@@ -142,16 +150,19 @@ def _client_s() -> float:
 
 
 @contextmanager
-def serve(folder: Path | None = None) -> Iterator[Server]:
+def serve(
+    folder: Path | None = None, settings: Mapping[str, str] = SETTINGS
+) -> Iterator[Server]:
     """
-    Yield a server of PostgreSQL 18, set to SETTINGS.
+    Yield a server of PostgreSQL 18 with some *settings*.
 
     What it holds is kept in *folder* for the next measurement, or not at all.
     """
     started = embedded.temporary() if folder is None else embedded.running(folder)
     with started as conninfo:
         with psycopg.connect(conninfo, autocommit=True) as conn:
-            for name, value in SETTINGS.items():
+            conn.execute("ALTER SYSTEM RESET ALL")
+            for name, value in settings.items():
                 set_to = sql.SQL("ALTER SYSTEM SET {} = {}")
                 conn.execute(set_to.format(sql.Identifier(name), sql.Literal(value)))
         _restart(conninfo)

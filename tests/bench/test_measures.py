@@ -31,6 +31,7 @@ SIZES = {
     "due": ["--sizes", "100", "300"],
     "ledger": ["--sizes", "600", "--due", "100", "--rounds", "1"],
     "heavy": ["--due", "100"],
+    "choices": ["--sizes", "900", "--due", "100", "--rounds", "1"],
 }
 SHORT = ("answers",)
 
