@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from renewer import store
 from renewer.rules.plans import Plans
@@ -197,6 +198,43 @@ def procrastinate(conninfo: str) -> None:
     asyncio.run(work())
 
 
+def pgqueuer(conninfo: str) -> None:
+    """One job a member on PgQueuer: enqueued in batches, fifty taken at a time."""
+    import asyncpg
+    from pgqueuer import PgQueuer, Queries
+    from pgqueuer.db import AsyncpgDriver
+    from pgqueuer.models import Job
+    from pgqueuer.types import QueueExecutionMode
+
+    async def work() -> None:
+        pool = threading.local()
+        with store.connect(conninfo) as conn:
+            plans = Plans(store.find_plans(conn))
+            due = [each.member_id for batch in find_due(conn) for each in batch]
+        at = conninfo_to_dict(conninfo)
+        driver = AsyncpgDriver(
+            await asyncpg.connect(
+                host=at["host"], user=at["user"], database=at["dbname"]
+            )
+        )
+        queue = Queries(driver)
+        await queue.install()
+        for first in range(0, len(due), 1000):
+            ids = [each.encode() for each in due[first : first + 1000]]
+            await queue.enqueue(["renew"] * len(ids), ids, [0] * len(ids))
+        worker = PgQueuer(driver)
+
+        @worker.entrypoint("renew")
+        async def renew(job: Job) -> None:
+            assert job.payload is not None
+            member_id = job.payload.decode()
+            await asyncio.to_thread(renew_one, pool, conninfo, plans, member_id)
+
+        await worker.qm.run(mode=QueueExecutionMode.drain, batch_size=50)
+
+    asyncio.run(work())
+
+
 def renew_one(
     pool: threading.local, conninfo: str, plans: Plans, member_id: str
 ) -> None:
@@ -217,9 +255,10 @@ CONTESTANTS: dict[str, Callable[[str], None]] = {
     "the procedure alone": by_itself("procedure"),
     "one set-based transaction": by_itself("set_based"),
     "Procrastinate": by_itself("procrastinate"),
+    "PgQueuer": by_itself("pgqueuer"),
 }
 """By the name they have in the table; a queue only where it is installed."""
-NEEDED = {"Procrastinate": "procrastinate"}
+NEEDED = {"Procrastinate": "procrastinate", "PgQueuer": "pgqueuer"}
 
 
 def installed() -> dict[str, Callable[[str], None]]:
@@ -237,4 +276,5 @@ if __name__ == "__main__":
         "procedure": procedure,
         "set_based": set_based,
         "procrastinate": procrastinate,
+        "pgqueuer": pgqueuer,
     }[sys.argv[1]](sys.argv[2])
