@@ -39,7 +39,7 @@ def run(given: Namespace) -> None:
     )
     with serve(given.keep) as server:
         growth.tell_place(server)
-        conninfo = large.build(server, f"renewer_{size}_{given.due}", size, given.due)
+        conninfo = large.build_past(server, size, given.due)
         with pages(conninfo) as port, psycopg.connect(conninfo) as conn:
             conn.autocommit = True
             asks = make_asks(port, conn, size)

@@ -49,8 +49,7 @@ def run(given: Namespace) -> None:
     )  # fmt: skip
     with serve(given.keep) as server, TemporaryDirectory() as folder:
         growth.tell_place(server)
-        whole = large.build(server, f"renewer_{size}_{given.due}", size, given.due)
-        large.add_past(whole)
+        whole = large.build_past(server, size, given.due)
         file = Path(folder) / "members.csv"
         small = build_beside(server, file, size, given)
         imported = "import", str(file), "--as-of", "2026-04-20"
@@ -69,7 +68,7 @@ def run(given: Namespace) -> None:
 
 def build_beside(server: Server, file: Path, size: int, given: Namespace) -> str:
     """Make a small marketplace in which a year was skipped, and *file* for it."""
-    conninfo = large.build(server, BESIDE, given.due * 24, given.due)
+    conninfo = large.build(server, given.due * 24, given.due, BESIDE)
     renewer = Measured(conninfo)
     write(file, generate(given.repaired, "skipped"))
     renewer.run("import", str(file), "--as-of", SKIPPED[0])

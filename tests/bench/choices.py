@@ -44,8 +44,7 @@ def run(given: Namespace) -> None:
             with serve(folder, SETTINGS | of_server) as server:
                 if number == 0:
                     growth.tell_place(server)
-                base = f"renewer_{size}_{given.due}"
-                conninfo = large.build(server, base, size, given.due)
+                conninfo = large.build(server, size, given.due)
                 renewer = Measured(conninfo, **of_renewer)
                 took, cpu_us, wal = [], [], []
                 for _ in range(given.rounds):

@@ -41,8 +41,7 @@ def members(given: Namespace) -> None:
     with serve(given.keep) as server:
         tell_place(server)
         for size in given.sizes or (100_000, 1_000_000, 10_000_000):
-            name = f"renewer_{size}_{given.due}"
-            conninfo = large.build(server, name, size, given.due)
+            conninfo = large.build(server, size, given.due)
             table.rows.append((size, *measure(server, conninfo, given)))
             table.show(None)
     table.show(given.plots)
@@ -58,18 +57,18 @@ def due(given: Namespace) -> None:
     with serve(given.keep) as server:
         tell_place(server)
         for size in given.sizes or (10_000, 100_000, 1_000_000):
-            conninfo = large.build(server, f"renewer_due_{size}", size, size)
+            conninfo = large.build(server, size, size)
             renewer = Measured(conninfo)
             seconds, cost = server.measure(partial(renew, renewer, 0, size))
             cpu_us, mb = cost.cpu_s / size * 1e6, renewer.peak_kb / 1024
             table.rows.append((size, seconds, size / seconds, cpu_us, mb))
             table.show(None)
-            server.drop(f"renewer_due_{size}")
+            server.drop(f"renewer_{size}_{size}")
     table.show(given.plots)
 
 
 def ledger(given: Namespace) -> None:
-    """Measure passes before and after the members' past is put on record."""
+    """Measure passes where the members' past is on record, and where it is not."""
     table = Table(
         "ledger",
         ("entries before", "due", "seconds", "from–to", "CPU µs a member", "MB"),
@@ -78,12 +77,11 @@ def ledger(given: Namespace) -> None:
     (size,) = given.sizes or (10_000_000,)
     with serve(given.keep) as server:
         tell_place(server)
-        name = f"renewer_{size}_{given.due}"
-        conninfo = large.build(server, name, size, given.due)
-        table.rows.append((size, *measure(server, conninfo, given)))
-        large.add_past(conninfo)
-        entries = size * (large.PAST_ENTRIES + 1)
-        table.rows.append((entries, *measure(server, conninfo, given)))
+        small = large.build(server, size, given.due)
+        grown = large.build_past(server, size, given.due)
+        for conninfo, entries in ((small, 1), (grown, 1 + large.PAST_ENTRIES)):
+            figures = measure(server, conninfo, given)
+            table.rows.append((size * entries, *figures))
     table.show(given.plots)
 
 

@@ -55,7 +55,7 @@ def run(given: Namespace) -> None:
 
 def build(server: Server, due: int, steps: tuple[str, ...]) -> str:
     """Make a marketplace in which *due* are due at once, after some *steps*."""
-    conninfo = large.build(server, "renewer_heavy", due, due)
+    conninfo = large.build(server, due, due, "renewer_heavy")
     with store.connect(conninfo) as conn:
         for step in steps:
             conn.execute(step.encode())

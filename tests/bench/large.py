@@ -93,12 +93,13 @@ def next_hour(conninfo: str) -> int:
     return round((row["first"] - START) / timedelta(hours=1))
 
 
-def build(server: Server, name: str, members: int, due: int) -> str:
+def build(server: Server, members: int, due: int, name: str = "") -> str:
     """
-    Make database *name* unless it is there, and return its address.
+    Make a database of *members* unless it is there, and return its address.
 
-    *due* of the *members* renew in each hour. Their ledger knows the present cycle.
+    *due* of them renew in each hour. Their ledger knows the present cycle alone.
     """
+    name = name or f"renewer_{members}_{due}"
     if server.has(name):
         return server.conninfo(name)
     making = f"{name}_half"
@@ -121,18 +122,23 @@ def build(server: Server, name: str, members: int, due: int) -> str:
     return server.conninfo(name)
 
 
-def add_past(conninfo: str) -> None:
-    """Put the first ten entries of each member on record, unless they are."""
+def build_past(server: Server, members: int, due: int) -> str:
+    """Make the same with ten entries before for each, and return its address."""
+    name = f"renewer_{members}_{due}"
+    if server.has(f"{name}_past"):
+        return server.conninfo(f"{name}_past")
+    build(server, members, due)
+    making = f"{name}_past_half"
+    conninfo = server.make(making, name)
     with store.connect(conninfo) as conn:
-        known = "SELECT FROM renewer.ledger_entry WHERE member_id = %s AND seq = 1"
-        if conn.execute(known, ["m00000000"]).fetchone() is not None:
-            return
         conn.execute("SET synchronous_commit = off")
         with _indexed_last(conn, "lot"):
             conn.execute(LOTS, {"first": 1, "last": 5})
         with _indexed_last(conn, "ledger_entry"):
             conn.execute(ENTRIES, {"first": 1, "last": PAST_ENTRIES})
         conn.execute("VACUUM ANALYZE")
+    server.rename(making, f"{name}_past")
+    return server.conninfo(f"{name}_past")
 
 
 @contextmanager

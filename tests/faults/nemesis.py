@@ -287,12 +287,13 @@ class Nemesis:
         ]
         if self.clocks is not None:
             harms.append(partial(self.clocks.move, self.chance))
-        until = time.monotonic() + seconds
         for _ in range(WORKERS):
             worker, log = self._start("worker")
             self._workers.append(worker)
             self._logs.append(log)
         try:
+            self._await_work()
+            until = time.monotonic() + seconds
             while time.monotonic() < until:
                 time.sleep(self.chance.uniform(0.0, 0.4))
                 harm = self.chance.choice(harms)
@@ -301,6 +302,15 @@ class Nemesis:
                 harm()
         finally:
             self._leave()
+
+    def _await_work(self) -> None:
+        """Wait until a worker came to work: on a busy machine that takes a while."""
+        deadline = time.monotonic() + 60
+        worked = "SELECT FROM renewer.run WHERE trigger = 'schedule'"
+        with self._connect() as conn:
+            while conn.execute(worked).fetchone() is None:
+                assert time.monotonic() < deadline, "no worker came to work"
+                time.sleep(0.1)
 
     def kill(self) -> None:
         """
