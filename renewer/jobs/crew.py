@@ -90,14 +90,14 @@ class Mates:
     def start(self, share: Share) -> None:
         """Start one for *share*. Where the system refuses, the others do its work."""
         try:
-            line, their_end = Pipe()
+            wire, their_end = Pipe()
             with their_end:
                 process = start_process(their_end.fileno())
         except OSError as error:
             self._lost.append((None, one_line(error)))
             return
         following = threading.Thread(
-            target=self._follow, args=(process, line, share), daemon=True
+            target=self._follow, args=(process, wire, share), daemon=True
         )
         self._threads.append(following)
         following.start()
@@ -119,16 +119,16 @@ class Mates:
             following.join()
 
     def _follow(
-        self, process: subprocess.Popen[bytes], line: Connection, share: Share
+        self, process: subprocess.Popen[bytes], wire: Connection, share: Share
     ) -> None:
         """Count what *process* tells until it has left."""
         error = None
         try:
-            with line:
-                line.send((self._order, share))
-                error = self._listen(line)
+            with wire:
+                wire.send((self._order, share))
+                error = self._listen(wire)
         except (EOFError, ConnectionError):
-            pass  # its end of the line is closed
+            pass  # its end of the wire is closed
         except Exception as trouble:
             # It tells nothing any more, or what nobody understands.
             error = one_line(trouble)
@@ -137,26 +137,26 @@ class Mates:
         if code and not self._has_to_end():
             self._lost.append((process.pid, error or describe_end(code)))
 
-    def _listen(self, line: Connection) -> str:
+    def _listen(self, wire: Connection) -> str:
         """Count batches; return the error a process leaves with, EOFError: without."""
         while True:
             # A process that hangs looks like a batch that takes too long.
             with self._renewal.watch.batch():
-                self._wait(line)
-            told = line.recv()
+                self._wait(wire)
+            told = wire.recv()
             if not isinstance(told, Batch):
                 return str(told)
             self._renewal.add(told)
 
-    def _wait(self, line: Connection) -> None:
+    def _wait(self, wire: Connection) -> None:
         """Wait for the next word; pass on that the pass has to end."""
         patience_s, was_asked = self._order.crew.patience_s + SILENCE_S, False
         until = time.monotonic() + patience_s
         while True:
             if self._has_to_end() and not was_asked:
-                line.send(None)
+                wire.send(None)
                 was_asked, until = True, time.monotonic() + LEAVE_S
-            if line.poll(LOOK_S):
+            if wire.poll(LOOK_S):
                 return
             if time.monotonic() > until:
                 raise TimeoutError("it has told nothing for too long")

@@ -19,8 +19,8 @@ from renewer.jobs.renewal import Walk, renewal_planner
 from renewer.store import migrations, one_line
 
 
-class Line:
-    """The line to the process that began the pass; *stop* is set when it has to end."""
+class Wire:
+    """The wire to the process that began the pass; *stop* is set when it has to end."""
 
     def __init__(self, connection: Connection, stop: threading.Event) -> None:
         self._connection = connection
@@ -52,17 +52,17 @@ def main() -> int:
         order, share = connection.recv()
     except (EOFError, OSError):
         return 0  # nobody needs help any more
-    line = Line(connection, stop)
-    threading.Thread(target=line.hear_the_end, daemon=True).start()
+    wire = Wire(connection, stop)
+    threading.Thread(target=wire.hear_the_end, daemon=True).start()
     try:
-        help_with(order, share, line, stop)
+        help_with(order, share, wire, stop)
     except Exception as error:
-        line.tell(one_line(error) or type(error).__name__)
+        wire.tell(one_line(error) or type(error).__name__)
         return 1
     return 0
 
 
-def help_with(order: Order, share: Share, line: Line, stop: threading.Event) -> None:
+def help_with(order: Order, share: Share, wire: Wire, stop: threading.Event) -> None:
     """Do a *share* of the pass, then what is left of the others' shares."""
     crew, options = order.crew, order.options
     connect = partial(
@@ -73,7 +73,7 @@ def help_with(order: Order, share: Share, line: Line, stop: threading.Event) -> 
         order.as_of,
         order.clock,
         order.run_id,
-        tell=line.tell,
+        tell=wire.tell,
     )
     walk = Walk(renewal, connect, options, stop)
     with connect() as conn:
