@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -154,8 +155,10 @@ class Mates:
         until = time.monotonic() + patience_s
         while True:
             if self._has_to_end() and not was_asked:
-                wire.send(None)
                 was_asked, until = True, time.monotonic() + LEAVE_S
+                # It may have left already: what it told before is still to be read.
+                with suppress(ConnectionError):
+                    wire.send(None)
             if wire.poll(LOOK_S):
                 return
             if time.monotonic() > until:

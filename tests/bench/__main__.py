@@ -1,5 +1,6 @@
 """
-`python -m tests.bench` compares renewer with what else would renew the same members.
+`python -m tests.bench` compares renewer with what else would renew the same members,
+`python -m tests.bench workers` a pass of many workers with that of one.
 
 Rounds are interleaved on one server of its own, each on a new copy of the database.
 CPU stands beside the clock, because a machine that is shared lies about the latter.
@@ -12,6 +13,7 @@ from warnings import filterwarnings
 
 from tests.bench.contestants import installed
 from tests.bench.scene import Ground, Round, ground
+from tests.bench.workers import measure_workers, print_workers
 
 MEMBERS, ROUNDS = 30_000, 5
 
@@ -20,6 +22,9 @@ def main() -> None:
     """Measure, and print a table in Markdown."""
     filterwarnings("ignore")
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", default="others", choices=("others", "workers")
+    )
     parser.add_argument("--members", type=int, default=MEMBERS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", action="append", help="a contestant; repeatable")
@@ -31,6 +36,9 @@ def main() -> None:
         here.fill(given.members)
         for line in here.describe():
             print(f"- {line}")
+        if given.what == "workers":
+            print_workers(measure_workers(here, given.rounds))
+            return
         rounds: dict[str, list[Round]] = {name: [] for name in runners}
         for number in range(given.rounds):
             # Every second round goes the other way, so that nobody is always first.
