@@ -25,8 +25,8 @@ from renewer.rules.ledger import value
 from renewer.rules.plans import Plans
 from renewer.store import STOP_GRACE_S, Database, one_line
 
-BATCHES_EACH = 10
-"""How many batches a process is worth, which takes half a second to be there."""
+BATCHES_EACH = 20
+"""How many batches a process is worth: its start takes half a second of the CPU."""
 
 LOOK_S = 0.2
 """How often it is looked whether the pass has to end."""

@@ -21,6 +21,7 @@ from renewer.jobs import crew as crews
 from renewer.jobs import passes, renewal
 from renewer.jobs.crew import Crew
 from renewer.jobs.tallies import Watch
+from tests.e2e.test_worker import wait_for
 from tests.faults.scene import (
     AS_OF,
     CANARY,
@@ -40,12 +41,12 @@ from tests.faults.scene import (
 from tests.support import ledger, renew, utc, violations
 
 RUN = arguments_of_run()
-MEMBERS = 200
+MEMBERS = 120
 LINES = [
     f"m{n},plus,{date(2012 + n % 4, 1 + n % 12, 1 + n * 7 % 28)},UTC,active,{n % 90}"
     for n in range(MEMBERS)
 ]
-BATCH = 5
+BATCH = 2
 THREE = {"RENEWER_PROCESSES": "3", "RENEWER_BATCH_SIZE": f"{BATCH}"}
 TWO = THREE | {"RENEWER_PROCESSES": "2"}
 
@@ -97,6 +98,7 @@ def find_due(conn: store.Database) -> set[str]:
     return {row["member_id"] for row in conn.execute(due, [utc(AS_OF)])}
 
 
+@pytest.fixture
 def long_only(request: pytest.FixtureRequest) -> None:
     """Leave a test to the long form."""
     if not request.config.getoption("--long"):
@@ -173,7 +175,7 @@ def test_processes_finish_their_batches_and_leave(
     What they had in hand is posted. No command line shows how they connect.
     """
     if number == signal.SIGINT:
-        long_only(request)
+        request.getfixturevalue("long_only")
     secret = make_conninfo(database, password=CANARY)
     with started(secret, *RUN, env=TWO, process_group=0) as process:
         with standing(database, conn) as held:
@@ -210,14 +212,25 @@ def test_processes_do_not_outlive_a_pass_that_is_killed(
     judge(database, conn, expected)
 
 
+def test_a_worker_has_its_pass_done_by_processes(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """It says how many there may be, tells what they did, and leaves when asked."""
+    with started(database, "worker", env=TWO | {"RENEWER_CATCH_UP": "latest"}) as own:
+        assert wait_for(own, "worker.started")["processes"] == 2
+        until(lambda: mates_of(own.pid))
+        pass_ = wait_for(own, "renewal.pass_finished")
+        assert (pass_["due"], pass_["renewed"], pass_["left"]) == (MEMBERS, MEMBERS, 0)
+        own.terminate()
+        assert own.wait(30) == 0
+    assert violations(conn) == []
+
+
+@pytest.mark.usefixtures("long_only")
 def test_a_pass_of_processes_needs_no_output(
-    database: str,
-    conn: store.Database,
-    expected: Ledger,
-    request: pytest.FixtureRequest,
+    database: str, conn: store.Database, expected: Ledger
 ) -> None:
     """All its streams are closed: it is done, and so is what the others do."""
-    long_only(request)
     shell = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
     assert done(database, *RUN, prefix=shell, env=THREE).code == 0
     assert_undisturbed(conn, expected)
@@ -244,6 +257,7 @@ def test_a_member_somebody_holds_is_counted_once(
     judge(database, conn, expected)
 
 
+@pytest.mark.usefixtures("long_only")
 def test_processes_that_cannot_work_leave_it_to_the_first(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
@@ -258,15 +272,14 @@ def test_processes_that_cannot_work_leave_it_to_the_first(
     assert_undisturbed(conn, expected)
 
 
+@pytest.mark.usefixtures("long_only")
 def test_a_process_that_is_silent_is_ended(
     database: str,
     conn: store.Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
 ) -> None:
     """Frozen, it delays its bucket for a while, and the pass by no more."""
-    long_only(request)
     monkeypatch.setattr(crews, "SILENCE_S", 0.0)
     monkeypatch.setattr(renewal, "LEASE_PATIENCE_S", 0.1)
     crew = Crew(2, database, 3)
@@ -291,9 +304,9 @@ def test_a_process_that_is_silent_is_ended(
 def test_few_members_are_not_worth_a_process(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
-    """A process is started for ten batches; never more than may be."""
+    """Each is for twenty batches, and there are never more than may be."""
     crew = Crew(3, database, 60)
-    sizes = [crew.measure(conn, utc(AS_OF), size) for size in (1, 6, 10, 20, 500)]
+    sizes = [crew.measure(conn, utc(AS_OF), batch) for batch in (1, 2, 3, 4, 500)]
     assert sizes == [3, 3, 2, 1, 1]
     assert Crew(1, database, 60).measure(conn, utc(AS_OF), 1) == 1
     assert ledger(conn) != expected
