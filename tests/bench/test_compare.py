@@ -40,7 +40,7 @@ def test_workers_take_up_each_member_once(
         pytest.skip("the extra `embedded` is missing")
     workers = WORKERS if request.config.getoption("--long") else (1, 2)
     with ground() as here:
-        here.fill(300)
+        here.fill(100)
         rows = measure_workers(here, 1, workers)
     sizes = [(each, 1) for each in workers] + [(1, each) for each in workers[1:]]
     assert [(row.threads, row.processes, row.twice) for row in rows] == [
