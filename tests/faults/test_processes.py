@@ -169,6 +169,24 @@ def test_what_a_killed_process_leaves_is_done_by_the_others(
     assert_undisturbed(conn, expected)
 
 
+@pytest.mark.usefixtures("long_only")
+@pytest.mark.parametrize("renewed", [0, 10, 30, 60, 90])
+def test_processes_may_be_killed_at_any_time(
+    database: str, conn: store.Database, expected: Ledger, renewed: int
+) -> None:
+    """At their start, between two batches or in one: the first finishes the pass."""
+    with started(database, *RUN, "--json", env=THREE) as process:
+        until(lambda: len(mates_of(process.pid)) == 2)
+        until(lambda: len(find_due(conn)) <= MEMBERS - renewed)
+        for mate in mates_of(process.pid):
+            mate.kill()
+        left = ended(process)
+    told = json.loads(left.out)
+    assert (left.code, told["left"], told["failed"]) == (0, 0, 0)
+    assert MEMBERS - 4 * BATCH <= told["due"] <= MEMBERS
+    assert_undisturbed(conn, expected)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_processes_finish_their_batches_and_leave(
     database: str,
