@@ -23,6 +23,8 @@ settings.load_profile("steady")
 
 # Workers of tests that run side by side would all want one port.
 os.environ.setdefault("RENEWER_MONITOR", "off")
+# What a test says of a process holds on any number of cores.
+os.environ.setdefault("RENEWER_PROCESSES", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -32,6 +32,7 @@ from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
 from renewer.jobs import renewal
+from renewer.jobs.crew import Crew
 from renewer.jobs.passes import Options, PassReport, log_pass
 from renewer.rules.ledger import CatchUp
 from renewer.worker.duties import Duties
@@ -87,6 +88,12 @@ def pass_options(catch_up: CatchUp | None) -> Options:
     return Options(catch_up or settings.catch_up, settings.threads, settings.batch_size)
 
 
+def pass_crew(conninfo: str) -> Crew:
+    """Return the processes that a pass over many members has here."""
+    settings = read_settings()
+    return Crew(settings.processes, conninfo, settings.statement_timeout)
+
+
 def run(
     as_of: AsOf = None,
     member: Members = None,
@@ -121,6 +128,7 @@ def run(
                 stop=stop,
                 progress=advance,
                 report=rehearsal.add if dry_run else lambda _: None,
+                crew=pass_crew(conninfo),
             )
     log_pass(outcome)
     if json:
@@ -214,7 +222,8 @@ def worker(catch_up: CatchUpOption = None) -> None:
                 settings.verify_at,
             )
             prepare = database.prepare_pass
-            work = Worker(connect, listen, options, prepare, stop, signs)
+            crew = pass_crew(conninfo)
+            work = Worker(connect, listen, options, prepare, stop, signs, crew)
             if not work.serve():
                 # A thread that waits for ever must not keep the process.
                 sys.stderr.flush()

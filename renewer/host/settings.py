@@ -66,6 +66,17 @@ def read_brand(text: str) -> Brand:
     return Brand(parts[0], url, *parts[2:])
 
 
+MOST_BY_ITSELF = 8
+"""Processes a pass takes where nobody says how many: a server has 100 connections."""
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Settings(BaseSettings):
     """The variables RENEWER_…: each field is one, in capitals."""
 
@@ -84,6 +95,12 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         2, ge=1, le=64, description="threads of a pass; each holds two connections"
+    )
+    processes: int = Field(
+        default_factory=lambda: min(max(1, count_cores() // 3), MOST_BY_ITSELF),
+        ge=1,
+        le=64,
+        description="processes of a pass over many; each has its threads",
     )
     batch_size: int = Field(
         500, ge=1, le=10_000, description="members a thread plans and posts at a time"

@@ -208,7 +208,8 @@ class Pass:
     each number of members taken up, *report* with each posting. *clock* is the
     database's at the start: the wait of a failure counts from it or, if that is
     earlier, from *as_of*. *watch* is shown each batch. *before* is what other passes of
-    the same run counted. *patience* says how long busy members may be waited for.
+    the same run counted. *patience* says how long busy members may be waited for. With
+    *tell* the run is another process's: it is told each batch, and keeps the record.
     """
 
     def __init__(
@@ -223,9 +224,11 @@ class Pass:
         watch: Watch | None = None,
         before: Counts | None = None,
         patience: Patience | None = None,
+        tell: Callable[[Batch], None] | None = None,
     ) -> None:
         self.as_of = as_of
-        self._watch = watch or Watch()
+        self.watch = watch or Watch()
+        self._tell = tell
         self._before = before or Counts()
         self._patience = patience
         self._planner = planner
@@ -245,7 +248,7 @@ class Pass:
 
         One that changed meanwhile is read and planned again, in the end under a lock.
         """
-        with self._watch.batch():
+        with self.watch.batch():
             return self._post(conn, members)
 
     def _post(self, conn: Database, members: Sequence[Member]) -> list[str]:
@@ -404,24 +407,30 @@ class Pass:
 
     def _record(self, conn: Database, batch: Batch) -> None:
         """Add what *batch* did and, now and then, write the counts into the run."""
-        self._watch.add(batch.counts.as_dict(), batch.tally)
+        if self._tell is not None:
+            self._tell(batch)
+            return
+        self.add(batch)
+        self.show_alive(conn)
+
+    def add(self, batch: Batch) -> None:
+        """Count what *batch* did, here or in another process of the pass."""
+        self.watch.add(batch.counts.as_dict(), batch.tally)
         with self._guard:
             self._counts.add(batch.counts)
             room = SHOWN_FAILURES - len(self._failures)
             self._failures.extend(batch.failures[:room])
             self._progress(batch.counts.due)
-            self._show_life(conn)
 
     def show_alive(self, conn: Database) -> None:
         """Say in the run on record, now and then, that the pass is at work."""
+        if self._run_id is None or self._tell is not None:
+            return
         with self._guard:
-            self._show_life(conn)
-
-    def _show_life(self, conn: Database) -> None:
-        now = time.monotonic()
-        if self._run_id is not None and now - self._recorded > RECORD_EVERY_S:
-            self._recorded = now
-            store.record_progress(conn, self._run_id, self._count_run())
+            now = time.monotonic()
+            if now - self._recorded > RECORD_EVERY_S:
+                self._recorded = now
+                store.record_progress(conn, self._run_id, self._count_run())
 
     def _count_run(self) -> dict[str, int]:
         """Return the counts of the run, which other passes may share."""
@@ -433,7 +442,7 @@ class Pass:
         """Count members who were busy to the end, once each; they stay due."""
         skipped = Counts(due=busy, skipped=busy)
         self._counts.add(skipped)
-        self._watch.add(skipped.as_dict(), Tally())
+        self.watch.add(skipped.as_dict(), Tally())
 
     def finish(
         self, conn: Database, *, stopped: bool, left: int | None = None

@@ -16,6 +16,7 @@ from functools import partial
 
 from renewer import store
 from renewer.errors import InputError
+from renewer.jobs.crew import Crew, Mates, Order, Share
 from renewer.jobs.passes import (
     Options,
     Pass,
@@ -63,6 +64,7 @@ def renew_due(
     report: Callable[[Posting], None] = lambda _: None,
     watch: Watch | None = None,
     run: SharedRun | None = None,
+    crew: Crew | None = None,
 ) -> PassReport:
     """
     Post all that is due at *as_of*, for *members* or for everyone; say what was done.
@@ -72,7 +74,8 @@ def renew_due(
     Named members who failed do not wait for their next try. With *dry_run* nothing is
     written. *report* is called with each posting, by several threads. *stop* ends the
     pass after the batches in hand. *watch* is shown what the pass does meanwhile. It is
-    a run of its own, or goes into *run*. InputError when a name is unknown; psycopg's
+    a run of its own, or goes into *run*. A *crew* of processes shares the work on many
+    members, when everyone may be due. InputError when a name is unknown; psycopg's
     errors mean that the server is in trouble.
     """
     stop = stop or threading.Event()
@@ -88,11 +91,11 @@ def renew_due(
             run_id = store.start_run(
                 conn, trigger, options.catch_up, as_of, named=named
             )
-        patience = Patience(stop)
+        patience, clock = Patience(stop), store.read_clock(conn)
         renewal = Pass(
             renewal_planner(plans, as_of, options.catch_up),
             as_of,
-            store.read_clock(conn),
+            clock,
             run_id,
             progress=progress,
             report=report,
@@ -105,11 +108,34 @@ def renew_due(
             busy, stopped = patience.repeat(way.go), stop.is_set()
         else:
             walk = Walk(renewal, connect, options, stop)
+            if crew is not None and run_id is not None:
+                order = Order(crew, options, plans, as_of, clock, run_id)
+                walk_together(walk, conn, order, Mates(order, renewal, stop))
             busy = patience.repeat(lambda: walk.go(conn))
             stopped = walk.is_stopped
         renewal.skip(busy)
         left = None if dry_run else store.count_due(conn, as_of, members)
         return renewal.finish(conn, stopped=stopped, left=left)
+
+
+def walk_together(walk: "Walk", conn: Database, order: Order, mates: Mates) -> None:
+    """
+    See all buckets to their end with as many processes as who is due is worth.
+
+    Members who were busy, or whom a process that was lost had in hand, are still due.
+    """
+    size = order.crew.measure(conn, order.as_of, order.options.batch_size)
+    if size == 1:
+        return
+    try:
+        for place in range(1, size):
+            mates.start(Share(place, size))
+        walk.go(conn, Share(0, size))
+        walk.go(conn)
+        mates.wait(conn)
+    except BaseException:
+        mates.dismiss()
+        raise
 
 
 def find_named(conn: Database, members: Sequence[str]) -> list[Member]:
@@ -191,11 +217,13 @@ class Walk:
         """Whether the pass was asked to leave before it had seen all buckets."""
         return bool(self._buckets)
 
-    def go(self, conn: Database) -> int:
-        """See each bucket to its end; return how many members were busy."""
+    def go(self, conn: Database, share: Share | None = None) -> int:
+        """See each bucket, or a *share*'s, to its end; return how many were busy."""
         self._busy = 0
         due = store.find_due_buckets(conn, self._renewal.as_of)
-        self._buckets.extend(Bucket(number) for number in due)
+        if share is not None:
+            due = [number for number in due if share.has(number)]
+        self._buckets = deque(Bucket(number) for number in due)
         threads = max(1, min(self._options.threads, len(due)))
         with ThreadPoolExecutor(threads, "renewal") as pool:
             works = [pool.submit(self._work) for _ in range(threads)]

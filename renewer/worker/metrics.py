@@ -116,19 +116,19 @@ class Metrics(Collector):
         results = ("renewed", "late", "expired", "applied", "skipped", "failed")
         yield _counter(
             "renewer_pass_members",
-            "Members this process took up, by what happened to them.",
+            "Members this worker took up, by what happened to them.",
             "result",
             {name: members.get(name, 0) for name in results},
         )
         yield _counter(
             "renewer_entries",
-            "Entries this process posted.",
+            "Entries this worker posted.",
             "kind",
             {kind.value: number for kind, number in tally.entries.items()},
         )
         yield _counter(
             "renewer_connects",
-            "Connects this process posted; of an expiry, those taken.",
+            "Connects this worker posted; of an expiry, those taken.",
             "kind",
             {kind.value: number for kind, number in tally.connects.items()},
         )

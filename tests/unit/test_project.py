@@ -118,7 +118,7 @@ def test_a_query_is_one_statement_with_a_sentence_before_it(path: Path) -> None:
     assert all("%" not in line for line in text.splitlines() if line.startswith("--"))
 
 
-def test_the_readme_names_every_command_setting_and_table() -> None:
+def test_readme_and_operations_name_every_command_setting_and_table() -> None:
     """Whoever adds one describes it."""
     from renewer.cli.app import app
 
@@ -140,8 +140,9 @@ def test_the_readme_names_every_command_setting_and_table() -> None:
     schema = "\n".join(
         path.read_text() for path in (ROOT / "sql" / "migrations").glob("0*.sql")
     )
+    operations = (ROOT / "deploy" / "operations.md").read_text()
     for table in re.findall(r"CREATE TABLE renewer\.(\w+)", schema):
-        assert f"`{table}`" in README
+        assert f"`{table}`" in operations
 
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
