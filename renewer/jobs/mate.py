@@ -5,6 +5,7 @@ A process that helps with a pass which another one began.
 the batches in hand when it is asked to, or when nobody listens any more.
 """
 
+import gc
 import signal
 import sys
 import threading
@@ -47,6 +48,8 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    gc.freeze()  # as the command line does
+    gc.set_threshold(50_000)
     connection = Connection(int(sys.argv[1]))
     try:
         order, share = connection.recv()
