@@ -11,6 +11,7 @@ from statistics import median
 
 from tests.bench.contestants import installed
 from tests.bench.scene import Ground, Round, ground
+from tests.bench.tables import Table
 
 MEMBERS, ROUNDS = 30_000, 5
 
@@ -37,7 +38,7 @@ def run(given: Namespace) -> None:
             order = list(runners) if number % 2 == 0 else list(reversed(runners))
             for name in order:
                 rounds[name].append(measure(here, name, runners[name]))
-    print_table(rounds)
+    make_table(rounds).show(None)
 
 
 def measure(here: Ground, name: str, run: object) -> Round:
@@ -49,23 +50,29 @@ def measure(here: Ground, name: str, run: object) -> Round:
     return took
 
 
-def print_table(rounds: dict[str, list[Round]]) -> None:
-    """Print the medians, the spread, and how many times renewer's each is."""
-    ours = rounds["renewer"]
-    rate, cpu = median_rate(ours), median_cpu(ours)
-    print()
-    print(
-        "| who | members/s | from–to | renewer is | CPU µs a member | from–to | of it |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|")
+def make_table(rounds: dict[str, list[Round]]) -> Table:
+    """Return the medians, the spread, and how many times renewer's each is."""
+    names = (
+        "who", "members/s", "from–to", "renewer is, ×", "CPU µs a member", "from–to",
+        "of it, ×",
+    )  # fmt: skip
+    table = Table("compare", names)
+    rate, cpu = median_rate(rounds["renewer"]), median_cpu(rounds["renewer"])
     for name, took in rounds.items():
         rates = sorted(each.rate for each in took)
         used = sorted(each.cpu_us for each in took)
-        print(
-            f"| {name} | {median_rate(took):,.0f} | {rates[0]:,.0f}–{rates[-1]:,.0f} "
-            f"| {rate / median_rate(took):.2f} × | {median_cpu(took):,.0f} "
-            f"| {used[0]:,.0f}–{used[-1]:,.0f} | {cpu / median_cpu(took):.2f} × |"
+        table.rows.append(
+            (
+                name,
+                median_rate(took),
+                f"{rates[0]:,.0f}–{rates[-1]:,.0f}",
+                rate / median_rate(took),
+                median_cpu(took),
+                f"{used[0]:,.0f}–{used[-1]:,.0f}",
+                cpu / median_cpu(took),
+            )
         )
+    return table
 
 
 def median_rate(took: list[Round]) -> float:

