@@ -20,7 +20,7 @@ from tests.support import ROOT
 
 ASKED = 300
 """How often each is asked."""
-PASS_HOURS = 30
+PASS_HOURS = 20
 """How many hours' boundaries the pass beside them posts."""
 
 
