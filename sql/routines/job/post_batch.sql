@@ -25,7 +25,7 @@ BEGIN
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     END IF;
     FOR planned IN SELECT p.* FROM pg_catalog.jsonb_populate_recordset(NULL::renewer.planned, postings) AS p LOOP
-        PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
+        SET LOCAL synchronous_commit = off;
         IF planned.error_code IS NULL THEN
             BEGIN
                 outcome := renewer.post_member(planned, run);
