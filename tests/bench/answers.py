@@ -15,7 +15,7 @@ import psycopg
 from tests.bench import growth, large
 from tests.bench.commands import Command, environment
 from tests.bench.server import serve
-from tests.bench.tables import Table
+from tests.bench.tables import Plot, Table
 from tests.support import ROOT
 
 ASKED = 300
@@ -36,6 +36,7 @@ def run(given: Namespace) -> None:
     table = Table(
         "answers",
         ("what", "p50 ms", "p99 ms", "p50 ms beside a pass", "p99 ms beside a pass"),
+        Plot("Milliseconds to an answer", 0, (2, 4), bars=True),
     )
     with serve(given.keep) as server:
         growth.tell_place(server)

@@ -13,7 +13,7 @@ from tests.bench import growth, large
 from tests.bench.commands import Command, Measured
 from tests.bench.generate import generate
 from tests.bench.server import Server, serve
-from tests.bench.tables import Table
+from tests.bench.tables import Plot, Table
 
 BESIDE = "renewer_beside"
 SKIPPED = "2025-03-15", "2026-03-15"
@@ -46,6 +46,7 @@ def run(given: Namespace) -> None:
             "what", "of", "seconds", "a second", "MB at most",
             "a pass alone, members/s", "beside it",
         ),
+        Plot("A pass alone and beside bulk work", 0, (5, 6), bars=True),
     )  # fmt: skip
     with serve(given.keep) as server, TemporaryDirectory() as folder:
         growth.tell_place(server)
@@ -62,7 +63,7 @@ def run(given: Namespace) -> None:
             Bulk("members, `verify`", whole, ("verify", "--json"), size),
         ):
             table.rows.append(measure(server, bulk))
-            table.show(None)
+    table.show(given.plots)
     print("\nOf the members verified each has eleven entries and six lots or more.")
 
 

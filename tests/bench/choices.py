@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from tests.bench import growth, large
 from tests.bench.commands import Measured
 from tests.bench.server import SETTINGS, serve
-from tests.bench.tables import Table
+from tests.bench.tables import Plot, Table
 
 Settings = Mapping[str, str]
 CHOICES: dict[str, tuple[Settings, Settings]] = {
@@ -33,6 +33,7 @@ def run(given: Namespace) -> None:
     table = Table(
         "choices",
         ("with", "due", "seconds", "CPU µs a member", "bytes of WAL a member"),
+        Plot("What a setting is worth", 0, (3,), bars=True),
     )
     with ExitStack() as stack:
         folder = given.keep
@@ -58,4 +59,4 @@ def run(given: Namespace) -> None:
                     wal.append((server.wal_bytes() - before) / given.due)
                 figures = median(took), median(cpu_us), median(wal)
                 table.rows.append((name, given.due, *figures))
-                table.show(None)
+    table.show(given.plots)

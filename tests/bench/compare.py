@@ -7,11 +7,12 @@ CPU stands beside the clock, because a machine that is shared lies about the lat
 
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from statistics import median
 
 from tests.bench.contestants import installed
 from tests.bench.scene import Ground, Round, ground
-from tests.bench.tables import Table
+from tests.bench.tables import Plot, Table
 
 MEMBERS, ROUNDS = 30_000, 5
 
@@ -20,6 +21,7 @@ def add_options(parser: ArgumentParser) -> None:
     """Say what may be asked for."""
     parser.add_argument("--members", type=int, default=MEMBERS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--plots", type=Path, help="a folder for the plot")
     parser.add_argument("--only", action="append", help="a contestant; repeatable")
 
 
@@ -38,7 +40,7 @@ def run(given: Namespace) -> None:
             order = list(runners) if number % 2 == 0 else list(reversed(runners))
             for name in order:
                 rounds[name].append(measure(here, name, runners[name]))
-    make_table(rounds).show(None)
+    make_table(rounds).show(given.plots)
 
 
 def measure(here: Ground, name: str, run: object) -> Round:
@@ -56,7 +58,8 @@ def make_table(rounds: dict[str, list[Round]]) -> Table:
         "who", "members/s", "from–to", "renewer is, ×", "CPU µs a member", "from–to",
         "of it, ×",
     )  # fmt: skip
-    table = Table("compare", names)
+    plot = Plot("Members renewed a second", 0, (1,), bars=True)
+    table = Table("compare", names, plot)
     rate, cpu = median_rate(rounds["renewer"]), median_cpu(rounds["renewer"])
     for name, took in rounds.items():
         rates = sorted(each.rate for each in took)

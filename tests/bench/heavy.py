@@ -6,7 +6,7 @@ from renewer import store
 from tests.bench import growth, large
 from tests.bench.commands import Measured
 from tests.bench.server import Server, serve
-from tests.bench.tables import Table
+from tests.bench.tables import Plot, Table
 
 LOTS, ENTRIES = 100_000, 1_000_000
 HEAVY = "m00000000"
@@ -41,6 +41,7 @@ def run(given: Namespace) -> None:
     table = Table(
         "heavy",
         ("one member has", "due", "seconds of the pass", "MB at most"),
+        Plot("A pass in which one member has a very long past", 0, (2,), bars=True),
     )
     with serve(given.keep) as server:
         growth.tell_place(server)
@@ -50,7 +51,7 @@ def run(given: Namespace) -> None:
             seconds = growth.renew(renewer, 0, given.due)
             table.rows.append((shape, given.due, seconds, renewer.peak_kb / 1024))
             server.drop("renewer_heavy")
-    table.show(None)
+    table.show(given.plots)
 
 
 def build(server: Server, due: int, steps: tuple[str, ...]) -> str:

