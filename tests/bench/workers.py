@@ -81,7 +81,7 @@ def make_table(rows: Sequence[Row]) -> Table:
         "workers", "as", "members/s", "from–to", "of one's", "CPU µs a member",
         "taken up twice",
     )  # fmt: skip
-    plot = Plot("A pass of several workers", 0, (2,), by=1)
+    plot = Plot("A pass of several workers", 0, (2,), logarithmic=False, by=1)
     table = Table("workers", names, plot)
     for row in rows:
         rates = sorted(each.rate for each in row.rounds)
