@@ -50,9 +50,7 @@ class Server:
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._admin = psycopg.connect(conninfo, autocommit=True)
-        folder = self._admin.execute("SHOW data_directory").fetchone()
-        assert folder is not None
-        pid = (Path(folder[0]) / "postmaster.pid").read_text().split()[0]
+        pid = (Path(folder_of(conninfo)) / "postmaster.pid").read_text().split()[0]
         self._postmaster = psutil.Process(int(pid))
 
     def close(self) -> None:
@@ -165,25 +163,33 @@ def serve(
             for name, value in settings.items():
                 set_to = sql.SQL("ALTER SYSTEM SET {} = {}")
                 conn.execute(set_to.format(sql.Identifier(name), sql.Literal(value)))
-        _restart(conninfo)
+        data = folder_of(conninfo)
+        control(data, "restart", "-l", f"{data}/restarted")
         server = Server(conninfo)
         try:
             yield server
         finally:
             server.close()
+            # Whoever started it knows it by a number that the restart has changed.
+            control(data, "stop")
 
 
-def _restart(conninfo: str) -> None:
-    """Let the server take its settings."""
+def folder_of(conninfo: str) -> str:
+    """Return where a server keeps its data."""
     with psycopg.connect(conninfo, autocommit=True) as conn:
         row = conn.execute("SHOW data_directory").fetchone()
     assert row is not None
-    command = [str(tool("pg_ctl")), "-D", row[0], "-w", "-m", "fast", "restart"]
+    folder: str = row[0]
+    return folder
+
+
+def control(folder: str, *do: str) -> None:
+    """Restart or stop the server in *folder*, and wait until that is done."""
     owner: dict[str, str] = {}
     if os.geteuid() == 0:
-        owner = {"user": Path(row[0]).owner()}
+        owner = {"user": Path(folder).owner()}
     subprocess.run(
-        [*command, "-l", f"{row[0]}/restarted"],
+        [str(tool("pg_ctl")), "-D", folder, "-w", "-m", "fast", *do],
         check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         **owner,  # type: ignore[arg-type]
     )  # fmt: skip
