@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from psycopg.rows import DictRow, tuple_row
 
+from renewer.errors import NodeAway
 from renewer.rules.ledger import (
     Change,
     ChangedDay,
@@ -17,12 +19,19 @@ from renewer.rules.ledger import (
     Status,
     value,
 )
-from renewer.store.connection import Database, scalar
+from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
+
+
+BUCKETS = 64
 
 
 def find_due_buckets(conn: Database, as_of: datetime) -> list[int]:
     """Return the buckets that hold a due member."""
+    if conn.distributed:
+        # Whoever asks all nodes gets no answer when one of them is away: each bucket is
+        # asked for its due members, and one that does not answer is left out.
+        return list(range(BUCKETS))
     rows = conn.execute(query("members/find_due_buckets"), {"as_of": as_of})
     return [row["bucket"] for row in rows]
 
@@ -65,10 +74,32 @@ def find_due(
         "after_member_id": after.member_id,
         "limit": limit,
     }
+    if conn.distributed:
+        return _find_due_there(conn, parameters, after)
     rows = _fetch(conn, "members/find_due_members", parameters)
     if rows:
         after = After(rows[-1][-1], rows[-1][0])
     return [_member(row) for row in rows], after
+
+
+def _find_due_there(
+    conn: Database, parameters: dict[str, Any], after: After
+) -> tuple[list[Member], After]:
+    """
+    Return what find_due does, from the node that holds the bucket and no other.
+
+    NodeAway when it does not answer.
+    """
+    found = conn.execute(query("distribution/find_due_there"), parameters).fetchone()
+    assert found is not None
+    if not found["success"]:
+        raise NodeAway(f"node {found['node']} of the cluster: {found['result']}")
+    due = orjson.loads(found["result"] or "[]")
+    if not due:
+        return [], after
+    members = {each.member_id: each for each in find_members(conn, [m for m, _ in due])}
+    after = After(datetime.fromisoformat(due[-1][1]), due[-1][0])
+    return [members[each] for each, _ in due if each in members], after
 
 
 def find_members(conn: Database, members: Sequence[str]) -> list[Member]:
@@ -104,7 +135,7 @@ def find_due_among(
 
 def _fetch(conn: Database, name: str, parameters: dict[str, Any]) -> list[Any]:
     with conn.cursor(row_factory=tuple_row) as cur:
-        return cur.execute(query(name), parameters).fetchall()
+        return cur.execute(statement(conn, name), parameters).fetchall()
 
 
 def _member(row: tuple[Any, ...]) -> Member:

@@ -7,7 +7,13 @@ from psycopg.rows import DictRow
 
 from renewer.errors import DatabaseUnreachable
 from renewer.rules.ledger import value
-from renewer.store.connection import LEASE_CLASS, Database, read_clock, scalar
+from renewer.store.connection import (
+    LEASE_CLASS,
+    Database,
+    read_clock,
+    scalar,
+    statement,
+)
 from renewer.store.queries import query
 
 MOST = 100_000
@@ -110,7 +116,7 @@ def take_census(
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        return conn.execute(query("watch/take_census"), parameters).rowcount > 0
+        return conn.execute(statement(conn, "watch/take_census"), parameters).rowcount > 0
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:
@@ -201,7 +207,7 @@ def _lease(conn: Database, duty: int) -> bool:
 
 
 def _row(conn: Database, name: str, parameters: dict[str, Any]) -> DictRow:
-    row = conn.execute(query(name), parameters).fetchone()
+    row = conn.execute(statement(conn, name), parameters).fetchone()
     assert row is not None
     return row
 

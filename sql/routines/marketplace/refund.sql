@@ -64,7 +64,9 @@ BEGIN
     FOR used IN
         SELECT e.lot, -e.amount AS spent, l.expires_at, l.expires_at <= judged AS lapsed,
                l.source IN ('allowance', 'refund')
-                   AND (l.issued_at < m.cycle_ended_at OR renewer.cycle_ends_at(m, l.issued_at) <= judged) AS over
+                   AND (l.issued_at < m.cycle_ended_at
+                        OR renewer.cycle_end(m.cycle_n, m.renews_at, m.anchor_on, m.timezone, l.issued_at) <= judged)
+               AS over
         FROM renewer.ledger_entry AS e
         JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
         WHERE e.member_id = refund.member_id AND e.seq BETWEEN spending.first_seq AND spending.last_seq
