@@ -49,13 +49,11 @@ class SchemaError(RenewerError):
     """The database's schema is not the one this version works with."""
 
 
-class NodeAway(RenewerError):
-    """A node of a cluster does not answer; who lies on the others can be renewed."""
-
-    exit_code = 3
-
-
 class DatabaseUnreachable(RenewerError):
     """No database answers where one was expected."""
 
     exit_code = 3
+
+
+class NodeAway(DatabaseUnreachable):
+    """A node of a cluster does not answer; who lies on the others can be renewed."""

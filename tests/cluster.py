@@ -68,4 +68,6 @@ class Cluster:
         """Delete what a test has written."""
         with psycopg.connect(conninfo, autocommit=True) as conn:
             for table in TABLES:
-                conn.execute(sql.SQL("DELETE FROM renewer.{}").format(sql.Identifier(table)))
+                conn.execute(
+                    sql.SQL("DELETE FROM renewer.{}").format(sql.Identifier(table))
+                )

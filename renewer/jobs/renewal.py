@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+import psycopg
+
 from renewer import store
-from renewer.errors import InputError
+from renewer.errors import InputError, NodeAway
 from renewer.jobs.passes import (
     Options,
     Pass,
@@ -69,7 +71,8 @@ def renew_due(
 
     Safe to repeat, to kill and to run many times at once: each boundary is posted once.
     Busy members are walked again for a while, and are counted as left in the end.
-    Named members who failed do not wait for their next try. With *dry_run* nothing is
+    Named members who failed do not wait for their next try. NodeAway, once all the
+    others were seen, when a node of a cluster does not answer. With *dry_run* nothing is
     written. *report* is called with each posting, by several threads. *stop* ends the
     pass after the batches in hand. *watch* is shown what the pass does meanwhile. It is
     a run of its own, or goes into *run*. InputError when a name is unknown; psycopg's
@@ -107,6 +110,8 @@ def renew_due(
             walk = Walk(renewal, connect, options, stop)
             busy = patience.repeat(lambda: walk.go(conn))
             stopped = walk.is_stopped
+            if walk.away:
+                renewal.give_up(conn, walk.away)
         renewal.skip(busy)
         left = None if dry_run else store.count_due(conn, as_of, members)
         return renewal.finish(conn, stopped=stopped, left=left)
@@ -185,6 +190,8 @@ class Walk:
         self._buckets: deque[Bucket] = deque()
         self._busy = 0
         self._guard = threading.Lock()
+        self.away: set[str] = set()
+        """Which nodes of a cluster do not answer; their members stay due."""
 
     @property
     def is_stopped(self) -> bool:
@@ -194,7 +201,7 @@ class Walk:
     def go(self, conn: Database) -> int:
         """See each bucket to its end; return how many members were busy."""
         self._busy = 0
-        due = store.find_due_buckets(conn, self._renewal.as_of)
+        due = store.find_due_buckets(conn, self._renewal.as_of, self.away.add)
         self._buckets.extend(Bucket(number) for number in due)
         threads = max(1, min(self._options.threads, len(due)))
         with ThreadPoolExecutor(threads, "renewal") as pool:
@@ -216,7 +223,14 @@ class Walk:
                     bucket = self._buckets.popleft()
                 except IndexError:
                     return
-                if not self._step(conn, leases, bucket):
+                try:
+                    is_done = self._step(conn, leases, bucket)
+                except (psycopg.Error, NodeAway) as error:
+                    if not store.is_node_away(conn, error):
+                        raise
+                    self.away.add(store.one_line(error))
+                    is_done = True
+                if not is_done:
                     self._buckets.append(bucket)
 
     def _step(self, conn: Database, leases: Database, bucket: Bucket) -> bool:

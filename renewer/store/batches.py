@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from renewer.rules.ledger import Member, value
 from renewer.rules.posting import Posting
-from renewer.store.connection import LEASE_CLASS, Database, scalar
+from renewer.store.connection import LEASE_CLASS, Database, literal, scalar
 from renewer.store.queries import query
 
 
@@ -73,7 +73,9 @@ def post_batch(
         "postings": Jsonb(planned, dumps=orjson.dumps),
         "run_id": run_id,
     }
-    outcomes: list[dict[str, Any]] = scalar(conn, "batches/post_batch", parameters)
+    # With arguments apart from the text a cluster would run it here, not where they are.
+    ask = literal if conn.distributed else scalar
+    outcomes: list[dict[str, Any]] = ask(conn, "batches/post_batch", parameters)
     return [
         Unposted(
             each["member_id"],

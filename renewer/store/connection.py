@@ -205,6 +205,17 @@ def is_server_trouble(error: BaseException) -> bool:
     return error.sqlstate.startswith(SERVER_TROUBLE)
 
 
+def is_node_away(conn: Database, error: Exception) -> bool:
+    """
+    Whether *error* is that of one node of a cluster, and *conn* goes on with others.
+
+    The coordinator passes on how its own connection to the node has ended.
+    """
+    if conn.closed or not conn.distributed:
+        return False
+    return is_server_trouble(error)
+
+
 def one_line(error: BaseException) -> str:
     """Return an error's message in one line."""
     return " ".join(str(error).split())

@@ -23,17 +23,27 @@ from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 
 
-BUCKETS = 64
+def find_due_buckets(
+    conn: Database, as_of: datetime, tell: Callable[[str], None] = lambda _: None
+) -> list[int]:
+    """
+    Return the buckets that hold a due member.
 
-
-def find_due_buckets(conn: Database, as_of: datetime) -> list[int]:
-    """Return the buckets that hold a due member."""
-    if conn.distributed:
-        # Whoever asks all nodes gets no answer when one of them is away: each bucket is
-        # asked for its due members, and one that does not answer is left out.
-        return list(range(BUCKETS))
-    rows = conn.execute(query("members/find_due_buckets"), {"as_of": as_of})
-    return [row["bucket"] for row in rows]
+    Those of a node of a cluster that does not answer are left out, and *tell* is told
+    of it.
+    """
+    if not conn.distributed:
+        rows = conn.execute(query("members/find_due_buckets"), {"as_of": as_of})
+        return [row["bucket"] for row in rows]
+    buckets: list[int] = []
+    for row in conn.execute(
+        query("distribution/find_due_buckets_there"), {"as_of": as_of}
+    ):
+        if row["success"]:
+            buckets += orjson.loads(row["result"] or "[]")
+        else:
+            tell(tell_away(row))
+    return sorted(buckets)
 
 
 def count_due(conn: Database, as_of: datetime, members: Sequence[str] | None) -> int:
@@ -82,6 +92,11 @@ def find_due(
     return [_member(row) for row in rows], after
 
 
+def tell_away(row: DictRow) -> str:
+    """Return which node of a cluster does not answer."""
+    return f"node {row['node']} of the cluster does not answer"
+
+
 def _find_due_there(
     conn: Database, parameters: dict[str, Any], after: After
 ) -> tuple[list[Member], After]:
@@ -93,7 +108,7 @@ def _find_due_there(
     found = conn.execute(query("distribution/find_due_there"), parameters).fetchone()
     assert found is not None
     if not found["success"]:
-        raise NodeAway(f"node {found['node']} of the cluster: {found['result']}")
+        raise NodeAway(tell_away(found))
     due = orjson.loads(found["result"] or "[]")
     if not due:
         return [], after

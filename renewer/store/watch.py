@@ -116,7 +116,9 @@ def take_census(
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        return conn.execute(statement(conn, "watch/take_census"), parameters).rowcount > 0
+        return (
+            conn.execute(statement(conn, "watch/take_census"), parameters).rowcount > 0
+        )
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:

@@ -4,8 +4,8 @@
 -- Returns:    verification_id; no row: somebody else has begun
 -- Locks:      none; the caller holds the lease of the duty
 INSERT INTO renewer.verification (began_at)
-SELECT pg_catalog.clock_timestamp()
+SELECT pg_catalog.now()
 WHERE NOT EXISTS (
     SELECT FROM renewer.verification AS v
-    WHERE v.began_at > pg_catalog.clock_timestamp() - make_interval(hours => %(hours)s::integer))
+    WHERE v.began_at > pg_catalog.now() - make_interval(hours => %(hours)s::integer))
 RETURNING verification_id;
