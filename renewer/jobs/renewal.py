@@ -71,12 +71,12 @@ def renew_due(
 
     Safe to repeat, to kill and to run many times at once: each boundary is posted once.
     Busy members are walked again for a while, and are counted as left in the end.
-    Named members who failed do not wait for their next try. NodeAway, once all the
-    others were seen, when a node of a cluster does not answer. With *dry_run* nothing is
+    Named members who failed do not wait for their next try. With *dry_run* nothing is
     written. *report* is called with each posting, by several threads. *stop* ends the
     pass after the batches in hand. *watch* is shown what the pass does meanwhile. It is
-    a run of its own, or goes into *run*. InputError when a name is unknown; psycopg's
-    errors mean that the server is in trouble.
+    a run of its own, or goes into *run*. InputError when a name is unknown; NodeAway,
+    once all others were seen, when a node of a cluster does not answer; psycopg's errors
+    mean that the server is in trouble.
     """
     stop = stop or threading.Event()
     with connect() as conn:

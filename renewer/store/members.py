@@ -233,16 +233,14 @@ def find_repairable(
     from *start* to *end* below an allowance their plan ever had. Parked ones are left
     out. The plan's rules decide about each.
     """
-    parameters = {
-        "start": start,
-        "end": end,
-        "as_of": as_of,
-        "after": after,
-        "limit": limit,
-    }
-    row = conn.execute(query("members/find_repairable"), parameters).fetchone()
-    assert row is not None
-    return Window(row["looked"], row["last"] or "", row["members"] or ())
+    window = {"after": after, "limit": limit}
+    rows = conn.execute(query("members/find_window"), window).fetchall()
+    looked = [row["member_id"] for row in rows]
+    if not looked:
+        return Window(0, "", ())
+    parameters = {"members": looked, "start": start, "end": end, "as_of": as_of}
+    found = conn.execute(query("members/find_repairable"), parameters)
+    return Window(len(looked), looked[-1], [row["member_id"] for row in found])
 
 
 def count_members(conn: Database) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from psycopg.rows import DictRow
 
 from renewer.rules.ledger import CatchUp, value
-from renewer.store.connection import Database, scalar
+from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 
 
@@ -85,7 +85,7 @@ def find_runs(conn: Database, limit: int, before: int | None = None) -> list[Dic
 
 def find_causes(conn: Database, most: int) -> list[DictRow]:
     """Return why members fail, of up to *most*: each cause with members and times."""
-    return conn.execute(query("runs/find_causes"), {"most": most}).fetchall()
+    return conn.execute(statement(conn, "runs/find_causes"), {"most": most}).fetchall()
 
 
 @value

@@ -22,6 +22,7 @@ DECLARE
     used     record;
     into_lot integer;
     ends_at  timestamptz;
+    lapses_at timestamptz;
     first    bigint;
     last     bigint;
 BEGIN
@@ -78,11 +79,11 @@ BEGIN
         CONTINUE WHEN part = 0;
         open := open - part;
         IF used.lapsed OR used.over THEN
-            into_lot := renewer.issue_lot(
-                refund.member_id, 'refund', refund.at,
-                -- One that has lapsed already would take the Connects with it: then they end with their cycle alone.
-                (SELECT l.expires_at FROM renewer.lot AS l
-                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged));
+            -- One that has lapsed already would take the Connects with it: then they end with their cycle alone.
+            SELECT l.expires_at INTO lapses_at
+            FROM renewer.lot AS l
+            WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged;
+            into_lot := renewer.issue_lot(refund.member_id, 'refund', refund.at, lapses_at);
         ELSE
             into_lot := used.lot;
             ends_at := least(ends_at, used.expires_at);
