@@ -16,7 +16,8 @@ DECLARE
         FROM pg_catalog.pg_attrdef AS d
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
         WHERE d.adrelid = 'renewer.ledger_entry'::regclass::oid AND a.attname = 'xact');
-    above bigint;
+    above  bigint;
+    sealed bigint;
 BEGIN
     IF pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
         IF EXISTS (SELECT FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = 'renewer.ledger_entry'::regclass) THEN
@@ -35,9 +36,9 @@ BEGIN
         'ALTER TABLE renewer.ledger_entry ALTER COLUMN xact SET DEFAULT '
         '(pg_catalog.pg_current_xact_id()::text::bigint + %s::bigint)', above);
     -- A row that somebody took away is made anew: ticks go on after those that were sealed.
-    INSERT INTO renewer.feed AS f (server, raised_by, ticks)
-    VALUES (here, above, greatest((SELECT pg_catalog.max(t.number) FROM renewer.tick AS t),
-                                  (SELECT pg_catalog.max(s.number) FROM renewer.seal AS s), 0))
+    sealed := greatest((SELECT pg_catalog.max(t.number) FROM renewer.tick AS t),
+                       (SELECT pg_catalog.max(s.number) FROM renewer.seal AS s), 0);
+    INSERT INTO renewer.feed AS f (server, raised_by, ticks) VALUES (here, above, sealed)
     ON CONFLICT ON CONSTRAINT feed_pkey DO UPDATE SET server = excluded.server, raised_by = excluded.raised_by;
     DELETE FROM renewer.tick;
     DELETE FROM renewer.timeline;
