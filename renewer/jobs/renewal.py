@@ -75,8 +75,8 @@ def renew_due(
     written. *report* is called with each posting, by several threads. *stop* ends the
     pass after the batches in hand. *watch* is shown what the pass does meanwhile. It is
     a run of its own, or goes into *run*. InputError when a name is unknown; NodeAway,
-    once all others were seen, when a node of a cluster does not answer; psycopg's errors
-    mean that the server is in trouble.
+    once all others were seen, when a node of a cluster does not answer; psycopg's
+    errors mean that the server is in trouble.
     """
     stop = stop or threading.Event()
     with connect() as conn:

@@ -97,7 +97,8 @@ def test_no_view_is_made_with_the_type_of_a_tables_rows(conn: store.Database) ->
     assert not find_names(
         conn,
         "SELECT p.proname AS name FROM pg_depend AS d "
-        "JOIN pg_rewrite AS w ON w.oid = d.objid AND d.classid = 'pg_rewrite'::regclass "
+        "JOIN pg_rewrite AS w ON w.oid = d.objid "
+        "AND d.classid = 'pg_rewrite'::regclass "
         "JOIN pg_proc AS p ON p.oid = d.refobjid "
         "AND d.refclassid = 'pg_proc'::regclass "
         "JOIN pg_type AS t ON t.oid = ANY (p.proargtypes) "
