@@ -225,7 +225,8 @@ def test_the_members_of_a_bucket_lie_together(crowd: store.Database) -> None:
     shards: dict[int, set[int]] = {}
     for row in rows:
         found = crowd.execute(
-            "SELECT get_shard_id_for_distribution_column('renewer.member', %s::text) AS shard",
+            "SELECT get_shard_id_for_distribution_column("
+            "'renewer.member', %s::text) AS shard",
             [row["member_id"]],
         ).fetchone()
         assert found is not None

@@ -27,7 +27,8 @@ BEGIN
     IF EXISTS (SELECT FROM renewer.feed AS f WHERE f.server = here AND f.raised_by = added) THEN
         RETURN;
     END IF;
-    LOCK TABLE renewer.ledger_entry IN ACCESS EXCLUSIVE MODE;
+    -- It is not null already: this locks the table, which LOCK refuses to an owner who gave up the right to change rows.
+    ALTER TABLE renewer.ledger_entry ALTER COLUMN xact SET NOT NULL;
     SELECT coalesce(pg_catalog.max(e.xact), 0) INTO above FROM renewer.ledger_entry AS e;
     -- Nothing that comes is of a batch that was sealed.
     above := greatest(above, (SELECT pg_catalog.max(pg_catalog.pg_snapshot_xmax(s.snapshot)::text::bigint + s.raised_by)
