@@ -73,13 +73,16 @@ def find_lag(conn: Database, as_of: datetime) -> Lag:
     return Lag(row["due"], oldest and oldest.astimezone(UTC))
 
 
-def find_runs(conn: Database, limit: int, before: int | None = None) -> list[DictRow]:
+def find_runs(
+    conn: Database, limit: int, before: int | None = None, run_id: int | None = None
+) -> list[DictRow]:
     """
-    Return the last *limit* passes, newest first; of those before number *before*.
+    Return the last *limit* passes, newest first.
 
-    What they counted, how long they took, and their state.
+    Of those that began before pass *before*, or the one that is *run_id*: what they
+    counted, how long they took, and their state.
     """
-    parameters = {"limit": limit, "before": before}
+    parameters = {"limit": limit, "before": before, "run": run_id}
     return conn.execute(query("runs/find_runs"), parameters).fetchall()
 
 

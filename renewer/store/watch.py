@@ -135,9 +135,10 @@ def begin_verification(conn: Database, hours: int) -> int | None:
     with conn.transaction():
         if not _lease(conn, VERIFICATION_DUTY):
             return None
-        begun = conn.execute(query("watch/begin_verification"), {"hours": hours})
-        row = begun.fetchone()
-    return None if row is None else row["verification_id"]
+        if scalar(conn, "watch/is_verified_lately", {"hours": hours}):
+            return None
+        number: int = scalar(conn, "watch/begin_verification", {})
+    return number
 
 
 def record_verification(

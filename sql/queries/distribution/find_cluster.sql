@@ -1,7 +1,7 @@
 -- Find what a cluster is: asked only where there is the extension citus.
 --
--- Returns: one row: version, of the extension; leads, whether this is the coordinator; nodes, how many may hold members;
---          away, the first node that does not answer; unset, the first where plans are kept. Null: none
+-- Returns: one row: version, of the extension; leads, whether this is the coordinator; nodes, how many may hold members
+--          and, null for none, away, the first node that does not answer, and unset, the first where plans are kept
 -- Locks:   none
 SELECT pg_catalog.substring(pg_catalog.citus_version(), '\d+\.\d+\.\d+') AS version,
        (SELECT g.groupid = 0 FROM pg_catalog.pg_dist_local_group AS g) AS leads,
