@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 from psycopg.rows import DictRow
 
 from renewer.errors import DatabaseUnreachable
@@ -117,13 +116,8 @@ def take_census(
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        # A cluster takes this one with its values written into it, and not otherwise.
-        kind = psycopg.ClientCursor if conn.distributed else psycopg.Cursor
-        with kind(conn) as cur:
-            return (
-                cur.execute(statement(conn, "watch/take_census"), parameters).rowcount
-                > 0
-            )
+        taken = conn.execute(statement(conn, "watch/take_census"), parameters)
+    return taken.rowcount > 0
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:

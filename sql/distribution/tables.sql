@@ -62,5 +62,15 @@ BEGIN
                     each.laid_out, 'member_id', colocate_with := 'renewer.member');
         END CASE;
     END LOOP;
+
+    -- A table that is kept is made anew, and its numbers would begin anew.
+    PERFORM pg_catalog.setval(pg_catalog.pg_get_serial_sequence('renewer.run', 'run_id'), pg_catalog.max(r.run_id))
+    FROM renewer.run AS r HAVING pg_catalog.max(r.run_id) IS NOT NULL;
+    PERFORM pg_catalog.setval(
+        pg_catalog.pg_get_serial_sequence('renewer.verification', 'verification_id'), pg_catalog.max(v.verification_id))
+    FROM renewer.verification AS v HAVING pg_catalog.max(v.verification_id) IS NOT NULL;
+    PERFORM pg_catalog.setval(
+        pg_catalog.pg_get_serial_sequence('renewer.worker', 'worker_id'), pg_catalog.max(w.worker_id))
+    FROM renewer.worker AS w HAVING pg_catalog.max(w.worker_id) IS NOT NULL;
 END
 $$;

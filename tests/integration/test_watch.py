@@ -42,6 +42,7 @@ def test_a_worker_counts_at_its_start_and_then_hourly(
     assert counted_after(51, working)
 
 
+@pytest.mark.one_server("a role that may not log in reaches no node")
 def test_one_worker_verifies_and_counts_in_stretches(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

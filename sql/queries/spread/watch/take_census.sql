@@ -4,17 +4,19 @@
 -- Locks:      none; the caller holds the lease of the census
 -- Index:      census_pkey; member_due_idx for what becomes due; the rest reads all members, twice
 INSERT INTO renewer.census (taken_at, members, due, without_rule)
-WITH first_rule AS MATERIALIZED (
-    SELECT r.code, pg_catalog.min(r.effective_from) AS first_on FROM renewer.plan AS r GROUP BY r.code),
-ruled AS NOT MATERIALIZED (
-    SELECT m.member_id, m.status::text AS status, m.plan, m.renews_at,
-           m.status::text <> 'closed' AND (
+WITH ruled AS NOT MATERIALIZED (
+    SELECT p.member_id, p.status, p.plan, p.renews_at,
+           p.status <> 'closed' AND (
                p.first_on IS NULL
-               OR p.first_on > (m.renews_at AT TIME ZONE 'UTC')::date - 2
-                  AND p.first_on > coalesce((m.anchor_on::date + make_interval(months => m.cycle_n + 1))::date,
-                                            (m.renews_at AT TIME ZONE 'UTC')::date)) AS without_rule
-    FROM renewer.member AS m
-    LEFT JOIN first_rule AS p ON p.code = coalesce(m.pending_plan, m.plan)),
+               OR p.first_on > p.next_on - 2 AND p.first_on > coalesce(p.next_day, p.next_on)) AS without_rule
+    FROM (
+        SELECT m.member_id, m.status::text AS status, m.plan, m.renews_at,
+               (m.renews_at AT TIME ZONE 'UTC')::date AS next_on,
+               (m.anchor_on::date + make_interval(months => m.cycle_n + 1))::date AS next_day,
+               (SELECT pg_catalog.min(r.effective_from)
+                FROM renewer.plan AS r
+                WHERE r.code = coalesce(m.pending_plan, m.plan)) AS first_on
+        FROM renewer.member AS m) AS p),
 counted AS MATERIALIZED (
     SELECT c.status, c.plan, pg_catalog.count(*) AS members,
            pg_catalog.count(*) FILTER (WHERE c.without_rule) AS without_rule
@@ -60,4 +62,4 @@ CROSS JOIN (
     FROM pg_catalog.generate_series(0, 47) AS h (hour)
     LEFT JOIN hourly AS o ON o.hour = h.hour) AS d
 WHERE NOT EXISTS (
-    SELECT FROM renewer.census AS c WHERE c.taken_at > %(at)s::timestamptz - make_interval(mins => %(minutes)s::integer));
+    SELECT c.taken_at FROM renewer.census AS c WHERE c.taken_at > %(at)s::timestamptz - make_interval(mins => %(minutes)s::integer));
