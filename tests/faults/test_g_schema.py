@@ -31,6 +31,8 @@ from tests.faults.scene import (
 )
 from tests.support import ROOT, ledger, renew, utc, violations
 
+pytestmark = pytest.mark.one_server("it changes the schema that its tests share")
+
 RUN = arguments_of_run()
 DRIFT = {
     "a constraint is gone": "ALTER TABLE renewer.member DROP CONSTRAINT member_rules",

@@ -1,6 +1,11 @@
 """What is only true of a real cluster: RENEWER_TEST_CITUS_URL names its coordinator."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -13,6 +18,7 @@ from renewer.store.queries import query
 from tests.cluster import Cluster
 from tests.integration.test_spread import NAMED, QUERIES, asked_of_a_cluster
 from tests.support import (
+    ROOT,
     bring_in,
     command,
     ledger,
@@ -181,6 +187,49 @@ def test_a_node_that_is_away_keeps_no_other_from_its_renewal(
         assert others
         assert renew(database, AS_OF).counts.renewed == len(there)
         assert violations(conn) == []
+
+
+def test_a_worker_hears_every_node(
+    cluster: Cluster, database: str, conn: store.Database
+) -> None:
+    """What is announced on the node of a member is applied at once."""
+    load_plans(conn)
+    today = store.read_clock(conn)
+    lines = [f"m{n},basic,{today:%Y-%m-%d},UTC,active,5" for n in range(30)]
+    bring_in(conn, lines, f"{today:%Y-%m-%dT%H:%M}")
+    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    addresses = [database, *(cluster.at(node, str(name)) for node in cluster.nodes)]
+    env = {
+        "RENEWER_DATABASE_URL": database,
+        "RENEWER_LISTEN_URL": " ; ".join(addresses),
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "renewer", "worker"],
+        env=os.environ | env, cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert worker.stderr is not None
+        seen: list[str] = []
+        for line in worker.stderr:
+            seen.append(json.loads(line)["event"])
+            if seen.count("listener.started") == len(addresses) and (
+                "renewal.pass_finished" in seen
+            ):
+                break
+        for member in find_ports(conn):
+            conn.execute("SELECT renewer.set_status(%s, 'suspended', 'a')", [member])
+        deadline = time.monotonic() + 60
+        waiting = "SELECT count(*) AS n FROM renewer.request WHERE applied_at IS NULL"
+        while (conn.execute(waiting).fetchone() or {})["n"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        worker.kill()
+        worker.communicate()
+    triggers = {
+        row["trigger"] for row in conn.execute("SELECT trigger FROM renewer.run")
+    }
+    assert triggers == {"schedule", "announced"}
 
 
 @pytest.mark.parametrize("arguments", [("events",), ("seal",)])

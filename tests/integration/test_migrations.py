@@ -13,7 +13,9 @@ from renewer import store
 from renewer.errors import SchemaError
 from renewer.store import migrations
 from renewer.store.queries import sql_folder
-from tests.support import MIGRATIONS
+from tests.support import MIGRATIONS, command
+
+pytestmark = pytest.mark.one_server("it changes the schema that its tests share")
 
 
 def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> None:
@@ -30,6 +32,16 @@ def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> No
         assert conn.execute(
             "SELECT 1 FROM pg_proc WHERE proname = 'post_batch'"
         ).fetchone()
+
+
+def test_members_are_not_spread_without_the_extension(empty_database: str) -> None:
+    """One line says what is missing, and nothing is made."""
+    done = command(empty_database, "migrate", "--distributed")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"renewer: .* extension citus, .*citus\.md\n", done.stderr)
+    with psycopg.connect(empty_database) as conn:
+        row = conn.execute("SELECT to_regnamespace('renewer')").fetchone()
+    assert row == (None,)
 
 
 def test_two_migrations_at_once_are_one(empty_database: str) -> None:
