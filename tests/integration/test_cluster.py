@@ -78,7 +78,9 @@ def test_members_are_spread_by_one_command_and_stay_as_they_were(
         assert violations(conn) == []
 
 
-def test_whom_a_cluster_cannot_keep_is_refused(empty_database: str) -> None:
+def test_whom_a_cluster_cannot_keep_is_refused(
+    cluster: Cluster, empty_database: str
+) -> None:
     """In one line: here sessions keep plans that grow with each statement."""
     name = psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"]
     with psycopg.connect(empty_database, autocommit=True) as conn:

@@ -31,10 +31,10 @@ LEFT JOIN (
         WHERE w.member_id = ANY (%(members)s::text[]) AND w.applied_at IS NULL
         GROUP BY w.member_id) AS a ON a.member_id = i.member_id
     WHERE i.member_id = ANY (%(members)s::text[])
-      AND (i.remaining > 0
+      AND (i.remaining::integer > 0
            OR a.member_id IS NOT NULL
-              AND (i.number IN (h.allowance_lot, (h.changed ->> 'lot')::integer)
-                   OR (i.source = 'allowance' AND i.issued_at = h.last_boundary_at)))
+              AND (i.number IN (h.allowance_lot, (h.changed ->> 'lot'::text)::integer)
+                   OR (i.source::text = 'allowance' AND i.issued_at::timestamptz = h.last_boundary_at::timestamptz)))
     GROUP BY i.member_id) AS l ON l.member_id = m.member_id
 WHERE m.member_id = ANY (%(members)s::text[])
 ORDER BY m.member_id;
