@@ -53,3 +53,7 @@ class DatabaseUnreachable(RenewerError):
     """No database answers where one was expected."""
 
     exit_code = 3
+
+
+class NodeAway(DatabaseUnreachable):
+    """A node of a cluster does not answer; who lies on the others can be renewed."""

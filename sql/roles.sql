@@ -46,4 +46,4 @@ GRANT EXECUTE ON FUNCTION renewer.tick TO renewer_app, renewer_worker;
 GRANT EXECUTE ON FUNCTION renewer.events TO renewer_app, renewer_worker, renewer_read;
 GRANT SELECT ON renewer.balance, renewer.open_lot, renewer.statement TO renewer_app;
 -- A view runs its functions with the rights of who reads it.
-GRANT EXECUTE ON FUNCTION renewer.cycle_ends_at, renewer.starts_at, renewer.zone_of TO renewer_app, renewer_read;
+GRANT EXECUTE ON FUNCTION renewer.cycle_end, renewer.starts_at, renewer.zone_of TO renewer_app, renewer_read;

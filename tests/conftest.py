@@ -1,6 +1,7 @@
 """
 A real PostgreSQL for every test that asks for one: the embedded 18, or
-RENEWER_TEST_DATABASE_URL.
+RENEWER_TEST_DATABASE_URL, or the Citus cluster whose coordinator is at
+RENEWER_TEST_CITUS_URL.
 """
 
 import os
@@ -16,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from renewer import store
 from renewer.host import embedded
 from renewer.store import migrations
+from tests.cluster import Cluster
 
 # A shared machine is slow now and then: a test never asserts a time.
 settings.register_profile("steady", deadline=None)
@@ -33,9 +35,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "one_server(reason): not for a cluster, and why not"
+    )
+
+
+CITUS_URL = os.environ.get("RENEWER_TEST_CITUS_URL")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is not for a cluster, when there is one."""
+    marker = item.get_closest_marker("one_server")
+    if CITUS_URL and marker is not None:
+        pytest.skip(f"not for a cluster: {marker.args[0]}")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Citus cluster."""
+    if not CITUS_URL:
+        pytest.skip("RENEWER_TEST_CITUS_URL names no coordinator of a cluster")
+    with Cluster(CITUS_URL) as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The conninfo of a server on which databases may be created."""
+    if CITUS_URL:
+        yield CITUS_URL
+        return
     given = os.environ.get("RENEWER_TEST_DATABASE_URL")
     if given:
         yield given
@@ -71,18 +101,35 @@ def template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty_database(server: str) -> Iterator[str]:
+def empty_database(request: pytest.FixtureRequest, server: str) -> Iterator[str]:
     """The conninfo of a database without a schema."""
     name = f"renewer_test_{uuid.uuid4().hex}"
+    if CITUS_URL:
+        with request.getfixturevalue("cluster").database(name) as made:
+            yield made
+        return
     yield _create(server, name, "template0")
     _drop(server, name)
 
 
+@pytest.fixture(scope="session")
+def spread(cluster: Cluster) -> Iterator[str]:
+    """The conninfo of a database of a cluster, with members spread over its nodes."""
+    with cluster.database(f"renewer_spread_{uuid.uuid4().hex}") as made:
+        migrations.migrate(made, distributed=True)
+        yield made
+
+
 @pytest.fixture
-def database(server: str, template: str) -> Iterator[str]:
+def database(request: pytest.FixtureRequest, server: str) -> Iterator[str]:
     """The conninfo of a migrated database of the test's own."""
+    if CITUS_URL:
+        made = request.getfixturevalue("spread")
+        request.getfixturevalue("cluster").clear(made)
+        yield made
+        return
     name = f"renewer_test_{uuid.uuid4().hex}"
-    yield _create(server, name, template)
+    yield _create(server, name, request.getfixturevalue("template"))
     _drop(server, name)
 
 

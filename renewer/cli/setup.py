@@ -26,11 +26,20 @@ def migrate(
             help="Also create the roles renewer_worker, renewer_app and renewer_read.",
         ),
     ] = False,
+    distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed",
+            help="Also spread the members over the nodes of a Citus cluster.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Create or upgrade the schema. Safe to repeat and to run twice at once."""
     with database.address(note) as conninfo:
-        applied = migrations.migrate(conninfo, roles=roles, tell=note)
+        applied = migrations.migrate(
+            conninfo, roles=roles, distributed=distributed, tell=note
+        )
     if json:
         print_json({"applied": applied, "roles": roles})
     else:

@@ -205,9 +205,9 @@ def worker(catch_up: CatchUpOption = None) -> None:
     with database.address(note) as conninfo, stop_on_signal() as stop:
         _look_at_database(conninfo)
         patience_s = settings.statement_timeout
-        connect, listen = (
+        connect, *listen = (
             partial(store.connect, each, patience_s=patience_s, stop=stop)
-            for each in (conninfo, settings.listen_url or conninfo)
+            for each in (conninfo, *settings.listen_conninfos(conninfo))
         )
         # Who looks waits for nobody: the scrape of a monitor ends after ten seconds.
         look = partial(store.connect, _impatient(conninfo), patience_s=LOOK_S)

@@ -86,7 +86,9 @@ class Settings(BaseSettings):
         None, description="libpq address of the database: a URL or key=value pairs"
     )
     listen_url: str | None = Field(
-        None, description="direct address to listen on, when database_url is a pooler's"
+        None,
+        description="direct address to listen on, when database_url is a pooler's; of "
+        "a cluster one a node, with a semicolon between",
     )
     data_dir: Path | None = Field(None, description="folder of the embedded database")
     catch_up: CatchUp = Field(
@@ -178,6 +180,11 @@ class Settings(BaseSettings):
         if given != OFF and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", given):
             raise ValueError("give HH:MM in UTC, such as 03:30, or off")
         return given
+
+    def listen_conninfos(self, conninfo: str) -> list[str]:
+        """Return where a worker listens: at *conninfo*, unless it is told."""
+        given = [each.strip() for each in (self.listen_url or "").split(";")]
+        return [each for each in given if each] or [conninfo]
 
     def conninfo(self) -> str | None:
         """Return where the database is; None means the embedded one."""

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import structlog
 
 from renewer import store
-from renewer.errors import RenewerError
+from renewer.errors import NodeAway, RenewerError
 from renewer.jobs.tallies import Tally, Watch
 from renewer.rules.ledger import CatchUp, Kind, Member, value
 from renewer.rules.posting import Posting
@@ -443,6 +443,22 @@ class Pass:
         skipped = Counts(due=busy, skipped=busy)
         self._counts.add(skipped)
         self.watch.add(skipped.as_dict(), Tally())
+
+    def give_up(self, conn: Database, away: Iterable[str]) -> NoReturn:
+        """
+        Record that the pass ends without who lies on nodes that are *away*.
+
+        NodeAway, always.
+        """
+        if self._run_id is not None:
+            store.record_progress(
+                conn, self._run_id, self._count_run(), finished=True, stopped=True
+            )
+        done, wrong = self._counts.due, "; ".join(sorted(away))
+        raise NodeAway(
+            f"{wrong}: members there stay due, {done} of other nodes were taken up; "
+            "run it again when it is back"
+        )
 
     def finish(
         self, conn: Database, *, stopped: bool, left: int | None = None

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+import psycopg
+
 from renewer import store
-from renewer.errors import InputError
+from renewer.errors import InputError, NodeAway
 from renewer.jobs.crew import Crew, Mates, Order, Share
 from renewer.jobs.passes import (
     Options,
@@ -75,7 +77,8 @@ def renew_due(
     written. *report* is called with each posting, by several threads. *stop* ends the
     pass after the batches in hand. *watch* is shown what the pass does meanwhile. It is
     a run of its own, or goes into *run*. A *crew* of processes shares the work on many
-    members, when everyone may be due. InputError when a name is unknown; psycopg's
+    members, when everyone may be due. InputError when a name is unknown; NodeAway,
+    once all others were seen, when a node of a cluster does not answer; psycopg's
     errors mean that the server is in trouble.
     """
     stop = stop or threading.Event()
@@ -113,6 +116,8 @@ def renew_due(
                 walk_together(walk, conn, order, Mates(order, renewal, stop))
             busy = patience.repeat(lambda: walk.go(conn))
             stopped = walk.is_stopped
+            if walk.away:
+                renewal.give_up(conn, walk.away)
         renewal.skip(busy)
         left = None if dry_run else store.count_due(conn, as_of, members)
         return renewal.finish(conn, stopped=stopped, left=left)
@@ -211,6 +216,8 @@ class Walk:
         self._buckets: deque[Bucket] = deque()
         self._busy = 0
         self._guard = threading.Lock()
+        self.away: set[str] = set()
+        """Which nodes of a cluster do not answer; their members stay due."""
 
     @property
     def is_stopped(self) -> bool:
@@ -220,7 +227,7 @@ class Walk:
     def go(self, conn: Database, share: Share | None = None) -> int:
         """See each bucket, or a *share*'s, to its end; return how many were busy."""
         self._busy = 0
-        due = store.find_due_buckets(conn, self._renewal.as_of)
+        due = store.find_due_buckets(conn, self._renewal.as_of, self.away.add)
         if share is not None:
             due = [number for number in due if share.has(number)]
         self._buckets = deque(Bucket(number) for number in due)
@@ -244,7 +251,14 @@ class Walk:
                     bucket = self._buckets.popleft()
                 except IndexError:
                     return
-                if not self._step(conn, leases, bucket):
+                try:
+                    is_done = self._step(conn, leases, bucket)
+                except (psycopg.Error, NodeAway) as error:
+                    if not store.is_node_away(conn, error):
+                        raise
+                    self.away.add(store.one_line(error))
+                    is_done = True
+                if not is_done:
                     self._buckets.append(bucket)
 
     def _step(self, conn: Database, leases: Database, bucket: Bucket) -> bool:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from renewer.rules.ledger import Member, value
 from renewer.rules.posting import Posting
-from renewer.store.connection import LEASE_CLASS, Database, scalar
+from renewer.store.connection import LEASE_CLASS, Database, literal, scalar
 from renewer.store.queries import query
 
 
@@ -73,7 +73,9 @@ def post_batch(
         "postings": Jsonb(planned, dumps=orjson.dumps),
         "run_id": run_id,
     }
-    outcomes: list[dict[str, Any]] = scalar(conn, "batches/post_batch", parameters)
+    # Given values apart from its text a cluster runs it here, not where they lie.
+    ask = literal if conn.distributed else scalar
+    outcomes: list[dict[str, Any]] = ask(conn, "batches/post_batch", parameters)
     return [
         Unposted(
             each["member_id"],
@@ -151,6 +153,11 @@ def lock_member(conn: Database, member_id: str, lock_timeout_s: float) -> None:
     timeout = f"{int(lock_timeout_s * 1000)}ms"
     for name, setting in (("lock_timeout", timeout), ("synchronous_commit", "off")):
         conn.execute(query("batches/set_local"), {"name": name, "value": setting})
+    if conn.distributed:
+        # The row is on a node that is told of what SET sets, and of nothing else.
+        local = {"name": "citus.propagate_set_commands", "value": "local"}
+        conn.execute(query("batches/set_local"), local)
+        literal(conn, "distribution/set_lock_timeout", {"timeout": timeout})
     conn.execute(query("batches/lock_member"), {"member": member_id})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 import psycopg
@@ -18,7 +18,7 @@ from psycopg.rows import DictRow, dict_row, scalar_row
 from psycopg.types.json import set_json_loads
 
 from renewer.errors import DatabaseUnreachable, InputError
-from renewer.store.queries import query
+from renewer.store.queries import has_spread, query
 from renewer.store.secrets import hide_secrets
 
 STREAM_ROWS = 5000
@@ -57,10 +57,15 @@ class Database(psycopg.Connection[DictRow]):
     A peer that is gone may keep a socket open for ever: no timeout of the server helps
     then. After *patience_s*, or STOP_GRACE_S after *stop* was set, the connection is
     closed and an OperationalError raised.
+
+    It knows whether the database *has_citus*, and whether members are *distributed*
+    over nodes by it.
     """
 
     patience_s: float | None = None
     stop: Event | None = None
+    has_citus: bool = False
+    distributed: bool = False
     _stop_seen: float | None = None
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **more: Any) -> Any:
@@ -154,8 +159,11 @@ def _pin(conn: Database) -> None:
     Through a pooler nothing may be set: it would stay with the server's session, which
     another client gets next. Then what could not be read is refused.
     """
-    served_by = scalar(conn, "connection/read_backend", {})
-    if served_by == conn.info.backend_pid:
+    backend = conn.execute(query("connection/read_backend")).fetchone()
+    assert backend is not None
+    conn.has_citus = backend["citus"]
+    conn.distributed = is_distributed(conn)
+    if backend["pid"] == conn.info.backend_pid:
         timeout = f"{int((conn.patience_s or 0) * 1000)}ms"
         conn.execute(query("connection/pin_session"), {"statement_timeout": timeout})
         return
@@ -177,6 +185,11 @@ def _pin(conn: Database) -> None:
         )
 
 
+def is_distributed(conn: Database) -> bool:
+    """Whether members are spread over nodes by now."""
+    return conn.has_citus and bool(scalar(conn, "distribution/is_distributed", {}))
+
+
 def is_server_trouble(error: BaseException) -> bool:
     """
     Whether *error* is trouble of the server that passes: nothing was wrong with a call.
@@ -192,15 +205,42 @@ def is_server_trouble(error: BaseException) -> bool:
     return error.sqlstate.startswith(SERVER_TROUBLE)
 
 
+def is_node_away(conn: Database, error: Exception) -> bool:
+    """
+    Whether *error* is that of one node of a cluster, and *conn* goes on with others.
+
+    The coordinator passes on how its own connection to the node has ended.
+    """
+    if conn.closed or not conn.distributed:
+        return False
+    return is_server_trouble(error)
+
+
 def one_line(error: BaseException) -> str:
     """Return an error's message in one line."""
     return " ".join(str(error).split())
 
 
+def statement(conn: Database, name: str) -> LiteralString:
+    """
+    Return the statement *name*, in the form this database runs.
+
+    A cluster refuses some statements that one server runs best.
+    """
+    return query(f"spread/{name}" if conn.distributed and has_spread(name) else name)
+
+
 def scalar(conn: Database, name: str, parameters: dict[str, Any]) -> Any:
     """Return the one value of the one row query *name* returns."""
     with conn.cursor(row_factory=scalar_row) as cur:
-        return cur.execute(query(name), parameters).fetchone()
+        return cur.execute(statement(conn, name), parameters).fetchone()
+
+
+def literal(conn: Database, name: str, parameters: dict[str, Any]) -> Any:
+    """Return what scalar does; the values are written into the statement's text."""
+    with psycopg.ClientCursor(conn, row_factory=scalar_row) as cur:
+        cur.execute(statement(conn, name), parameters)
+        return cur.fetchone() if cur.description else None
 
 
 def read_clock(conn: Database) -> datetime:
@@ -238,4 +278,4 @@ def stream(
     """
     with conn.cursor(name.replace("/", "_")) as cur:
         cur.itersize = STREAM_ROWS
-        yield from cur.execute(query(name), parameters)
+        yield from cur.execute(statement(conn, name), parameters)

@@ -7,7 +7,7 @@ from psycopg.rows import DictRow
 
 from renewer.rules.awards import Award
 from renewer.rules.ledger import CycleName, value
-from renewer.store.connection import Database
+from renewer.store.connection import Database, statement
 from renewer.store.queries import query
 
 EVER = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -77,7 +77,7 @@ def find_awards(
     """
     parameters = {"members": list(members), "start": start, "end": end}
     found: dict[str, list[Award]] = {member_id: [] for member_id in members}
-    for row in conn.execute(query("history/find_awards"), parameters):
+    for row in conn.execute(statement(conn, "history/find_awards"), parameters):
         named = CycleName(
             row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"]
         )

@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from psycopg.rows import DictRow, tuple_row
 
+from renewer.errors import NodeAway
 from renewer.rules.ledger import (
     Change,
     ChangedDay,
@@ -17,14 +19,31 @@ from renewer.rules.ledger import (
     Status,
     value,
 )
-from renewer.store.connection import Database, scalar
+from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 
 
-def find_due_buckets(conn: Database, as_of: datetime) -> list[int]:
-    """Return the buckets that hold a due member."""
-    rows = conn.execute(query("members/find_due_buckets"), {"as_of": as_of})
-    return [row["bucket"] for row in rows]
+def find_due_buckets(
+    conn: Database, as_of: datetime, tell: Callable[[str], None] = lambda _: None
+) -> list[int]:
+    """
+    Return the buckets that hold a due member.
+
+    Those of a node of a cluster that does not answer are left out, and *tell* is told
+    of it.
+    """
+    if not conn.distributed:
+        rows = conn.execute(query("members/find_due_buckets"), {"as_of": as_of})
+        return [row["bucket"] for row in rows]
+    buckets: list[int] = []
+    for row in conn.execute(
+        query("distribution/find_due_buckets_there"), {"as_of": as_of}
+    ):
+        if row["success"]:
+            buckets += orjson.loads(row["result"] or "[]")
+        else:
+            tell(tell_away(row))
+    return sorted(buckets)
 
 
 def count_due(conn: Database, as_of: datetime, members: Sequence[str] | None) -> int:
@@ -65,10 +84,37 @@ def find_due(
         "after_member_id": after.member_id,
         "limit": limit,
     }
+    if conn.distributed:
+        return _find_due_there(conn, parameters, after)
     rows = _fetch(conn, "members/find_due_members", parameters)
     if rows:
         after = After(rows[-1][-1], rows[-1][0])
     return [_member(row) for row in rows], after
+
+
+def tell_away(row: DictRow) -> str:
+    """Return which node of a cluster does not answer."""
+    return f"node {row['node']} of the cluster does not answer"
+
+
+def _find_due_there(
+    conn: Database, parameters: dict[str, Any], after: After
+) -> tuple[list[Member], After]:
+    """
+    Return what find_due does, from the node that holds the bucket and no other.
+
+    NodeAway when it does not answer.
+    """
+    found = conn.execute(query("distribution/find_due_there"), parameters).fetchone()
+    assert found is not None
+    if not found["success"]:
+        raise NodeAway(tell_away(found))
+    due = orjson.loads(found["result"] or "[]")
+    if not due:
+        return [], after
+    members = {each.member_id: each for each in find_members(conn, [m for m, _ in due])}
+    after = After(datetime.fromisoformat(due[-1][1]), due[-1][0])
+    return [members[each] for each, _ in due if each in members], after
 
 
 def find_members(conn: Database, members: Sequence[str]) -> list[Member]:
@@ -104,7 +150,7 @@ def find_due_among(
 
 def _fetch(conn: Database, name: str, parameters: dict[str, Any]) -> list[Any]:
     with conn.cursor(row_factory=tuple_row) as cur:
-        return cur.execute(query(name), parameters).fetchall()
+        return cur.execute(statement(conn, name), parameters).fetchall()
 
 
 def _member(row: tuple[Any, ...]) -> Member:
@@ -187,16 +233,14 @@ def find_repairable(
     from *start* to *end* below an allowance their plan ever had. Parked ones are left
     out. The plan's rules decide about each.
     """
-    parameters = {
-        "start": start,
-        "end": end,
-        "as_of": as_of,
-        "after": after,
-        "limit": limit,
-    }
-    row = conn.execute(query("members/find_repairable"), parameters).fetchone()
-    assert row is not None
-    return Window(row["looked"], row["last"] or "", row["members"] or ())
+    window = {"after": after, "limit": limit}
+    rows = conn.execute(query("members/find_window"), window).fetchall()
+    looked = [row["member_id"] for row in rows]
+    if not looked:
+        return Window(0, "", ())
+    parameters = {"members": looked, "start": start, "end": end, "as_of": as_of}
+    found = conn.execute(query("members/find_repairable"), parameters)
+    return Window(len(looked), looked[-1], [row["member_id"] for row in found])
 
 
 def count_members(conn: Database) -> int:

@@ -21,7 +21,12 @@ from yoyo.migrations import Migration, MigrationList
 
 from renewer.errors import SchemaError
 from renewer.rules.cycle import timezones
-from renewer.store.connection import Database, connect, scalar
+from renewer.store.connection import Database, connect, is_distributed, scalar
+from renewer.store.distribution import (
+    distribute_routines,
+    distribute_tables,
+    refuse_unfit,
+)
 from renewer.store.queries import query, sql_folder
 
 MIGRATE_LOCK = 0x72656E65776572
@@ -91,7 +96,11 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
 
 def migrate(
-    conninfo: str, *, roles: bool = False, tell: Callable[[str], None] = lambda _: None
+    conninfo: str,
+    *,
+    roles: bool = False,
+    distributed: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[str]:
     """
     Bring the schema to this version and return the migrations that were applied.
@@ -99,10 +108,17 @@ def migrate(
     Routines are always replaced.
 
     With *roles*, and whenever they exist already, renewer's roles get their privileges.
+    With *distributed*, and whenever they are already, members are spread over the nodes
+    of a Citus cluster; SchemaError, and nothing is done, where that cannot be.
+
     Safe to repeat, to interrupt and to run twice at once: a second one waits for the
     first, and *tell* is told for whom.
     """
     with connect(conninfo) as locked, connect(conninfo) as conn, _locked(locked, tell):
+        # Another migration may have spread them while we waited.
+        distributed = distributed or is_distributed(conn)
+        if distributed:
+            refuse_unfit(conn)
         conn.execute(query("migrations/create_schema"))
         # yoyo reads its rows by position.
         conn.row_factory = tuple_row  # type: ignore[assignment]
@@ -114,7 +130,11 @@ def migrate(
         _refuse_unknown(find_applied_migrations(conn), migrations)
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
+        if distributed:
+            distribute_tables(conn)
         backend.run_post_apply(migrations)
+        if distributed:
+            distribute_routines(conn)
         conn.execute(query("migrations/add_timezones"), {"names": sorted(timezones())})
         conn.execute(query("feed/adopt_server"))
         if roles or conn.execute(query("migrations/find_roles")).fetchone():

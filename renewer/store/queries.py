@@ -19,6 +19,12 @@ def sql_folder() -> Path:
 
 
 @cache
+def has_spread(name: str) -> bool:
+    """Whether statement *name* has another form where members are spread over nodes."""
+    return (sql_folder() / "queries" / "spread" / f"{name}.sql").exists()
+
+
+@cache
 def query(name: str) -> LiteralString:
     """Return the statement of sql/queries/*name*.sql."""
     return (sql_folder() / "queries" / f"{name}.sql").read_text(encoding="utf-8")

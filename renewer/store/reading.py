@@ -62,8 +62,16 @@ class Reader:
 
 
 def become_reader(conn: Database) -> None:
-    """Read the rest of the transaction as renewer_read."""
+    """
+    Read the rest of the transaction as renewer_read.
+
+    A cluster's nodes are asked by who is logged in: there it is the login's own rights.
+    """
     parameters = {"statement_timeout": STATEMENT_TIMEOUT}
+    if conn.distributed:
+        local = {"name": "statement_timeout", "value": STATEMENT_TIMEOUT}
+        conn.execute(query("batches/set_local"), local)
+        return
     conn.execute(query("reading/become_reader"), parameters)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from psycopg.rows import DictRow
 
 from renewer.rules.ledger import CatchUp, value
-from renewer.store.connection import Database, scalar
+from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 
 
@@ -73,19 +73,22 @@ def find_lag(conn: Database, as_of: datetime) -> Lag:
     return Lag(row["due"], oldest and oldest.astimezone(UTC))
 
 
-def find_runs(conn: Database, limit: int, before: int | None = None) -> list[DictRow]:
+def find_runs(
+    conn: Database, limit: int, before: int | None = None, run_id: int | None = None
+) -> list[DictRow]:
     """
-    Return the last *limit* passes, newest first; of those before number *before*.
+    Return the last *limit* passes, newest first.
 
-    What they counted, how long they took, and their state.
+    Of those that began before pass *before*, or the one that is *run_id*: what they
+    counted, how long they took, and their state.
     """
-    parameters = {"limit": limit, "before": before}
+    parameters = {"limit": limit, "before": before, "run": run_id}
     return conn.execute(query("runs/find_runs"), parameters).fetchall()
 
 
 def find_causes(conn: Database, most: int) -> list[DictRow]:
     """Return why members fail, of up to *most*: each cause with members and times."""
-    return conn.execute(query("runs/find_causes"), {"most": most}).fetchall()
+    return conn.execute(statement(conn, "runs/find_causes"), {"most": most}).fetchall()
 
 
 @value

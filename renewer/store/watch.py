@@ -7,7 +7,13 @@ from psycopg.rows import DictRow
 
 from renewer.errors import DatabaseUnreachable
 from renewer.rules.ledger import value
-from renewer.store.connection import LEASE_CLASS, Database, read_clock, scalar
+from renewer.store.connection import (
+    LEASE_CLASS,
+    Database,
+    read_clock,
+    scalar,
+    statement,
+)
 from renewer.store.queries import query
 
 MOST = 100_000
@@ -110,7 +116,8 @@ def take_census(
     with conn.transaction():
         if not _lease(conn, CENSUS_DUTY):
             return False
-        return conn.execute(query("watch/take_census"), parameters).rowcount > 0
+        taken = conn.execute(statement(conn, "watch/take_census"), parameters)
+    return taken.rowcount > 0
 
 
 def begin_verification(conn: Database, hours: int) -> int | None:
@@ -122,9 +129,10 @@ def begin_verification(conn: Database, hours: int) -> int | None:
     with conn.transaction():
         if not _lease(conn, VERIFICATION_DUTY):
             return None
-        begun = conn.execute(query("watch/begin_verification"), {"hours": hours})
-        row = begun.fetchone()
-    return None if row is None else row["verification_id"]
+        if scalar(conn, "watch/is_verified_lately", {"hours": hours}):
+            return None
+        number: int = scalar(conn, "watch/begin_verification", {})
+    return number
 
 
 def record_verification(
@@ -191,7 +199,9 @@ def prune(conn: Database, days: int) -> None:
     ):
         conn.execute(query(name), {"days": days})
     conn.execute(query("watch/prune_workers"))
-    conn.execute(query("feed/thin_ticks"), {"days": days})
+    if not conn.distributed:
+        # Over several nodes there is no feed, and so no tick.
+        conn.execute(query("feed/thin_ticks"), {"days": days})
 
 
 def _lease(conn: Database, duty: int) -> bool:
@@ -201,7 +211,7 @@ def _lease(conn: Database, duty: int) -> bool:
 
 
 def _row(conn: Database, name: str, parameters: dict[str, Any]) -> DictRow:
-    row = conn.execute(query(name), parameters).fetchone()
+    row = conn.execute(statement(conn, name), parameters).fetchone()
     assert row is not None
     return row
 

@@ -101,7 +101,7 @@ def _find_run(visit: Visit) -> dict[str, Any]:
         raise Refused(NOT_FOUND)
     run_id = int(text[:20])
     with visit.site.snapshot() as conn:
-        runs = store.find_runs(conn, 1, run_id + 1)
+        runs = store.find_runs(conn, 1, run_id=run_id)
     if not runs or runs[0]["run_id"] != run_id:
         raise Refused(NOT_FOUND)
     return run_document(runs[0])

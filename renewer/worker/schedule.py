@@ -5,8 +5,10 @@ Never what it writes.
 """
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import structlog
@@ -66,14 +68,15 @@ class Worker:
 
     *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there
     should be none. Members who are announced meanwhile are renewed within a second,
-    beside a pass or between two, over *listen_connect*. The hourly pass is shared by a
-    *crew* of processes.
+    beside a pass or between two, over each of *listen_connects*: on a cluster a node
+    tells only those who listen there. The hourly pass is shared by a *crew* of
+    processes.
     """
 
     def __init__(
         self,
         connect: Callable[[], Database],
-        listen_connect: Callable[[], Database],
+        listen_connects: Sequence[Callable[[], Database]],
         options: Options,
         prepare_pass: Callable[[Database], datetime],
         stop: threading.Event,
@@ -87,12 +90,17 @@ class Worker:
         self._prepare_pass = prepare_pass
         self._stop = stop
         self._scheduler = BackgroundScheduler(timezone=UTC)
-        self._listener = threading.Thread(
-            target=listen,
-            args=(listen_connect, self.renew_announced, stop, self._hear),
-            name="listener",
-            daemon=True,
-        )
+        self._listeners = [
+            threading.Thread(
+                target=listen,
+                args=(each, self.renew_announced, stop, partial(self._hear, place)),
+                name="listener",
+                daemon=True,
+            )
+            for place, each in enumerate(listen_connects)
+        ]
+        self._hears = dict.fromkeys(range(len(listen_connects)), False)
+        self._announcing = threading.Lock()
         self._ticker = threading.Thread(
             target=keep_ticking, args=(connect, stop), name="ticker", daemon=True
         )
@@ -118,7 +126,8 @@ class Worker:
         )
         self._add_duties()
         self._scheduler.start()
-        self._listener.start()
+        for listener in self._listeners:
+            listener.start()
         self._ticker.start()
         options = self._options
         log.info(
@@ -157,8 +166,10 @@ class Worker:
         if not self._stop.is_set():
             self._signs.duties.seal()
 
-    def _hear(self, hears: bool) -> None:
-        self._signs.pulse.hear(hears)
+    def _hear(self, place: int, hears: bool) -> None:
+        """Show whether the listener at *place* hears, and so whether all do."""
+        self._hears[place] = hears
+        self._signs.pulse.hear(all(self._hears.values()))
         self._show()
 
     def _show(self) -> None:
@@ -179,9 +190,11 @@ class Worker:
     def _leave(self) -> bool:
         """Start nothing new and wait, for a while, for what is in hand."""
         self._scheduler.shutdown(wait=False)
-        self._listener.join(LEAVE_S)
+        until = time.monotonic() + LEAVE_S
+        for listener in self._listeners:
+            listener.join(max(until - time.monotonic(), 0))
         finished = self._passing.acquire(timeout=LEAVE_S)
-        finished = finished and not self._listener.is_alive()
+        finished = finished and not any(each.is_alive() for each in self._listeners)
         self._signs.presence.leave()
         log.info("worker.stopped", finished=finished)
         return finished
@@ -193,7 +206,9 @@ class Worker:
 
     def renew_announced(self, announced: list[str] | None) -> None:
         """Renew members who were *announced*; None: anybody may have been."""
-        self._renew(announced)
+        # Several listeners share the run of the hour.
+        with self._announcing:
+            self._renew(announced)
 
     def _renew(self, announced: list[str] | None) -> None:
         """Run one pass; whatever goes wrong, the worker works on."""

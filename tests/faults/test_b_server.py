@@ -414,7 +414,7 @@ def test_b13_a_worker_goes_on_once_the_server_may_be_written_to(
     connect = partial(store.connect, database, stop=stop)
     shown = signs(connect, stop)
     options = passes.Options()
-    work = schedule.Worker(connect, connect, options, prepare, stop, shown)
+    work = schedule.Worker(connect, [connect], options, prepare, stop, shown)
     read_only(conn, "on")
     thread = threading.Thread(target=work.serve)
     thread.start()

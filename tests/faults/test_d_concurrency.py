@@ -60,6 +60,7 @@ def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("it locks rows of all members in one statement")
 def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("it waits for what a server's own sessions do")
 def test_d8_rules_that_change_during_a_pass_are_for_the_next(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
@@ -114,6 +116,7 @@ def test_d8_rules_that_change_during_a_pass_are_for_the_next(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("it waits for what a server's own sessions do")
 def test_d10_maintenance_beside_a_pass_changes_nothing(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:

@@ -26,6 +26,8 @@ from tests.faults.scene import OwnServer, done, started, until
 from tests.faults.test_g_schema import find_tools
 from tests.support import bring_in, load_plans, renew
 
+pytestmark = pytest.mark.one_server("over several nodes there is no feed")
+
 MEMBERS = [f"m{n}" for n in range(12)]
 SHORT_S, LONG_S = 30, 300
 Told = tuple[str, int, int, int, int]

@@ -31,6 +31,8 @@ from tests.faults.scene import (
 )
 from tests.support import ROOT, ledger, renew, utc, violations
 
+pytestmark = pytest.mark.one_server("it changes the schema that its tests share")
+
 RUN = arguments_of_run()
 DRIFT = {
     "a constraint is gone": "ALTER TABLE renewer.member DROP CONSTRAINT member_rules",
@@ -62,8 +64,8 @@ def next_release(tmp_path: Path) -> Path:
     """A checkout of a release with one migration more."""
     for folder in ("renewer", "sql"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "sql" / "migrations" / "0005_next.sql").write_text(
-        "-- depends: 0004_told\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+    (tmp_path / "sql" / "migrations" / "0006_next.sql").write_text(
+        "-- depends: 0005_ordered\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     return tmp_path
 

@@ -312,6 +312,7 @@ def test_two_at_once_and_the_hourly_job_award_once(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("it calls for members of a table")
 def test_a_used_up_lot_is_credited_after_a_backfill(
     database: str, conn: store.Database
 ) -> None:

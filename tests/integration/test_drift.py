@@ -10,6 +10,8 @@ from tests.description import FILE, describe
 from tests.faults.scene import CANARY
 from tests.support import command, documents, violations
 
+pytestmark = pytest.mark.one_server("it changes the schema that its tests share")
+
 
 @pytest.fixture
 def guarded(database: str, conn: store.Database) -> store.Database:

@@ -22,6 +22,8 @@ from renewer.store import migrations
 from renewer.worker.duties import Duties
 from tests.support import bring_in, load_plans, renew, repair, utc
 
+pytestmark = pytest.mark.one_server("over several nodes there is no feed")
+
 Event = dict[str, Any]
 
 

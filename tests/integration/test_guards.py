@@ -333,7 +333,7 @@ def test_a_pass_that_comes_late_is_run_all_the_same(
     connect = partial(store.connect, database)
     shown = signs(connect, stop)
     options = passes.Options()
-    worker = schedule.Worker(connect, connect, options, prepare_pass, stop, shown)
+    worker = schedule.Worker(connect, [connect], options, prepare_pass, stop, shown)
     thread = threading.Thread(target=worker.serve)
     thread.start()
     ran_late.wait(10)

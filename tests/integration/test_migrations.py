@@ -13,7 +13,9 @@ from renewer import store
 from renewer.errors import SchemaError
 from renewer.store import migrations
 from renewer.store.queries import sql_folder
-from tests.support import MIGRATIONS
+from tests.support import MIGRATIONS, command
+
+pytestmark = pytest.mark.one_server("it changes the schema that its tests share")
 
 
 def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> None:
@@ -30,6 +32,16 @@ def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> No
         assert conn.execute(
             "SELECT 1 FROM pg_proc WHERE proname = 'post_batch'"
         ).fetchone()
+
+
+def test_members_are_not_spread_without_the_extension(empty_database: str) -> None:
+    """One line says what is missing, and nothing is made."""
+    done = command(empty_database, "migrate", "--distributed")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"renewer: .* extension citus, .*citus\.md\n", done.stderr)
+    with psycopg.connect(empty_database) as conn:
+        row = conn.execute("SELECT to_regnamespace('renewer')").fetchone()
+    assert row == (None,)
 
 
 def test_two_migrations_at_once_are_one(empty_database: str) -> None:
@@ -79,9 +91,9 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
 def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The files of a release with one migration more; return its name."""
     shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
-    migration = tmp_path / "sql" / "migrations" / "0005_next.sql"
+    migration = tmp_path / "sql" / "migrations" / "0006_next.sql"
     migration.write_text(
-        "-- depends: 0004_told\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+        "-- depends: 0005_ordered\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     monkeypatch.setattr(migrations, "sql_folder", lambda: tmp_path / "sql")
     return migration.stem
@@ -95,7 +107,7 @@ def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
     """
     with pytest.raises(
         SchemaError,
-        match=r"older than this renewer \(0005_next is missing\): "
+        match=r"older than this renewer \(0006_next is missing\): "
         r"run `renewer migrate`",
     ):
         migrations.check_schema(conn)

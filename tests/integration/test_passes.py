@@ -211,6 +211,7 @@ def test_a_locked_member_with_nothing_left_to_do_is_skipped(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("it locks rows of all members in one statement")
 def test_a_member_who_stays_busy_under_the_lock_is_skipped(
     database: str,
     conn: store.Database,

@@ -16,6 +16,8 @@ from renewer import store
 from renewer.store import migrations
 from tests.support import ROOT, bring_in, load_plans, renew, utc
 
+pytestmark = pytest.mark.one_server("a role that may not log in reaches no node")
+
 
 @pytest.fixture
 def app(database: str, conn: store.Database) -> store.Database:

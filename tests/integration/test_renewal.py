@@ -410,6 +410,7 @@ def find_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return nodes
 
 
+@pytest.mark.one_server("its plan is told in another way")
 def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
     """Neither members who are not due nor lots are scanned, with real statistics."""
     for each in MANY.split(";"):

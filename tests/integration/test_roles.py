@@ -10,6 +10,8 @@ from renewer.rules.ledger import CatchUp
 from renewer.store import migrations
 from tests.support import bring_in, command, load_plans, renew, repair, statement
 
+pytestmark = pytest.mark.one_server("a role that may not log in reaches no node")
+
 REFUSED = (
     psycopg.errors.InsufficientPrivilege,
     # Of a view that no row can be written through.

@@ -32,6 +32,7 @@ def test_the_schema_is_the_same_when_names_are_quoted(renewed: store.Database) -
     assert violations(renewed) == []
 
 
+@pytest.mark.one_server("an UPDATE there takes no interval of a column")
 @pytest.mark.parametrize(
     ("sabotage", "broken"),
     [
@@ -136,6 +137,7 @@ def test_what_is_broken_is_named(
     assert {(each.invariant, each.member_id) for each in violations(renewed)} == broken
 
 
+@pytest.mark.one_server("an UPDATE there takes no interval of a column")
 def test_boundaries_of_a_zone_that_changed_are_moved(
     renewed: store.Database, database: str
 ) -> None:

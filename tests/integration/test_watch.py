@@ -17,6 +17,7 @@ MEMBERS = [f"m{n},plus,2016-04-{n + 1:02},UTC,active,9" for n in range(5)]
 AGED = "UPDATE renewer.census SET taken_at = taken_at - make_interval(mins => %s)"
 
 
+@pytest.mark.one_server("an UPDATE there takes no interval of a column")
 def test_a_worker_counts_at_its_start_and_then_hourly(
     database: str, conn: store.Database
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_worker_counts_at_its_start_and_then_hourly(
     assert counted_after(51, working)
 
 
+@pytest.mark.one_server("a role that may not log in reaches no node")
 def test_one_worker_verifies_and_counts_in_stretches(
     database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

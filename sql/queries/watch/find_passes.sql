@@ -3,7 +3,7 @@
 -- Returns: one row: succeeded_at, the end of the last that was finished, not stopped, and acted at the hour it ran in,
 --          running, whether one is under way, and began_at, when the oldest of those began, else the last. Null: none
 -- Locks:   none
--- Index:   run_success_idx; run_pkey
+-- Index:   run_success_idx; run_started_idx
 -- Reads:   100 rows
 SELECT s.succeeded_at, coalesce(p.running, false) AS running, coalesce(p.running_since, p.last_began_at) AS began_at
 FROM (
@@ -23,5 +23,5 @@ CROSS JOIN (
                r.finished_at IS NULL AND r.seen_at > clock_timestamp() - make_interval(secs => 60) AS running
         FROM renewer.run AS r
         WHERE NOT r.named AND r.trigger IN ('schedule', 'manual')
-        ORDER BY r.run_id DESC
+        ORDER BY r.started_at DESC, r.run_id DESC
         LIMIT 20) AS q) AS p;

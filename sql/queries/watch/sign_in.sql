@@ -4,5 +4,5 @@
 -- Returns:    worker_id
 INSERT INTO renewer.worker (host, process, version, monitor, hearing, started_at, seen_at)
 VALUES (%(host)s::text, %(process)s::integer, %(version)s::text, %(monitor)s::text, %(hearing)s::boolean,
-        %(started_at)s::timestamptz, pg_catalog.clock_timestamp())
+        %(started_at)s::timestamptz, pg_catalog.now())
 RETURNING worker_id;

@@ -75,7 +75,7 @@ COMMENT ON FUNCTION renewer.is_posted_since IS 'whether an entry was committed t
 
 -- Return the feed, when the ledger is on the server whose transactions it counts.
 --
--- After a restore ids start anew, below those on record.
+-- After a restore ids start anew, below those on record; over the nodes of a cluster nobody counts them.
 -- Errors: RN008
 CREATE OR REPLACE FUNCTION renewer.find_feed()
 RETURNS renewer.feed
@@ -85,6 +85,10 @@ DECLARE
     feed renewer.feed;
 BEGIN
     SELECT f.* INTO feed FROM renewer.feed AS f;
+    IF feed.server = 0 THEN
+        PERFORM renewer.refuse('RN008', 'the ledger is spread over nodes, each of which counts transactions of its own',
+            'there is no feed: read what was posted with `renewer export entries --since`');
+    END IF;
     IF feed.server IS DISTINCT FROM (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s) THEN
         PERFORM renewer.refuse('RN008', 'the ledger was moved to another server', 'run `renewer migrate` here first');
     END IF;

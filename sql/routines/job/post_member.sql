@@ -11,8 +11,9 @@ AS $$
 DECLARE
     current bigint;
     failed  boolean;
-    written bigint;
+    written bigint := 0;
     lot     renewer.planned_lot;
+    entry   renewer.planned_entry;
     request renewer.planned_request;
 BEGIN
     SELECT m.version, m.parked OR m.retry_at IS NOT NULL INTO current, failed
@@ -24,13 +25,13 @@ BEGIN
         RETURN 'conflict';
     END IF;
 
-    INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at, expires_at)
-    SELECT planned.member_id, l.number, l.source, l.remaining, l.issued_at, l.expires_at
-    FROM pg_catalog.unnest(planned.new_lots) AS l;
-    GET DIAGNOSTICS written = ROW_COUNT;
-    IF written <> pg_catalog.cardinality(planned.new_lots) THEN
-        PERFORM renewer.refuse_lost_rows('lot');
-    END IF;
+    FOREACH lot IN ARRAY planned.new_lots LOOP
+        INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at, expires_at)
+        VALUES (planned.member_id, lot.number, lot.source, lot.remaining, lot.issued_at, lot.expires_at);
+        IF NOT FOUND THEN
+            PERFORM renewer.refuse_lost_rows('lot');
+        END IF;
+    END LOOP;
 
     -- One by one: joined to a set of unknown size, the planner would hash the member's whole past.
     FOREACH lot IN ARRAY planned.changed_lots LOOP
@@ -41,12 +42,24 @@ BEGIN
         END IF;
     END LOOP;
 
-    INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
-                                      cycle_n, plan, reason, reference, occurred_at, run_id)
-    SELECT planned.member_id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.anchor_on,
-           e.cycle_n, e.plan, e.reason, e.reference, e.occurred_at, run
-    FROM pg_catalog.unnest(planned.entries) AS e;
-    GET DIAGNOSTICS written = ROW_COUNT;
+    IF pg_catalog.current_setting('citus.shard_count', true) IS NULL THEN
+        INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
+                                          cycle_n, plan, reason, reference, occurred_at, run_id)
+        SELECT planned.member_id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.anchor_on,
+               e.cycle_n, e.plan, e.reason, e.reference, e.occurred_at, run
+        FROM pg_catalog.unnest(planned.entries) AS e;
+        GET DIAGNOSTICS written = ROW_COUNT;
+    ELSE
+        -- A node of a cluster would copy the rows of one statement to itself, over a connection.
+        FOREACH entry IN ARRAY planned.entries LOOP
+            INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
+                                              cycle_n, plan, reason, reference, occurred_at, run_id)
+            VALUES (planned.member_id, entry.seq, entry.kind, entry.amount, entry.balance_after, entry.lot,
+                    entry.first_day, entry.anchor_on, entry.cycle_n, entry.plan, entry.reason, entry.reference,
+                    entry.occurred_at, run);
+            written := written + FOUND::integer;
+        END LOOP;
+    END IF;
     IF written <> pg_catalog.cardinality(planned.entries) THEN
         PERFORM renewer.refuse_lost_rows('ledger_entry');
     END IF;

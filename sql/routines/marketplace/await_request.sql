@@ -8,9 +8,11 @@ RETURNS void
 LANGUAGE plpgsql
 AS $$
 #variable_conflict use_column
+DECLARE
+    asked_at timestamptz := pg_catalog.now();
 BEGIN
     UPDATE renewer.member AS m
-    SET retry_at = CASE WHEN m.retry_at IS NOT NULL THEN least(m.retry_at, pg_catalog.now()) END,
+    SET retry_at = CASE WHEN m.retry_at IS NOT NULL THEN least(m.retry_at, asked_at) END,
         requested_at = CASE
             WHEN m.status = 'under_review' AND await_request.kind <> 'set_status' THEN m.requested_at
             -- The award of an enrolment comes before any request.

@@ -24,6 +24,7 @@ DECLARE
     used     record;
     into_lot integer;
     ends_at  timestamptz;
+    lapses_at timestamptz;
     first    bigint;
     last     bigint;
 BEGIN
@@ -66,7 +67,9 @@ BEGIN
     FOR used IN
         SELECT e.lot, -e.amount AS spent, l.expires_at, l.expires_at <= judged AS lapsed,
                l.source IN ('allowance', 'refund')
-                   AND (l.issued_at < m.cycle_ended_at OR renewer.cycle_ends_at(m, l.issued_at) <= judged) AS over
+                   AND (l.issued_at < m.cycle_ended_at
+                        OR renewer.cycle_end(m.cycle_n, m.renews_at, m.anchor_on, m.timezone, l.issued_at) <= judged)
+               AS over
         FROM renewer.ledger_entry AS e
         JOIN renewer.lot AS l ON l.member_id = e.member_id AND l.number = e.lot
         WHERE e.member_id = refund.member_id AND e.seq BETWEEN spending.first_seq AND spending.last_seq
@@ -78,11 +81,11 @@ BEGIN
         CONTINUE WHEN part = 0;
         open := open - part;
         IF used.lapsed OR used.over THEN
-            into_lot := renewer.issue_lot(
-                refund.member_id, 'refund', refund.at,
-                -- One that has lapsed already would take the Connects with it: then they end with their cycle alone.
-                (SELECT l.expires_at FROM renewer.lot AS l
-                 WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged));
+            -- One that has lapsed already would take the Connects with it: then they end with their cycle alone.
+            SELECT l.expires_at INTO lapses_at
+            FROM renewer.lot AS l
+            WHERE l.member_id = refund.member_id AND l.number = m.allowance_lot AND l.expires_at > judged;
+            into_lot := renewer.issue_lot(refund.member_id, 'refund', refund.at, lapses_at);
         ELSE
             into_lot := used.lot;
             ends_at := least(ends_at, used.expires_at);

@@ -1,23 +1,26 @@
 -- Tell when the cycle ends in which something is issued now or was since the last boundary: the first boundary after.
 --
 -- Most often that is the member's next one. While boundaries wait, it may be one after it.
--- Parameters: held, the member; issued_at
-CREATE OR REPLACE FUNCTION renewer.cycle_ends_at(held renewer.member, issued_at timestamptz)
+-- Parameters: cycle_n, renews_at, anchor_on, timezone: the member's, one by one, so that no view depends on the type of a
+--             table that it is part of; issued_at
+CREATE OR REPLACE FUNCTION renewer.cycle_end(
+    cycle_n integer, renews_at timestamptz, anchor_on date, timezone text, issued_at timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    n  integer := coalesce(held.cycle_n, 0);
-    at timestamptz := held.renews_at;
+    n  integer := coalesce(cycle_end.cycle_n, 0);
+    at timestamptz := cycle_end.renews_at;
 BEGIN
-    WHILE at <= cycle_ends_at.issued_at LOOP
+    WHILE at <= cycle_end.issued_at LOOP
         n := n + 1;
-        at := renewer.starts_at((held.anchor_on::date + pg_catalog.make_interval(months => n))::date, held.timezone);
+        at := renewer.starts_at(
+            (cycle_end.anchor_on + pg_catalog.make_interval(months => n))::date, cycle_end.timezone);
     END LOOP;
     RETURN at;
 END
 $$;
-COMMENT ON FUNCTION renewer.cycle_ends_at IS
+COMMENT ON FUNCTION renewer.cycle_end IS
     'when the cycle ends in which something was issued: the first boundary after';
 
 -- Tell the first instant of a day in a zone; of a midnight that exists twice, the first of the two.

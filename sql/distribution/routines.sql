@@ -1,0 +1,22 @@
+-- Let what is called for one member run on the node that holds them, once the routines are there.
+--
+-- Repeats: safely
+DO $$
+DECLARE
+    each record;
+BEGIN
+    FOR each IN
+        SELECT p.oid::regprocedure AS routine,
+               CASE p.proname WHEN 'post_batch' THEN 'key' ELSE 'member_id' END AS argument
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'renewer'::regnamespace
+          AND p.proname IN ('post_batch', 'enroll', 'spend', 'refund', 'purchase', 'grant_bonus', 'change_plan',
+                            'set_status', 'set_timezone', 'balance_at')
+    LOOP
+        PERFORM pg_catalog.create_distributed_function(each.routine, each.argument, 'renewer.member');
+    END LOOP;
+END
+$$;
+
+-- Laying a table out gives its owner back, on every node, what the owner gave up.
+REVOKE UPDATE, DELETE, TRUNCATE ON renewer.ledger_entry, renewer.seal FROM PUBLIC, CURRENT_USER;
