@@ -122,7 +122,7 @@ def find_failures(
     The next to be tried come first, parked ones last.
     """
     rows = conn.execute(
-        query("runs/find_failures"), {"limit": limit, "member": member_id}
+        statement(conn, "runs/find_failures"), {"limit": limit, "member": member_id}
     )
     return [RecordedFailure(**row) for row in rows]
 

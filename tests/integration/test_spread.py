@@ -221,6 +221,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "members/find_members": {"members": [f"m{n}" for n in range(12)]},
     "members/find_next_due": {"as_of": utc("2016-05-18T00:00")},
     "runs/find_causes": {"most": 3},
+    "runs/find_failures": {"limit": 3, "member": None},
     "watch/count_waiting": {"as_of": utc("2016-06-25T00:00"), "most": 5},
     "watch/find_backlog": {"as_of": utc("2016-06-25T00:00"), "most": 5},
     "watch/take_census": {
