@@ -15,5 +15,7 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        pg_catalog.set_config('idle_session_timeout', '0', false),
        CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
             THEN pg_catalog.set_config('transaction_timeout', '0', false) END,
+       -- A lock is waited for as long as any answer.
+       pg_catalog.set_config('lock_timeout', '0', false),
        pg_catalog.set_config('statement_timeout', %(statement_timeout)s::pg_catalog.text, false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::pg_catalog.text, false);
