@@ -199,5 +199,6 @@ def wait_for_end(process: subprocess.Popen[bytes]) -> int:
 def describe_end(code: int) -> str:
     """Return how a process ended that could not tell."""
     if code < 0:
-        return f"it was ended by {signal.Signals(-code).name}"
+        names = {each.value: each.name for each in signal.Signals}
+        return f"it was ended by {names.get(-code, f'signal {-code}')}"
     return f"it left with exit code {code}"

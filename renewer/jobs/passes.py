@@ -423,13 +423,20 @@ class Pass:
             self._progress(batch.counts.due)
 
     def show_alive(self, conn: Database) -> None:
-        """Say in the run on record, now and then, that the pass is at work."""
-        if self._run_id is None or self._tell is not None:
+        """
+        Say now and then that the pass is at work: in the run on record, or, one process
+        of several, to the one that began it.
+        """
+        if self._run_id is None:
             return
         with self._guard:
             now = time.monotonic()
-            if now - self._recorded > RECORD_EVERY_S:
-                self._recorded = now
+            if now - self._recorded <= RECORD_EVERY_S:
+                return
+            self._recorded = now
+            if self._tell is not None:
+                self._tell(Batch())
+            else:
                 store.record_progress(conn, self._run_id, self._count_run())
 
     def _count_run(self) -> dict[str, int]:

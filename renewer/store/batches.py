@@ -54,7 +54,8 @@ def lease_bucket(conn: Database, bucket: int) -> bool:
 
     False when another holds it.
     """
-    parameters = {"lease_class": LEASE_CLASS, "bucket": bucket}
+    patience = f"{int((conn.patience_s or 0) * 1000)}ms"
+    parameters = {"lease_class": LEASE_CLASS, "bucket": bucket, "patience": patience}
     leased: bool = scalar(conn, "batches/lease_bucket", parameters)
     return leased
 

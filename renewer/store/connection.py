@@ -41,12 +41,12 @@ DEFAULTS: dict[str, Any] = {
 }
 """What an address that does not say otherwise is connected with."""
 
-SERVER_TROUBLE = ("08", "25", "53", "57", "58")
+SERVER_TROUBLE = ("08", "25", "40", "53", "55P03", "57", "58")
 """
-Classes of SQLSTATE that mean trouble of the server, for which no member is to blame.
+How SQLSTATEs begin that mean trouble of the server, for which no member is to blame.
 
 Connection, transaction state (read-only after a failover, sessions ended by a timeout),
-resources, operator intervention, system.
+deadlock, resources, a lock not had in time, operator intervention, system.
 """
 
 

@@ -577,6 +577,25 @@ def test_b15_what_a_role_sets_is_the_same_through_a_pooler_or_refused(
     assert_undisturbed(conn, expected)
 
 
+def test_b15_no_timeout_of_a_role_ends_a_lease_through_a_pooler(
+    database: str, conn: store.Database, expected: Ledger
+) -> None:
+    """Its transaction is idle for as long as the batch takes."""
+    conn.execute(
+        f"ALTER DATABASE {conn.info.dbname} "
+        "SET idle_in_transaction_session_timeout = '300ms'".encode()
+    )
+    with pooler(database) as url, started(url, *RUN) as process:
+        with held_lots(database, "bob") as held:
+            held.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            until(lambda: waiting(conn))
+            began = time.monotonic()
+            until(lambda: time.monotonic() - began > 1)
+        left = ended(process)
+    assert left.code == 0, left.err
+    assert_undisturbed(conn, expected)
+
+
 def test_b15_migrating_through_a_pooler_leaves_nothing_behind(
     database: str,
 ) -> None:

@@ -327,6 +327,42 @@ def test_a_process_that_is_silent_is_ended(
     assert_undisturbed(conn, expected)
 
 
+@pytest.mark.usefixtures("long_only")
+def test_a_process_that_waits_for_a_lease_is_not_silent(
+    database: str,
+    conn: store.Database,
+    expected: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says that it is there, though it has nothing to tell."""
+    monkeypatch.setattr(crews, "SILENCE_S", 0.0)
+    crew = Crew(2, database, 5)
+    leases = "SELECT pg_advisory_lock(%s, n) FROM generate_series(0, 63) AS n"
+    with capture_logs() as logs, ThreadPoolExecutor(1) as pool:
+        with store.connect(database) as other:
+            other.execute(leases, [store.LEASE_CLASS])
+            pending = pool.submit(renew_together, database, crew=crew, threads=1)
+            until(lambda: mates_of(os.getpid()))
+            with pytest.raises(TimeoutError):
+                pending.result(timeout=8)
+        report = pending.result(timeout=60)
+    assert (report.left, report.counts.due, logs) == (0, MEMBERS, [])
+    assert_undisturbed(conn, expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (-signal.SIGKILL, "it was ended by SIGKILL"),
+        (-40, "it was ended by signal 40"),
+        (1, "it left with exit code 1"),
+    ],
+)
+def test_how_a_process_ended_is_told(code: int, told: str) -> None:
+    """Also by a signal that has no name."""
+    assert crews.describe_end(code) == told
+
+
 def test_few_members_are_not_worth_a_process(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:

@@ -263,7 +263,7 @@ def test_no_setting_of_the_database_ends_a_session_that_waits(
     database: str, m: store.Database
 ) -> None:
     """A worker listens for hours, and a verification reads for minutes."""
-    settings = ["idle_session_timeout", "statement_timeout"]
+    settings = ["idle_session_timeout", "lock_timeout", "statement_timeout"]
     if m.info.server_version >= 170000:
         settings.append("transaction_timeout")
     for setting in settings:
@@ -274,6 +274,28 @@ def test_no_setting_of_the_database_ends_a_session_that_waits(
             for setting in settings
         }
     assert found == {setting: {setting: "0"} for setting in settings}
+
+
+def test_a_lock_that_is_not_had_in_time_is_trouble_of_the_server(
+    database: str, m: store.Database
+) -> None:
+    """
+    As behind a pooler, where a role's lock_timeout stays: it passes, exit code 3.
+
+    A person alters a table meanwhile; directly connected a pass waits for them.
+    """
+    m.execute(
+        "CREATE FUNCTION renewer.impatient() RETURNS text LANGUAGE plpgsql AS "
+        "$$BEGIN SET lock_timeout = '50ms'; LOCK renewer.member; RETURN ''; END$$"
+    )
+    m.execute("ALTER TABLE renewer.run ADD COLUMN odd text DEFAULT renewer.impatient()")
+    with store.connect(database) as other, other.transaction():
+        other.execute("LOCK renewer.member IN ACCESS SHARE MODE")
+        done = command(database, "run", "--as-of", AS_OF)
+    assert done.returncode == 3, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("renewer: the database failed: ")
+    assert read_failures(m) == []
 
 
 def test_a_privilege_that_is_missing_is_trouble_of_the_server(

@@ -18,5 +18,7 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
        -- One connection to each node of a cluster is enough for a pass, which has threads of its own.
        CASE WHEN pg_catalog.current_setting('citus.max_adaptive_executor_pool_size', true) IS NOT NULL
             THEN pg_catalog.set_config('citus.max_adaptive_executor_pool_size', '1', false) END,
+       -- A lock is waited for as long as any answer.
+       pg_catalog.set_config('lock_timeout', '0', false),
        pg_catalog.set_config('statement_timeout', %(statement_timeout)s::pg_catalog.text, false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', %(statement_timeout)s::pg_catalog.text, false);
