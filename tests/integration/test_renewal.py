@@ -79,6 +79,7 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("a thousand passes take too long there")
 def test_an_hourly_walk_over_a_month_equals_one_pass_at_the_end(
     database: str, crowd: store.Database, pytestconfig: pytest.Config
 ) -> None:
