@@ -118,7 +118,9 @@ def run(
         patience_s = read_settings().statement_timeout
         configure_logs(quiet=is_watched())
         rehearsal = Rehearsal(named=member is not None)
-        with progress("Renewing", store.count_due(conn, at, member)) as advance:
+        # Who counts asks every node of a cluster, and one may be away.
+        total = None if conn.distributed else store.count_due(conn, at, member)
+        with progress("Renewing", total) as advance:
             outcome = renewal.renew_due(
                 partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
                 as_of=at,
