@@ -101,7 +101,7 @@ def build(server: Server, members: int, due: int, name: str = "") -> str:
     """
     name = name or f"renewer_{members}_{due}"
     if server.has(name):
-        return server.conninfo(name)
+        return keep(server, name)
     making = f"{name}_half"
     conninfo = server.make(making)
     migrations.migrate(conninfo, roles=True)
@@ -126,7 +126,7 @@ def build_past(server: Server, members: int, due: int) -> str:
     """Make the same with ten entries before for each, and return its address."""
     name = f"renewer_{members}_{due}"
     if server.has(f"{name}_past"):
-        return server.conninfo(f"{name}_past")
+        return keep(server, f"{name}_past")
     build(server, members, due)
     making = f"{name}_past_half"
     conninfo = server.make(making, name)
@@ -139,6 +139,13 @@ def build_past(server: Server, members: int, due: int) -> str:
         conn.execute("VACUUM ANALYZE")
     server.rename(making, f"{name}_past")
     return server.conninfo(f"{name}_past")
+
+
+def keep(server: Server, name: str) -> str:
+    """Bring a database that was kept to the schema of today, and return its address."""
+    conninfo = server.conninfo(name)
+    migrations.migrate(conninfo, roles=True)
+    return conninfo
 
 
 @contextmanager
