@@ -119,7 +119,7 @@ def build(server: Server, members: int, due: int, name: str = "") -> str:
         conn.execute("VACUUM ANALYZE")
         conn.execute("SELECT renewer.tick()")
     server.rename(making, name)
-    return server.conninfo(name)
+    return keep(server, name)
 
 
 def build_past(server: Server, members: int, due: int) -> str:
@@ -138,11 +138,11 @@ def build_past(server: Server, members: int, due: int) -> str:
             conn.execute(ENTRIES, {"first": 1, "last": PAST_ENTRIES})
         conn.execute("VACUUM ANALYZE")
     server.rename(making, f"{name}_past")
-    return server.conninfo(f"{name}_past")
+    return keep(server, f"{name}_past")
 
 
 def keep(server: Server, name: str) -> str:
-    """Bring a database that was kept to the schema of today, and return its address."""
+    """Bring a database to the schema of today, views included; return its address."""
     conninfo = server.conninfo(name)
     migrations.migrate(conninfo, roles=True)
     return conninfo
@@ -164,7 +164,8 @@ def _indexed_last(conn: store.Database, table: str) -> Iterator[None]:
     ).fetchall()
     altered = sql.SQL("ALTER TABLE renewer.{}").format(sql.Identifier(table))
     for each in constraints:
-        conn.execute(altered + _named(" DROP CONSTRAINT {}", each["name"]))
+        # A view that groups by the key goes with it; migrate makes it anew.
+        conn.execute(altered + _named(" DROP CONSTRAINT {} CASCADE", each["name"]))
     for each in indexes:
         conn.execute(_named("DROP INDEX renewer.{}", each["name"]))
     yield

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from psycopg import pq
 from typer.testing import CliRunner
 
@@ -143,7 +144,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
+def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     """Watch every statement from here on."""
     execute = psycopg.Cursor.execute
     watched = Watched(execute)
@@ -153,7 +154,9 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
         return execute(cursor, query, params, **more)
 
     monkeypatch.setattr(psycopg.Cursor, "execute", look_first)
-    return watched
+    yield watched
+    # A command writes its log to a stream that ends with it.
+    structlog.reset_defaults()
 
 
 def find_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
