@@ -41,7 +41,8 @@ class Table:
         """Print the table; draw it into *folder*/*name*.png."""
         print()
         print("|", " | ".join(self.names), "|")
-        print("|" + "---:|" * len(self.names))
+        first = self.rows[0] if self.rows else self.names
+        print("|" + "".join("---|" if isinstance(x, str) else "---:|" for x in first))
         for row in self.rows:
             print("|", " | ".join(map(_format, row)), "|", flush=True)
         if folder is not None and self.plot is not None:
