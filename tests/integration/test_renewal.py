@@ -439,7 +439,7 @@ def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
 
 
 def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
-    """The count names all 64 of them, so that it goes by their index."""
+    """The counts name all 64 of them, so that they go by their index."""
     load_plans(conn)
     lines = [f"m{n},basic,2016-04-19,UTC,active,0" for n in range(500)]
     bring_in(conn, lines, "2016-05-01T00:00")
@@ -447,7 +447,9 @@ def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
         "SELECT count(DISTINCT bucket) AS buckets FROM renewer.member"
     ).fetchone()
     assert row == {"buckets": 64}
-    assert store.count_due(conn, utc("2016-05-19T00:00"), None) == 500
+    as_of = utc("2016-05-19T00:00")
+    assert store.count_due(conn, as_of, None) == 500
+    assert store.find_lag(conn, as_of).due == 500
 
 
 def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:
