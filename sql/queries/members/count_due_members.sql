@@ -4,7 +4,7 @@
 -- Returns:    one row, due
 -- Locks:      none
 -- Index:      member_due_idx, one probe a bucket (before 18 it is not used without one), or member_pkey for named members
--- Reads:      10 rows, 1 for each due; 1 for each member on a day on which one in ten or more is due
+-- Reads:      10 rows, 1 for each due
 SELECT pg_catalog.count(*) AS due
 FROM renewer.member AS m
 WHERE m.bucket = ANY ('{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,
