@@ -4,35 +4,74 @@ import gc
 import os
 import signal
 import sys
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import psycopg
 import typer
 from pydantic import ValidationError
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from renewer.cli import (
-    announcing,
-    answering,
-    calendar,
-    checks,
-    demo,
-    evidence,
-    pages,
-    repairs,
-    setup,
-    statement,
-    status,
-    work,
-)
 from renewer.cli.output import complain
 from renewer.errors import RenewerError
 from renewer.host.settings import find_misnamed, what_fits
 from renewer.host.streams import steady_streams
 from renewer.store import is_server_trouble, one_line
 
+COMMANDS = {
+    "demo": "demo.demo",
+    "migrate": "setup.migrate",
+    "plans": "setup.plans",
+    "import": "setup.import_",
+    "run": "work.run",
+    "worker": "service.worker",
+    "backfill": "repairs.backfill",
+    "explain": "answering.explain",
+    "preview": "answering.preview",
+    "history": "statement.history",
+    "status": "status.status",
+    "members": "status.members",
+    "failures": "status.failures",
+    "cycles": "calendar.cycles",
+    "verify": "checks.verify",
+    "audit": "evidence.audit",
+    "export": "evidence.export",
+    "events": "announcing.events",
+    "expiring": "announcing.expiring",
+    "seal": "announcing.seal",
+    "web": "pages.web",
+    "link": "pages.link",
+}
+"""The commands in the order of the help, and where each is."""
+
+
+class Commands(TyperGroup):
+    """The commands; each is imported when it is called, so none waits for another."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        # By these names a misspelled one is guessed.
+        self.commands.update({name: TyperCommand(name) for name in COMMANDS})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """Return a command, None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(".")
+        found = getattr(import_module(f"renewer.cli.{module}"), function)
+        alone = typer.Typer(rich_markup_mode="markdown")
+        if isinstance(found, typer.Typer):
+            alone.add_typer(found)
+        else:
+            alone.command(cmd_name)(found)
+        return get_group(alone).commands[cmd_name]
+
+
 app = typer.Typer(
     name="renewer",
+    cls=Commands,
     help=(
         "Renews members' monthly Connects when their own billing cycle ends: once, "
         "on time, and explains itself."
@@ -62,30 +101,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-app.command()(demo.demo)
-app.command()(setup.migrate)
-app.add_typer(setup.plans)
-app.command("import")(setup.import_)
-app.command()(work.run)
-app.command()(work.worker)
-app.command()(repairs.backfill)
-app.command()(answering.explain)
-app.command()(answering.preview)
-app.command()(statement.history)
-app.command()(status.status)
-app.command()(status.members)
-app.add_typer(status.failures)
-app.command()(calendar.cycles)
-app.command()(checks.verify)
-app.command()(evidence.audit)
-app.command()(evidence.export)
-app.command()(announcing.events)
-app.command()(announcing.expiring)
-app.command()(announcing.seal)
-app.command()(pages.web)
-app.command()(pages.link)
 
 
 def main() -> NoReturn:

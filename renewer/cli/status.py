@@ -30,7 +30,7 @@ from renewer.host import database
 from renewer.jobs.failures import park as park_member
 from renewer.jobs.failures import retry as retry_member
 from renewer.rules.ledger import Status
-from renewer.store import Lag, RecordedFailure, migrations
+from renewer.store import Lag, RecordedFailure, schema
 
 RUNS = 10
 SHOWN = 50
@@ -114,7 +114,7 @@ def _print_census(census: DictRow | None) -> None:
 def _check(json: bool) -> NoReturn:
     """Tell in one line whether all is well, and leave."""
     with database.address(note) as conninfo, store.connect(conninfo) as conn:
-        migrations.check_schema(conn)
+        schema.check_schema(conn)
         problems = database.find_obstacles(conn)
         problems += find_problems(conn, store.read_clock(conn))
     if json:

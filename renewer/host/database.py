@@ -9,7 +9,7 @@ from renewer.errors import InputError, RenewerError, UnknownMember
 from renewer.host import embedded
 from renewer.host.settings import read_settings
 from renewer.rules.ledger import Member
-from renewer.store import migrations
+from renewer.store import schema
 
 LARGEST_SKEW = timedelta(minutes=10)
 
@@ -50,7 +50,7 @@ def address(say: Callable[[str], None]) -> Iterator[str]:
 def connected(say: Callable[[str], None]) -> Iterator[tuple[str, store.Database]]:
     """Yield conninfo and a connection to a database whose schema is this version's."""
     with address(say) as conninfo, store.connect(conninfo) as conn:
-        migrations.check_schema(conn)
+        schema.check_schema(conn)
         yield conninfo, conn
 
 
@@ -85,14 +85,14 @@ def prepare_pass(conn: store.Database) -> datetime:
 
     SchemaError when the schema was upgraded meanwhile.
     """
-    migrations.check_schema(conn)
+    schema.check_schema(conn)
     return read_clock(conn)
 
 
 def find_obstacles(conn: store.Database) -> list[str]:
     """Return, a line each, what keeps a pass from working with this database."""
     obstacles = []
-    for look in (migrations.check_schema, read_clock, store.check_writable):
+    for look in (schema.check_schema, read_clock, store.check_writable):
         try:
             look(conn)
         except RenewerError as error:

@@ -17,7 +17,7 @@ from renewer import store
 from renewer.jobs.crew import Order, Share
 from renewer.jobs.passes import Batch, Pass
 from renewer.jobs.renewal import Walk, renewal_planner
-from renewer.store import migrations, one_line
+from renewer.store import one_line, schema
 
 
 class Wire:
@@ -81,7 +81,7 @@ def help_with(order: Order, share: Share, wire: Wire, stop: threading.Event) -> 
     walk = Walk(renewal, connect, options, stop)
     with connect() as conn:
         # An upgrade may have brought newer code than that of who began.
-        migrations.check_schema(conn)
+        schema.check_schema(conn)
         walk.go(conn, share)
         walk.go(conn)
 

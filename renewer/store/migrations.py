@@ -11,15 +11,13 @@ from contextlib import contextmanager
 from math import inf
 from typing import Any
 
-import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
-from yoyo.migrations import Migration, MigrationList
+from yoyo.migrations import Migration
 
-from renewer.errors import SchemaError
 from renewer.rules.cycle import timezones
 from renewer.store.connection import Database, connect, is_distributed, scalar
 from renewer.store.distribution import (
@@ -28,22 +26,13 @@ from renewer.store.distribution import (
     refuse_unfit,
 )
 from renewer.store.queries import query, sql_folder
+from renewer.store.schema import find_applied_migrations, refuse_unknown
 
 MIGRATE_LOCK = 0x72656E65776572
 """Key of the advisory lock held around a migration ("renewer")."""
 
 TELL_AFTER_S = 5.0
 LOOK_AGAIN_S = 0.2
-
-TOO_OLD = (
-    "the database's schema is older than this renewer ({missing} is missing): "
-    "run `renewer migrate`"
-)
-NO_SCHEMA = "the database has no renewer schema yet: run `renewer migrate`"
-TOO_NEW = (
-    "the database's schema is not of this renewer ({unknown} is unknown to it): "
-    "upgrade renewer on this host, or name an empty database"
-)
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
@@ -127,7 +116,7 @@ def migrate(
         # We hold the advisory lock: a row here is what a killed process left behind.
         backend.break_lock()
         migrations = read_migrations(str(sql_folder() / "migrations"))
-        _refuse_unknown(find_applied_migrations(conn), migrations)
+        refuse_unknown(find_applied_migrations(conn))
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         if distributed:
@@ -140,16 +129,6 @@ def migrate(
         if roles or conn.execute(query("migrations/find_roles")).fetchone():
             grant_roles(conn)
     return [migration.id for migration in pending]
-
-
-def find_applied_migrations(conn: Database) -> list[str]:
-    """Return the migrations the schema has seen; none when there is no schema."""
-    try:
-        with conn.cursor(row_factory=tuple_row) as cur:
-            rows = cur.execute(query("migrations/find_applied_migrations")).fetchall()
-        return [migration_id for (migration_id,) in rows]
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return []
 
 
 @contextmanager
@@ -181,23 +160,3 @@ def grant_roles(conn: Connection[Any]) -> None:
     Create renewer's roles where they are missing and give each exactly its privileges.
     """
     conn.execute(sql.SQL((sql_folder() / "roles.sql").read_text(encoding="utf-8")))
-
-
-def check_schema(conn: Database) -> None:
-    """
-    Raise SchemaError, saying what to do, unless the schema is exactly this version's.
-    """
-    applied = find_applied_migrations(conn)
-    if not applied:
-        raise SchemaError(NO_SCHEMA)
-    shipped = read_migrations(str(sql_folder() / "migrations"))
-    _refuse_unknown(applied, shipped)
-    missing = sorted({migration.id for migration in shipped} - set(applied))
-    if missing:
-        raise SchemaError(TOO_OLD.format(missing=missing[0]))
-
-
-def _refuse_unknown(applied: list[str], shipped: MigrationList) -> None:
-    unknown = sorted(set(applied) - {migration.id for migration in shipped})
-    if unknown:
-        raise SchemaError(TOO_NEW.format(unknown=unknown[-1]))

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from renewer import store
 from renewer.errors import RenewerError
 from renewer.host.database import measure_skew
-from renewer.store import Database, migrations
+from renewer.store import Database, schema
 from renewer.worker.health import Pulse
 
 FRESH_S = 15.0
@@ -149,7 +149,7 @@ class Metrics(Collector):
     def _read(self) -> Readings | None:
         try:
             with self._connect() as conn:
-                applied = migrations.find_applied_migrations(conn)
+                applied = schema.find_applied_migrations(conn)
                 self._schema = max(applied, default="none")
                 return read_database(conn)
         except (psycopg.Error, RenewerError):

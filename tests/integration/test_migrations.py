@@ -11,7 +11,7 @@ import pytest
 
 from renewer import store
 from renewer.errors import SchemaError
-from renewer.store import migrations
+from renewer.store import migrations, schema
 from renewer.store.queries import sql_folder
 from tests.support import MIGRATIONS, command
 
@@ -84,7 +84,7 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
         store.connect(empty_database) as conn,
         pytest.raises(SchemaError, match="run `renewer migrate`"),
     ):
-        migrations.check_schema(conn)
+        schema.check_schema(conn)
 
 
 @pytest.fixture
@@ -95,7 +95,8 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     migration.write_text(
         "-- depends: 0005_ordered\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
-    monkeypatch.setattr(migrations, "sql_folder", lambda: tmp_path / "sql")
+    for module in (migrations, schema):
+        monkeypatch.setattr(module, "sql_folder", lambda: tmp_path / "sql")
     return migration.stem
 
 
@@ -110,9 +111,9 @@ def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
         match=r"older than this renewer \(0006_next is missing\): "
         r"run `renewer migrate`",
     ):
-        migrations.check_schema(conn)
+        schema.check_schema(conn)
     assert migrations.migrate(database) == [next_release]
-    migrations.check_schema(conn)
+    schema.check_schema(conn)
 
 
 def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
@@ -127,7 +128,7 @@ def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
         )
         conn.execute("INSERT INTO renewer._yoyo_migration VALUES ('x', '0001_ledger')")
         with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
-            migrations.check_schema(conn)
+            schema.check_schema(conn)
         with pytest.raises(SchemaError, match="0001_ledger is unknown to it"):
             migrations.migrate(empty_database)
         assert conn.execute(
@@ -144,7 +145,7 @@ def test_a_schema_that_is_too_new_is_refused(
         "VALUES ('x', '9999_future')"
     )
     with pytest.raises(SchemaError, match="9999_future"):
-        migrations.check_schema(conn)
+        schema.check_schema(conn)
     with pytest.raises(SchemaError, match="upgrade renewer"):
         migrations.migrate(database)
 
@@ -370,7 +371,7 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
         conn.execute(f"GRANT CREATE ON DATABASE {conn.info.dbname} TO {owner}")
         conn.execute(f"SET ROLE {owner}")
         conn.execute("CREATE SCHEMA renewer")
-        text = (migrations.sql_folder() / "migrations" / "0001_schema.sql").read_text()
+        text = (schema.sql_folder() / "migrations" / "0001_schema.sql").read_text()
         conn.execute(text)
         add = (
             "INSERT INTO renewer.ledger_entry "

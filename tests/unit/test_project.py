@@ -4,11 +4,14 @@ What the project says of itself is true: the map of modules, the queries, the RE
 
 import ast
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from renewer.cli.app import COMMANDS
 from renewer.host.settings import LIBPQ_VARIABLES, Settings
 from tests.support import ROOT
 
@@ -120,15 +123,7 @@ def test_a_query_is_one_statement_with_a_sentence_before_it(path: Path) -> None:
 
 def test_readme_and_operations_name_every_command_setting_and_table() -> None:
     """Whoever adds one describes it."""
-    from renewer.cli.app import app
-
-    commands = [
-        (command.name or command.callback.__name__)
-        for command in app.registered_commands
-        if command.callback
-    ]
-    assert commands
-    for command in commands:
+    for command in COMMANDS:
         assert f"`renewer {command}" in README
     for name in [
         *(f"RENEWER_{field.upper()}" for field in Settings.model_fields),
@@ -143,6 +138,19 @@ def test_readme_and_operations_name_every_command_setting_and_table() -> None:
     operations = (ROOT / "deploy" / "operations.md").read_text()
     for table in re.findall(r"CREATE TABLE renewer\.(\w+)", schema):
         assert f"`{table}`" in operations
+
+
+def test_a_pass_loads_nothing_that_only_others_use() -> None:
+    """A command starts without what migrates, schedules, measures or serves."""
+    look = (
+        "import sys, renewer.cli.app, renewer.cli.work, renewer.jobs.mate; "
+        "print({'yoyo', 'apscheduler', 'prometheus_client', 'starlette'}"
+        " & set(sys.modules))"
+    )
+    looked = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True
+    )
+    assert looked.stdout == "set()\n"
 
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
