@@ -222,7 +222,7 @@ def _read_member(
     if len(values) != len(columns):
         raise InputError(f"{len(values)} fields where the header names {len(columns)}")
     given = dict(zip(columns, values, strict=True))
-    member_id = _read_member_id(given["member_id"])
+    member_id = read_member_id(given["member_id"])
     given = {name: text.strip() for name, text in given.items()}
     plan = given["plan"]
     if plan not in plans:
@@ -278,7 +278,8 @@ def _read_timezone(text: str) -> str:
     return text
 
 
-def _read_member_id(text: str) -> str:
+def read_member_id(text: str) -> str:
+    """Return *text*; InputError when it is no name for a member, or looks like one."""
     if text != text.strip():
         raise InputError("member_id has a blank at its begin or end: take it away")
     if not 1 <= len(text) <= 64:

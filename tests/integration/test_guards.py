@@ -5,7 +5,9 @@ Guards that nothing else would miss: each test is red when one of them is droppe
 """
 
 import re
+import sys
 import threading
+import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -17,7 +19,8 @@ from psycopg.conninfo import make_conninfo
 
 from renewer import store
 from renewer.cli import output
-from renewer.jobs import passes, renewal
+from renewer.errors import InputError
+from renewer.jobs import importing, passes, renewal
 from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans, Revision
@@ -608,7 +611,7 @@ def test_a_name_that_steers_a_terminal_is_refused(m: store.Database, name: str) 
     """A member's and a call's: both are printed."""
     new = {"plan": "basic", "timezone": "UTC", "status": "active", "at": DAYS[2]}
     new |= {"anchor_on": date(2016, 5, 1)}
-    told = "has control characters: use characters that can be printed"
+    told = "has characters that cannot be printed: leave them out"
     assert refusal(m, "enroll", member_id=name, reference="e", **new) == (
         "RN006",
         f"member_id {told}",
@@ -620,6 +623,32 @@ def test_a_name_that_steers_a_terminal_is_refused(m: store.Database, name: str) 
     assert m.execute("SELECT member_id FROM renewer.member").fetchall() == [
         {"member_id": "m"}
     ]
+
+
+def test_a_name_is_refused_by_a_call_as_by_an_import(m: store.Database) -> None:
+    """
+    Characters that steer, or that nobody sees, make two members look like one.
+
+    Each that Python's Unicode calls control, format or separator, within a name and at
+    its ends; letters and the plain blank within are nobody's business.
+    """
+    unseen = [
+        each
+        for each in map(chr, range(1, sys.maxunicode + 1))
+        if unicodedata.category(each) in ("Cc", "Cf", "Zs", "Zl", "Zp")
+    ]
+    refused = [f"a{each}b" for each in unseen if each != " "]
+    refused += [f"a{each}" for each in unseen] + [f"{each}b" for each in unseen]
+    check = "SELECT renewer.check_name('member_id', %s, 64)"
+    for name in refused:
+        with pytest.raises(InputError):
+            importing.read_member_id(name)
+        with pytest.raises(psycopg.Error) as caught:
+            m.execute(check, [name])
+        assert caught.value.sqlstate == "RN006"
+    for name in ["a b", "é", "名前", "a/b:c-d_e", "👍"]:
+        assert importing.read_member_id(name) == name
+        m.execute(check, [name])
 
 
 def test_json_shows_what_would_steer_a_terminal(

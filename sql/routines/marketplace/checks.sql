@@ -69,7 +69,7 @@ END
 $$;
 COMMENT ON FUNCTION renewer.check_balance IS 'RN006 for a balance, in Connects, that no ledger holds';
 
--- A name (what it is of, for the message) that is empty, too long, or would steer a terminal.
+-- A name (what it is of, for the message) that is empty, too long, looks like another, or would steer a terminal.
 CREATE OR REPLACE FUNCTION renewer.check_name(what text, name text, longest integer)
 RETURNS void
 LANGUAGE plpgsql
@@ -79,10 +79,16 @@ BEGIN
         PERFORM renewer.refuse('RN006', pg_catalog.format('%s is empty or too long', check_name.what),
             pg_catalog.format('it must have 1 to %s characters', check_name.longest));
     END IF;
-    IF check_name.name ~ '[\u0001-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]' THEN
+    IF check_name.name ~ '^ | $' THEN
         PERFORM renewer.refuse('RN006', pg_catalog.format(
-            '%s has control characters', check_name.what),
-            'use characters that can be printed');
+            '%s has a blank at its begin or end', check_name.what), 'take it away');
+    END IF;
+    -- What Unicode calls control, format and separator, the plain blank excepted: an import refuses it, too.
+    IF check_name.name ~ ('[\u0001-\u001F\u007F-\u00A0\u00AD\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u1680\u180E'
+        '\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF\uFFF9-\uFFFB\U000110BD\U000110CD\U00013430-\U0001343F'
+        '\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E007F]') THEN
+        PERFORM renewer.refuse('RN006', pg_catalog.format(
+            '%s has characters that cannot be printed', check_name.what), 'leave them out');
     END IF;
 END
 $$;
