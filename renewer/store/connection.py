@@ -194,14 +194,17 @@ def is_server_trouble(error: BaseException) -> bool:
     """
     Whether *error* is trouble of the server that passes: nothing was wrong with a call.
 
-    An error of the connection has no SQLSTATE.
+    An error of the connection has no SQLSTATE; nor has an answer nobody asked for, as
+    a pooler gives that lost count.
     """
     if isinstance(error, DatabaseUnreachable):
         return True
     if not isinstance(error, psycopg.Error):
         return False
     if error.sqlstate is None:
-        return isinstance(error, psycopg.OperationalError)
+        return type(error) is psycopg.DatabaseError or isinstance(
+            error, psycopg.OperationalError | psycopg.InternalError
+        )
     return error.sqlstate.startswith(SERVER_TROUBLE)
 
 

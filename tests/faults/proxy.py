@@ -13,6 +13,9 @@ from typing import Self
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+READY = 6
+"""Bytes of the message that ends an answer."""
+
 
 class Verdict(Enum):
     """What becomes of a chunk."""
@@ -20,6 +23,7 @@ class Verdict(Enum):
     PASS = auto()
     DROP = auto()
     CUT = auto()
+    TWICE = auto()
 
 
 class Link:
@@ -124,9 +128,13 @@ class Proxy:
                 verdict = self.judge(link, to, chunk)
                 if verdict is Verdict.CUT:
                     break
-                if verdict is Verdict.PASS and not self.silent.is_set():
+                passed = verdict in (Verdict.PASS, Verdict.TWICE)
+                if passed and not self.silent.is_set():
                     if sink is None:
                         break
+                    if verdict is Verdict.TWICE:
+                        # All but its end, which says that the server is ready again.
+                        sink.sendall(chunk[:-READY])
                     sink.sendall(chunk)
         if not self.silent.is_set():
             link.cut()

@@ -160,6 +160,22 @@ def test_b6_a_call_that_never_arrives_posts_nobody(
     judge(database, conn, expected)
 
 
+@pytest.mark.parametrize("answer", [b"BEGIN\0", b"COMMIT\0", b"CALL\0", b"SELECT 1\0"])
+def test_b5_an_answer_that_comes_twice_is_trouble_of_the_wire(
+    database: str, conn: store.Database, expected: Ledger, proxy: Proxy, answer: bytes
+) -> None:
+    """A pooler that loses count is no wrong call: 3, and the next pass goes on."""
+
+    def repeat(_link: Link, to: str, chunk: bytes) -> Verdict:
+        twice = to == "client" and answer in chunk
+        return Verdict.TWICE if twice else Verdict.PASS
+
+    proxy.judge = repeat
+    assert_told(done(proxy.through(database), *RUN))
+    until(lambda: not at_work(conn))
+    judge(database, conn, expected)
+
+
 @pytest.mark.parametrize("lost", ["answer", "commit"])
 def test_b5_b6_a_commit_of_a_locked_member_is_lost(
     database: str,
