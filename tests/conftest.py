@@ -18,6 +18,7 @@ from renewer import store
 from renewer.host import embedded
 from renewer.store import migrations
 from tests.cluster import Cluster
+from tests.support import quick_folder
 
 # A shared machine is slow now and then: a test never asserts a time.
 settings.register_profile("steady", deadline=None)
@@ -70,7 +71,7 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    with embedded.temporary() as conninfo:
+    with embedded.temporary(quick_folder()) as conninfo:
         yield conninfo
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from renewer import store
@@ -35,6 +36,21 @@ ROOT = Path(__file__).parent.parent
 
 
 MIGRATIONS = sorted(path.stem for path in (ROOT / "sql" / "migrations").glob("0*.sql"))
+
+
+IN_MEMORY = Path("/dev/shm")
+ROOM = 3 * 2**30
+
+
+def quick_folder() -> Path:
+    """
+    Return where a test's server keeps its data.
+
+    A database is some three hundred files, and making and dropping them for each test
+    took a quarter of the suite: memory is ten times as quick, where there is room.
+    """
+    roomy = os.access(IN_MEMORY, os.W_OK) and disk_usage(IN_MEMORY).free > ROOM
+    return IN_MEMORY if roomy else Path("/tmp")
 
 
 def utc(text: str) -> datetime:

@@ -80,12 +80,16 @@ def running(
 
 
 @contextmanager
-def temporary() -> Iterator[str]:
-    """Run a server that leaves nothing behind and yield its conninfo."""
+def temporary(parent: Path | None = None) -> Iterator[str]:
+    """
+    Run a server that leaves nothing behind and yield its conninfo.
+
+    Its data are in *parent*, or where the system has what is temporary.
+    """
     _import()
-    # As root the folders above the data are opened: the system's own temporary folder
-    # is open already.
-    parent = "/tmp" if os.geteuid() == 0 else None  # noqa: S108
+    if parent is None and os.geteuid() == 0:
+        # As root the folders above the data are opened: this one is open already.
+        parent = Path("/tmp")  # noqa: S108
     made = tempfile.TemporaryDirectory(
         prefix="renewer-", dir=parent, ignore_cleanup_errors=True
     )

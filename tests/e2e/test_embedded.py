@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.test_web import free_port, get
 from tests.e2e.test_worker import soon
-from tests.support import HEADER, MIGRATIONS, ROOT
+from tests.support import HEADER, MIGRATIONS, ROOT, quick_folder
 
 UNCONFIGURED = {
     "RENEWER_DATABASE_URL",
@@ -30,7 +30,9 @@ UNCONFIGURED = {
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A data folder whose parents everybody may enter."""
-    with tempfile.TemporaryDirectory(prefix="renewer-test-", dir="/tmp") as made:
+    with tempfile.TemporaryDirectory(
+        prefix="renewer-test-", dir=quick_folder()
+    ) as made:
         path = Path(made)
         path.chmod(0o755)
         yield path / "data"

