@@ -1,5 +1,6 @@
 """Breaks a copy of the checkout, one guard at a time, and sees which tests go red."""
 
+import compileall
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from tempfile import TemporaryDirectory
 
 from renewer.host import embedded
@@ -77,6 +79,8 @@ def copied_checkout() -> Iterator[Path]:
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, copy / name)
         check_imports(copy)
+        by_hash = PycInvalidationMode.CHECKED_HASH
+        compileall.compile_dir(copy, quiet=1, invalidation_mode=by_hash)
         yield copy
 
 
@@ -87,8 +91,11 @@ def environment(copy: Path, server: str = "") -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("PYTEST_", "RENEWER_"))
     }
-    # A file that is changed twice within a second would be taken from its bytecode.
+    # Bytecode is made once, and known by its source's hash: by its time, a file that is
+    # changed twice within a second would be taken for what it was.
     own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Of all plugins, which take long to load, the tests named need this one.
+    own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "pytest_timeout"}
     return kept | own | {"RENEWER_TEST_DATABASE_URL": server}
 
 
