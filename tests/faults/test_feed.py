@@ -29,7 +29,7 @@ from tests.support import bring_in, load_plans, renew
 pytestmark = pytest.mark.one_server("over several nodes there is no feed")
 
 MEMBERS = [f"m{n}" for n in range(12)]
-SHORT_S, LONG_S = 15, 300
+SHORT_S, LONG_S = 10, 300
 Told = tuple[str, int, int, int, int]
 """Of an event: member, first and last entry, what it moved, the balance after it."""
 

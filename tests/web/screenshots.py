@@ -1,8 +1,8 @@
 """
 Makes pictures of the pages, with the members of the demo.
 
-`python -m tests.web.screenshots FOLDER`: each page narrow and wide, light and dark, and
-the three small ones of README.md; with `deploy/pictures` as FOLDER only those three.
+`python -m tests.web.screenshots FOLDER`: the three small ones of README.md; with `--all`
+each page as well, narrow and wide, light and dark.
 """
 
 import sys
@@ -66,7 +66,7 @@ def take_small(browser: Browser, url: str, folder: Path) -> None:
     page.close()
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, everything: bool) -> None:
     """Take the pictures, three days and a renewal after the demo's beginning."""
     folder.mkdir(parents=True, exist_ok=True)
     with embedded.temporary() as conninfo, sync_playwright() as playwright:
@@ -79,10 +79,10 @@ def main(folder: Path) -> None:
         )
         with served(conninfo, simulation) as url:
             take_small(browser, url, folder)
-            if folder.resolve() != PICTURES:
+            if everything:
                 take_all(browser, url, folder)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), everything="--all" in sys.argv[2:])
