@@ -566,9 +566,20 @@ excluded.last_failed_at;""",
         "control-characters-are-accepted",
         "No name steers a terminal or forges a line of a log.",
         MARKET + "checks.sql",
-        "IF check_name.name ~ ",
-        "IF false AND check_name.name ~ ",
-        (GUARDS + "test_a_name_that_steers_a_terminal_is_refused",),
+        "IF check_name.name ~ (",
+        "IF false AND check_name.name ~ (",
+        (
+            GUARDS + "test_a_name_that_steers_a_terminal_is_refused",
+            GUARDS + "test_a_name_is_refused_by_a_call_as_by_an_import",
+        ),
+    ),
+    Mutation(
+        "a-name-may-end-with-a-blank",
+        "No two members look like one.",
+        MARKET + "checks.sql",
+        "IF check_name.name ~ '^ | $'",
+        "IF check_name.name ~ '^ '",
+        (GUARDS + "test_a_name_is_refused_by_a_call_as_by_an_import",),
     ),
     Mutation(
         "json-steers-the-terminal",
@@ -578,6 +589,17 @@ excluded.last_failed_at;""",
         "return text",
         (GUARDS + "test_json_shows_what_would_steer_a_terminal",),
         quick=True,
+    ),
+    Mutation(
+        "an-answer-nobody-asked-is-a-wrong-call",
+        "A pooler that loses count is trouble that passes.",
+        "renewer/store/connection.py",
+        "error, psycopg.OperationalError | psycopg.InternalError",
+        "error, psycopg.OperationalError",
+        (
+            "tests/faults/test_b_server.py::"
+            "test_b5_an_answer_that_comes_twice_is_trouble_of_the_wire",
+        ),
     ),
     # 8. The feed: wrong readers, and what a crash or a move would take back
     Mutation(

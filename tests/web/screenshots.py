@@ -1,7 +1,7 @@
 """
 Makes pictures of the pages, with the members of the demo.
 
-`python -m tests.web.screenshots FOLDER`: the three small ones of README.md; with `--all`
+`python -m tests.web.screenshots FOLDER`: the three small ones of README; with `--all`
 each page as well, narrow and wide, light and dark.
 """
 
