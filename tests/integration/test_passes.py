@@ -163,6 +163,24 @@ def spend(conn: store.Database, reference: str) -> None:
     conn.execute("SELECT renewer.spend('m', 1, %s, '2016-05-18Z')", [reference])
 
 
+def test_a_failure_names_a_constraint_as_the_schema_does(
+    database: str, conn: store.Database
+) -> None:
+    """Also where the row is in a shard, whose number is behind the name."""
+    load_plans(conn)
+    bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
+    conn.execute(
+        "INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at) "
+        "VALUES ('ana', 2, 'bonus', 0, '2016-05-14')"
+    )
+    assert renew(database, AS_OF).counts == passes.Counts(due=1, failed=1)
+    failed = conn.execute("SELECT code, message FROM renewer.failure").fetchone()
+    assert failed == {
+        "code": "23505",
+        "message": 'duplicate key value violates unique constraint "lot_pkey"',
+    }
+
+
 def test_a_member_who_never_holds_still_is_posted_under_a_lock(
     conn: store.Database, other: store.Database
 ) -> None:

@@ -36,7 +36,9 @@ BEGIN
                     outcome := 'busy';  -- a deadlock, a lock somebody else holds
                 ELSE
                     planned.error_code := SQLSTATE;
-                    planned.error_message := SQLERRM;
+                    -- A node of a cluster adds the number of the shard to a name.
+                    planned.error_message := pg_catalog.regexp_replace(
+                        SQLERRM, '(constraint|relation) "([a-z_]+)_[0-9]+"', '\1 "\2"', 'g');
                 END IF;
             END;
         END IF;
