@@ -16,7 +16,7 @@ from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
 from renewer.answers.wording import Note, local, usable_timezone
 from renewer.rules.awards import PastCycle
-from renewer.rules.ledger import Entry, Lot, Member
+from renewer.rules.ledger import Lot, Member
 from renewer.rules.posting import Boundary
 from renewer.store import Lag, RecordedFailure
 
@@ -69,19 +69,6 @@ def preview_document(
         "timezone": held.timezone,
         "balance": held.balance,
         "cycles": [_boundary(each, timezone) for each in boundaries],
-    }
-
-
-def entry_document(member_id: str, entry: Entry) -> dict[str, Any]:
-    """Return the document of an entry that is posted, or would be."""
-    return {
-        "member_id": member_id,
-        "kind": entry.kind,
-        "first_day": entry.first_day,
-        "amount": entry.amount,
-        "balance_after": entry.balance_after,
-        "occurred_at": entry.occurred_at,
-        "reason": entry.reason,
     }
 
 

@@ -1,13 +1,25 @@
-"""What a dry run shows."""
+"""What a dry run shows, and what is shown of an entry that is posted."""
 
 import threading
 from typing import Any
 
-from renewer.answers.documents import entry_document
 from renewer.answers.wording import signed
 from renewer.cli.output import print_table, table
-from renewer.rules.ledger import Kind
+from renewer.rules.ledger import Entry, Kind
 from renewer.rules.posting import Posting
+
+
+def entry_document(member_id: str, entry: Entry) -> dict[str, Any]:
+    """Return the document of an entry that is posted, or would be."""
+    return {
+        "member_id": member_id,
+        "kind": entry.kind,
+        "first_day": entry.first_day,
+        "amount": entry.amount,
+        "balance_after": entry.balance_after,
+        "occurred_at": entry.occurred_at,
+        "reason": entry.reason,
+    }
 
 
 class Rehearsal:

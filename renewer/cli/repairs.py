@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from renewer import store
-from renewer.answers.documents import entry_document
 from renewer.answers.wording import plural, signed
 from renewer.cli.options import (
     AllowFuture,
@@ -27,6 +26,7 @@ from renewer.cli.output import (
     table,
     timestamp,
 )
+from renewer.cli.rehearsal import entry_document
 from renewer.cli.work import pass_options, stop_on_signal
 from renewer.errors import InputError
 from renewer.host import database
