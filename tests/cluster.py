@@ -65,8 +65,11 @@ class Cluster:
             conn.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
     def clear(self, conninfo: str) -> None:
-        """Delete what a test has written."""
-        with psycopg.connect(conninfo, autocommit=True) as conn:
+        """Delete what a test has written, and what it has set for all sessions."""
+        options = "-c default_transaction_read_only=off"
+        with psycopg.connect(conninfo, autocommit=True, options=options) as conn:
+            name = sql.Identifier(conn.info.dbname)
+            conn.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
             for table in TABLES:
                 conn.execute(
                     sql.SQL("DELETE FROM renewer.{}").format(sql.Identifier(table))

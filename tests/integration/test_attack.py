@@ -12,6 +12,8 @@ from renewer.store import migrations, staging
 from renewer.store.connection import LEASE_CLASS
 from tests.support import ROOT, bring_in, load_plans, renew, statement, violations
 
+pytestmark = pytest.mark.one_server("what it plants would stay for other tests")
+
 POISON = """
     CREATE FUNCTION public.{name}({arguments}) RETURNS {returns} LANGUAGE plpgsql AS $$
     BEGIN

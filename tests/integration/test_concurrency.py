@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from renewer import store
+from tests.faults.scene import until
 from tests.support import bring_in, load_plans, renew, repair, utc, violations
 
 MEMBERS = [f"m{n}" for n in range(8)]
@@ -198,12 +199,13 @@ def test_backfills_beside_everything_else_leave_a_clean_ledger(
     for thread in threads:
         thread.start()
     time.sleep(30 if request.config.getoption("--long") else 4)
+    # It is put to the test on a slow machine, too.
+    until(lambda: any(counts.late for counts in outcomes))
     stop.set()
     for thread in threads:
         thread.join()
     assert set(refused) <= EXPECTED
     assert all(counts.failed == 0 for counts in outcomes)
-    assert sum(counts.late for counts in outcomes) > 0
     renew(database, clock.advance().isoformat()[:19])
     assert violations(conn) == []
 

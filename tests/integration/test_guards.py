@@ -129,7 +129,7 @@ def test_a_locked_member_is_passed_over_not_waited_for(
 ) -> None:
     """Whoever holds the row may hold it for long: the pass says busy at once."""
     m.execute("SET statement_timeout = '3s'")
-    other.execute("BEGIN; SELECT FROM renewer.member FOR UPDATE")
+    other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
     assert post_once(m) == ["m"]
     other.execute("ROLLBACK")
     assert post_once(m) == []
@@ -141,7 +141,7 @@ def test_a_lock_on_what_a_posting_writes_is_nobodys_failure(
 ) -> None:
     """An administrator's lock_timeout ends the wait for a lot: the member is busy."""
     m.execute("SET lock_timeout = '50ms'")
-    other.execute("BEGIN; SELECT FROM renewer.lot FOR UPDATE")
+    other.execute("BEGIN; SELECT FROM renewer.lot WHERE member_id = 'm' FOR UPDATE")
     assert post_once(m) == ["m"]
     assert read_failures(m) == []
 
@@ -150,7 +150,7 @@ def test_who_was_busy_is_looked_at_again_in_the_same_pass(
     database: str, m: store.Database, other: store.Database
 ) -> None:
     """The lock goes after the first look; the second renews them, counted once."""
-    other.execute("BEGIN; SELECT FROM renewer.member FOR UPDATE")
+    other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
 
     def let_go(_: int) -> None:
         other.execute("ROLLBACK")
@@ -167,7 +167,7 @@ def test_a_pass_ends_by_counting_who_is_still_due(
 ) -> None:
     """One who was busy to the end is skipped and left, and no failure."""
     monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.0)
-    other.execute("BEGIN; SELECT FROM renewer.member FOR UPDATE")
+    other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
     report = renew(database, AS_OF)
     assert (report.counts, report.left) == (passes.Counts(due=1, skipped=1), 1)
     other.execute("ROLLBACK")
@@ -675,7 +675,7 @@ def test_a_better_match_in_another_schema_is_not_called(
         "RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RAISE 'taken in'; END$$"
     )
     m.execute("SET search_path = public")
-    other.execute("BEGIN; SELECT FROM renewer.member FOR UPDATE")
+    other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
     assert post_once(m) == ["m"]
 
 
