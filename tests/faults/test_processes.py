@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import partial
 from typing import Any
@@ -72,11 +72,12 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def members_of(conn: store.Database, processes: int) -> list[str]:
-    """Return a member with a lot of each process's share of the buckets."""
+    """Return a member with a lot, and a plan, of each process's share of the buckets."""
     rows = conn.execute(
         "SELECT DISTINCT ON (share) member_id, share FROM renewer.member "
         "JOIN renewer.lot USING (member_id), "
-        "LATERAL (SELECT bucket %% %s AS share) AS s ORDER BY share, member_id",
+        "LATERAL (SELECT bucket %% %s AS share) AS s WHERE plan = 'plus' "
+        "ORDER BY share, member_id",
         [processes],
     )
     return [row["member_id"] for row in rows]
@@ -87,16 +88,19 @@ def standing(
     database: str,
     conn: store.Database,
     start: Callable[[], object] = lambda: None,
+    processes: int = 2,
 ) -> Iterator[list[str]]:
     """
-    Let both processes of a pass stand still in a batch; yield a member of each batch.
+    Let all processes of a pass stand still in a batch; yield a member of each batch.
 
     They wait for lots that a clumsy application holds, before the pass may *start*.
     """
-    held = members_of(conn, 2)
-    with held_lots(database, held[0]), held_lots(database, held[1]):
+    held = members_of(conn, processes)
+    with ExitStack() as locks:
+        for each in held:
+            locks.enter_context(held_lots(database, each))
         start()
-        until(lambda: len(waiting(conn)) == 2)
+        until(lambda: len(waiting(conn)) == processes)
         yield held
 
 
@@ -130,7 +134,10 @@ def test_a_pass_of_three_processes_is_one_pass(
     bad = members_of(conn, 3)
     broken = "UPDATE renewer.member SET plan = %s WHERE member_id = ANY (%s)"
     conn.execute(broken, ["gold", bad])
-    first = done(database, *RUN, "--json", env=THREE)
+    with started(database, *RUN, "--json", env=THREE) as process:
+        with standing(database, conn, processes=3):
+            pass  # all three are at work
+        first = ended(process)
     told = json.loads(first.out)
     assert first.code == 1
     assert {failure["member_id"] for failure in told["failures"]} == set(bad)

@@ -136,6 +136,7 @@ def test_a_locked_member_is_passed_over_not_waited_for(
     assert statement(m, "m")[1:] == [("expiry", -40, 0), ("renewal", 60, 60)]
 
 
+@pytest.mark.one_server("a setting of a session reaches no node")
 def test_a_lock_on_what_a_posting_writes_is_nobodys_failure(
     m: store.Database, other: store.Database
 ) -> None:
@@ -247,6 +248,7 @@ def test_a_pass_leaves_its_session_synchronous(m: store.Database) -> None:
 # 2. The server's trouble
 
 
+@pytest.mark.one_server("the nodes would stay so for other tests")
 def test_a_read_only_server_is_trouble_of_the_server(
     database: str, m: store.Database
 ) -> None:
