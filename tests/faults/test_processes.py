@@ -72,7 +72,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def members_of(conn: store.Database, processes: int) -> list[str]:
-    """Return a member with a lot, and a plan, of each process's share of the buckets."""
+    """Return a member of Plus with a lot of each process's share of the buckets."""
     rows = conn.execute(
         "SELECT DISTINCT ON (share) member_id, share FROM renewer.member "
         "JOIN renewer.lot USING (member_id), "
