@@ -32,6 +32,13 @@ def _find_unfit(found: dict[str, Any]) -> str | None:
         return "no node of the cluster may hold members: SELECT citus_add_node(…) first"
     if found["away"] is not None:
         return f"node {found['away']} of the cluster does not answer: wait for it"
+    if found["open"] is not None:
+        # A node is asked with the search path of the login, not with ours.
+        return (
+            f"every login may create functions in schema public of {found['open']}, "
+            "and the job could run them there: REVOKE CREATE ON SCHEMA public FROM "
+            "PUBLIC on every node"
+        )
     if found["version"] in GROWING and found["unset"] is not None:
         return (
             f"Citus {found['version']} takes more memory with each statement of a kept "

@@ -180,11 +180,17 @@ WAITING = """
     WHERE datname = current_database() AND application_name = 'renewer'
       AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'
 """
+WAITING_ON_A_NODE = """
+    SELECT pid FROM citus_stat_activity
+    WHERE datname = current_database() AND is_worker_query
+      AND wait_event_type = 'Lock'
+"""
 
 
 def waiting(conn: store.Database) -> list[int]:
     """Return the server processes of a pass that wait for a lock."""
-    return [row["pid"] for row in conn.execute(WAITING)]
+    asked = WAITING_ON_A_NODE if conn.distributed else WAITING
+    return [row["pid"] for row in conn.execute(asked)]
 
 
 BUSY = """

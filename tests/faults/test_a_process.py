@@ -305,6 +305,7 @@ def test_a6_a_log_that_nobody_reads_holds_no_worker(
     assert violations(conn) == []
 
 
+@pytest.mark.one_server("there a worker listens at every node")
 @pytest.mark.parametrize("how", ["all closed", "stderr full"])
 def test_a6_a_worker_whose_log_breaks_still_listens(
     database: str, conn: store.Database, expected: Ledger, how: str

@@ -99,6 +99,21 @@ def test_whom_a_cluster_cannot_keep_is_refused(
     assert row == (None,)
 
 
+def test_a_cluster_open_to_functions_of_anybody_is_refused(
+    cluster: Cluster, empty_database: str
+) -> None:
+    """Nodes are asked with another search path than the coordinator: a trap for all."""
+    with psycopg.connect(empty_database, autocommit=True) as conn:
+        conn.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    done = command(empty_database, "migrate", "--distributed")
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"renewer: every login may create functions in schema public of \S+:\d+, .*: "
+        r"REVOKE CREATE ON SCHEMA public FROM PUBLIC on every node\n",
+        done.stderr,
+    )
+
+
 def test_a_posting_is_written_by_the_node_of_its_member(
     cluster: Cluster, empty_database: str
 ) -> None:

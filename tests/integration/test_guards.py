@@ -663,6 +663,7 @@ def test_json_shows_what_would_steer_a_terminal(
     )
 
 
+@pytest.mark.one_server("what it plants would stay for other tests")
 def test_a_better_match_in_another_schema_is_not_called(
     m: store.Database, other: store.Database
 ) -> None:
@@ -681,6 +682,7 @@ def test_a_better_match_in_another_schema_is_not_called(
     assert post_once(m) == ["m"]
 
 
+@pytest.mark.one_server("what it plants would stay for other tests")
 def test_a_better_match_in_another_schema_is_not_called_by_a_query(
     m: store.Database,
 ) -> None:
