@@ -216,7 +216,9 @@ def is_node_away(conn: Database, error: Exception) -> bool:
     """
     if conn.closed or not conn.distributed:
         return False
-    return is_server_trouble(error)
+    # Without SQLSTATE it is this connection's own trouble.
+    tells = isinstance(error, psycopg.Error) and error.sqlstate is not None
+    return tells and is_server_trouble(error)
 
 
 def one_line(error: BaseException) -> str:

@@ -243,6 +243,7 @@ def test_b8_a_half_open_connection_is_given_up(
     judge(database, conn, expected)
 
 
+@pytest.mark.one_server("over several nodes there is no feed")
 def test_b8_who_follows_the_feed_over_a_half_open_connection_is_told(
     database: str, conn: store.Database, expected: Ledger, proxy: Proxy
 ) -> None:
@@ -449,6 +450,7 @@ def test_b13_a_worker_goes_on_once_the_server_may_be_written_to(
     assert_undisturbed(conn, expected)
 
 
+@pytest.mark.one_server("whom nodes let in is their own affair")
 @pytest.mark.parametrize(
     "what",
     [

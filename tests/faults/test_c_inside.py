@@ -60,6 +60,7 @@ def tries(conn: store.Database) -> int:
     return int(row["last_value"])
 
 
+@pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_c1_what_passes_is_tried_again_in_the_same_pass(
     database: str, conn: store.Database, expected: Ledger, code: str
@@ -72,6 +73,7 @@ def test_c1_what_passes_is_tried_again_in_the_same_pass(
     assert_same_ledger(conn, expected)
 
 
+@pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize("code", ["53100", "53300", "57014", "58030", "25006"])
 def test_c1_trouble_of_the_server_ends_the_pass_and_fails_nobody(
     database: str, conn: store.Database, expected: Ledger, code: str
@@ -90,6 +92,7 @@ def test_c1_trouble_of_the_server_ends_the_pass_and_fails_nobody(
     assert_same_ledger(conn, expected)
 
 
+@pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_c2_a_commit_that_fails_is_tried_again(
     database: str, conn: store.Database, expected: Ledger, code: str
@@ -102,6 +105,7 @@ def test_c2_a_commit_that_fails_is_tried_again(
     assert_same_ledger(conn, expected)
 
 
+@pytest.mark.one_server("a cluster takes no trigger")
 def test_c2_a_commit_that_is_refused_for_good_is_that_members_failure(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
@@ -169,6 +173,7 @@ def test_c9_a_role_set_to_serializable_is_no_trouble(
     assert_undisturbed(conn, expected)
 
 
+@pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize(
     ("table", "event"),
     [("ledger_entry", "INSERT"), ("lot", "INSERT"), ("lot", "UPDATE")],
@@ -202,6 +207,7 @@ WITHOUT_KEY = {
 }
 
 
+@pytest.mark.one_server("it changes the schema that its tests share")
 @pytest.mark.parametrize("how", WITHOUT_KEY)
 def test_c12_without_the_unique_key_nobody_is_renewed_twice(
     database: str, conn: store.Database, expected: Ledger, how: str
@@ -213,6 +219,7 @@ def test_c12_without_the_unique_key_nobody_is_renewed_twice(
     assert_same_ledger(conn, expected)
 
 
+@pytest.mark.one_server("it changes the schema that its tests share")
 @pytest.mark.parametrize("how", WITHOUT_KEY)
 def test_c12_a_unique_key_that_is_gone_is_named_by_verify(
     database: str, conn: store.Database, expected: Ledger, how: str
@@ -222,6 +229,7 @@ def test_c12_a_unique_key_that_is_gone_is_named_by_verify(
     assert "ledger_entry_boundary_key" in str(violations(conn))
 
 
+@pytest.mark.one_server("it changes the schema that its tests share")
 def test_c14_a_privilege_that_is_revoked_ends_the_pass_and_fails_nobody(
     database: str, conn: store.Database, expected: Ledger, worker_login: str
 ) -> None:

@@ -281,6 +281,7 @@ def test_no_setting_of_the_database_ends_a_session_that_waits(
     assert found == {setting: {setting: "0"} for setting in settings}
 
 
+@pytest.mark.one_server("it changes the schema that its tests share")
 def test_a_lock_that_is_not_had_in_time_is_trouble_of_the_server(
     database: str, m: store.Database
 ) -> None:

@@ -273,7 +273,7 @@ def test_every_sequence_leaves_the_ledger_of_the_model(
         store.add_plan(conn, Revision(code, EPOCH, allowance, cap, lifetime))
     # The long form plays new sequences each time, the short one always the same.
     long = request.config.getoption("--long")
-    examples, steps = (600, 60) if long else (30, 30)
+    examples, steps = (600, 60) if long else (20, 30)
     run_state_machine_as_test(
         partial(Marketplace, database, conn),
         settings=settings(
