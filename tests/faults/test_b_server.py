@@ -160,6 +160,7 @@ def test_b6_a_call_that_never_arrives_posts_nobody(
     judge(database, conn, expected)
 
 
+@pytest.mark.one_server("its answers come in other pieces")
 @pytest.mark.parametrize("answer", [b"BEGIN\0", b"COMMIT\0", b"CALL\0", b"SELECT 1\0"])
 def test_b5_an_answer_that_comes_twice_is_trouble_of_the_wire(
     database: str, conn: store.Database, expected: Ledger, proxy: Proxy, answer: bytes

@@ -304,6 +304,7 @@ def test_a_lock_that_is_not_had_in_time_is_trouble_of_the_server(
     assert read_failures(m) == []
 
 
+@pytest.mark.one_server("it changes the schema that its tests share")
 def test_a_privilege_that_is_missing_is_trouble_of_the_server(
     database: str, m: store.Database
 ) -> None:
