@@ -618,7 +618,7 @@ excluded.last_failed_at;""",
 $$;""",
         """      AND e.xact < pg_catalog.pg_snapshot_xmin(place.target)::text::bigint
 $$;""",
-        (FEED + "test_a_member_is_in_order_whoever_began_first", READER),
+        (FEED + "test_a_member_is_in_order_whoever_began_first",),
     ),
     Mutation(
         "feed-goes-by-the-row",
