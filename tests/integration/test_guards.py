@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from renewer import store
 from renewer.cli import output
-from renewer.errors import InputError
+from renewer.errors import DatabaseUnreachable, InputError
 from renewer.jobs import importing, passes, renewal
 from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
@@ -262,6 +262,20 @@ def test_a_read_only_server_is_trouble_of_the_server(
     (line,) = done.stderr.splitlines()
     assert line.startswith("renewer: the database failed: ")
     assert read_failures(m) == []
+
+
+def test_only_what_tells_its_state_is_a_node_that_is_away(m: store.Database) -> None:
+    """An answer nobody asked for, or no connection, is trouble of the coordinator's."""
+    m.distributed = True
+    told = [
+        psycopg.errors.ConnectionFailure("connection to the remote node failed"),
+        psycopg.errors.CheckViolation("breaks rule ledger_entry_lot_named"),
+        psycopg.InternalError("received 2 results from command 'COMMIT'"),
+        DatabaseUnreachable("the database cannot be reached"),
+    ]
+    assert [connection.is_node_away(m, error) for error in told] == [
+        True, False, False, False,
+    ]  # fmt: skip
 
 
 def test_no_setting_of_the_database_ends_a_session_that_waits(
