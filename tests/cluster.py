@@ -66,8 +66,7 @@ class Cluster:
 
     def clear(self, conninfo: str) -> None:
         """Delete what a test has written, and what it has set for all sessions."""
-        options = "-c default_transaction_read_only=off"
-        with psycopg.connect(conninfo, autocommit=True, options=options) as conn:
+        with psycopg.connect(conninfo, autocommit=True) as conn:
             name = sql.Identifier(conn.info.dbname)
             conn.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
             for table in TABLES:

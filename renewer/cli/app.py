@@ -61,7 +61,7 @@ class Commands(TyperGroup):
             return None
         module, _, function = COMMANDS[cmd_name].partition(".")
         found = getattr(import_module(f"renewer.cli.{module}"), function)
-        alone = typer.Typer(rich_markup_mode="markdown")
+        alone = typer.Typer(rich_markup_mode=self.rich_markup_mode)
         if isinstance(found, typer.Typer):
             alone.add_typer(found)
         else:

@@ -116,7 +116,8 @@ def migrate(
         # We hold the advisory lock: a row here is what a killed process left behind.
         backend.break_lock()
         migrations = read_migrations(str(sql_folder() / "migrations"))
-        refuse_unknown(find_applied_migrations(conn))
+        shipped = {migration.id for migration in migrations}
+        refuse_unknown(find_applied_migrations(conn), shipped)
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         if distributed:

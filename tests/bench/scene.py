@@ -100,7 +100,8 @@ class Ground:
                 for member in members:
                     posting = plan_posting(member, plans, as_of)
                     document = store.describe_posting(posting, retry_at)
-                    text = orjson.dumps(document).decode()
+                    sent = store.leave_out_nulls(document)
+                    text = orjson.dumps(sent).decode()
                     yield member.bucket, member.member_id, text
 
     def measure(self, run: Callable[[str], None]) -> Round:

@@ -128,8 +128,7 @@ class Proxy:
                 verdict = self.judge(link, to, chunk)
                 if verdict is Verdict.CUT:
                     break
-                passed = verdict in (Verdict.PASS, Verdict.TWICE)
-                if passed and not self.silent.is_set():
+                if verdict is not Verdict.DROP and not self.silent.is_set():
                     if sink is None:
                         break
                     if verdict is Verdict.TWICE:
