@@ -22,7 +22,10 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--members", type=int, default=MEMBERS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--plots", type=Path, help="a folder for the plot")
-    parser.add_argument("--only", action="append", help="a contestant; repeatable")
+    parser.add_argument(
+        "--only", action="append", choices=installed(), metavar="WHO",
+        help="a contestant, as the table names it; repeatable",
+    )  # fmt: skip
 
 
 def run(given: Namespace) -> None:
