@@ -20,7 +20,8 @@ from psycopg.conninfo import make_conninfo
 from renewer.host import embedded
 
 SETTINGS = {
-    "shared_buffers": "1GB",
+    # A quarter of the memory, as PostgreSQL's documentation advises.
+    "shared_buffers": f"{psutil.virtual_memory().total // 2**22}MB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
     "max_connections": "100",
