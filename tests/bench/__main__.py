@@ -3,13 +3,23 @@
 from argparse import ArgumentParser
 from warnings import filterwarnings
 
-from tests.bench import answers, bulk, choices, compare, growth, heavy, workers
+from tests.bench import (
+    answers,
+    bulk,
+    choices,
+    cold,
+    compare,
+    growth,
+    heavy,
+    workers,
+)
 
 MEASURES = {
     "compare": (compare.run, compare.add_options, "renewer and what else would do it"),
     "members": (growth.members, growth.add_options, "ever more members, as many due"),
     "due": (growth.due, growth.add_options, "ever more members due"),
     "ledger": (growth.ledger, growth.add_options, "a ledger that grows"),
+    "cold": (cold.run, growth.add_options, "a pass that finds nothing in memory"),
     "workers": (workers.run, workers.add_options, "ever more threads and processes"),
     "answers": (answers.run, answers.add_options, "how long an answer takes"),
     "bulk": (bulk.run, bulk.add_options, "import, backfill, audit, verify"),

@@ -2,15 +2,12 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from tests.bench import growth, large
 from tests.bench.commands import Measured
-from tests.bench.server import SETTINGS, serve
+from tests.bench.server import SETTINGS, serve, stored
 from tests.bench.tables import Plot, Table
 
 Settings = Mapping[str, str]
@@ -35,12 +32,7 @@ def run(given: Namespace) -> None:
         ("with", "due", "seconds", "CPU µs a member", "bytes of WAL a member"),
         Plot("What a setting is worth", 0, (3,), bars=True),
     )
-    with ExitStack() as stack:
-        folder = given.keep
-        if folder is None:
-            # As root the server opens the folders above its own.
-            made = TemporaryDirectory(prefix="renewer-bench-", dir="/tmp")
-            folder = Path(stack.enter_context(made))
+    with stored(given.keep) as folder:
         for number, (name, (of_server, of_renewer)) in enumerate(CHOICES.items()):
             with serve(folder, SETTINGS | of_server) as server:
                 if number == 0:

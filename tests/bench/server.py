@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import psutil
@@ -173,6 +174,17 @@ def serve(
             server.close()
             # Whoever started it knows it by a number that the restart has changed.
             control(data, "stop")
+
+
+@contextmanager
+def stored(keep: Path | None) -> Iterator[Path]:
+    """Yield where several servers, one after the other, find the same databases."""
+    if keep is not None:
+        yield keep
+        return
+    # As root the server opens the folders above its own.
+    with TemporaryDirectory(prefix="renewer-bench-", dir="/tmp") as made:
+        yield Path(made)
 
 
 def folder_of(conninfo: str) -> str:

@@ -49,6 +49,7 @@ SIZES = {
     "bulk": ["--sizes", "500", "--due", "50", "--repaired", "20"],
     "due": ["--sizes", "100", "300"],
     "ledger": ["--sizes", "600", "--due", "100", "--rounds", "1"],
+    "cold": ["--sizes", "600", "--due", "100", "--rounds", "1"],
     "heavy": ["--due", "100"],
     "choices": ["--sizes", "900", "--due", "100", "--rounds", "1"],
 }
