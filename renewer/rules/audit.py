@@ -98,7 +98,7 @@ def audit_member(
     found = [
         *_judge_all(member, plans),
         *_find_missing(member, plans, start, end),
-        *_find_unposted(member, plans, as_of),
+        *_find_unposted(member, plans, end, as_of),
     ]
     for each in sorted(found, key=lambda each: each.first_day):
         if start <= each.first_day <= end:
@@ -211,16 +211,16 @@ def _missing(
 
 
 def _find_unposted(
-    member: Audited, plans: Plans, as_of: datetime
+    member: Audited, plans: Plans, end: date, as_of: datetime
 ) -> Iterator[AuditedCycle]:
-    """Yield the cycles that have begun at *as_of* and are not posted."""
+    """Yield the cycles up to *end* that have begun at *as_of* and are not posted."""
     if member.status is Status.CLOSED:
         return
     reason = UNDER_REVIEW if member.status is Status.UNDER_REVIEW else None
     at = member.renews_at
     n = cycle.next_number(member.anchor_on, member.timezone, member.cycle_n, at)
     named = CycleName(member.anchor_on, member.anchor_on, n, member.plan)
-    while at <= as_of:
+    while at <= as_of and cycle.first_day(member.anchor_on, n) <= end:
         yield _missing(member, named, n, plans, reason=reason)
         n += 1
         at = cycle.boundary(member.anchor_on, member.timezone, n)
