@@ -2,8 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from functools import partial
-from statistics import median
 
 from tests.bench import growth, large
 from tests.bench.commands import Measured
@@ -29,8 +27,8 @@ def run(given: Namespace) -> None:
     (size,) = given.sizes or (1_000_000,)
     table = Table(
         "choices",
-        ("with", "due", "seconds", "CPU µs a member", "bytes of WAL a member"),
-        Plot("What a setting is worth", 0, (3,), bars=True),
+        ("with", *growth.FIGURES),
+        Plot("What a setting is worth", 0, (5,), bars=True),
     )
     with stored(given.keep) as folder:
         for number, (name, (of_server, of_renewer)) in enumerate(CHOICES.items()):
@@ -39,16 +37,6 @@ def run(given: Namespace) -> None:
                     growth.tell_place(server)
                 conninfo = large.build(server, size, given.due)
                 renewer = Measured(conninfo, **of_renewer)
-                took, cpu_us, wal = [], [], []
-                for _ in range(given.rounds):
-                    pass_ = partial(
-                        growth.renew, renewer, large.next_hour(conninfo), given.due
-                    )
-                    before = server.wal_bytes()
-                    seconds, cost = server.measure(pass_)
-                    took.append(seconds)
-                    cpu_us.append(cost.cpu_s / given.due * 1e6)
-                    wal.append((server.wal_bytes() - before) / given.due)
-                figures = median(took), median(cpu_us), median(wal)
-                table.rows.append((name, given.due, *figures))
+                figures = growth.measure(server, renewer, given)
+                table.rows.append((name, *figures))
     table.show(given.plots)

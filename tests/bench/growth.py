@@ -20,7 +20,8 @@ from tests.bench.tables import Plot, Table
 DUE = 20_000
 ROUNDS = 3
 FIGURES = (
-    "due", "first, s", "seconds", "from–to", "CPU µs a member", "MB at most"
+    "due", "first, s", "seconds", "from–to", "CPU µs a member", "bytes of WAL a member",
+    "MB at most",
 )  # fmt: skip
 """What measure() returns."""
 
@@ -47,7 +48,7 @@ def members(given: Namespace) -> None:
         tell_place(server)
         for size in given.sizes or (100_000, 1_000_000, 10_000_000):
             conninfo = large.build(server, size, given.due)
-            table.rows.append((size, *measure(server, conninfo, given)))
+            table.rows.append((size, *measure(server, Measured(conninfo), given)))
             table.show(None)
     table.show(given.plots)
 
@@ -85,30 +86,34 @@ def ledger(given: Namespace) -> None:
         small = large.build(server, size, given.due)
         grown = large.build_past(server, size, given.due)
         for conninfo, entries in ((small, 1), (grown, 1 + large.PAST_ENTRIES)):
-            figures = measure(server, conninfo, given)
+            figures = measure(server, Measured(conninfo), given)
             table.rows.append((size * entries, *figures))
     table.show(given.plots)
 
 
 def measure(
-    server: Server, conninfo: str, given: Namespace
-) -> tuple[int, float, float, str, float, float]:
+    server: Server, renewer: Measured, given: Namespace
+) -> tuple[int, float, float, str, float, float, float]:
     """
     Measure the passes of the next hours.
 
     Return how many were due in each, the seconds of the first, and of those after it
-    seconds, their spread, CPU and memory.
+    seconds, their spread, CPU, WAL and memory.
     """
-    renewer, took, cpu_us = Measured(conninfo), [], []
+    took, cpu_us, wal = [], [], []
     for _ in range(1 + given.rounds):
-        run = partial(renew, renewer, large.next_hour(conninfo), given.due)
-        seconds, cost = server.measure(run)
+        hour = large.next_hour(renewer.conninfo)
+        before = server.wal_bytes()
+        seconds, cost = server.measure(partial(renew, renewer, hour, given.due))
         took.append(seconds)
         cpu_us.append(cost.cpu_s / given.due * 1e6)
+        wal.append((server.wal_bytes() - before) / given.due)
     first, *rest = took
     spread = f"{min(rest):.2f}–{max(rest):.2f}"
-    mb = renewer.peak_kb / 1024
-    return given.due, first, median(rest), spread, median(cpu_us[1:]), mb
+    return (
+        given.due, first, median(rest), spread, median(cpu_us[1:]), median(wal[1:]),
+        renewer.peak_kb / 1024,
+    )  # fmt: skip
 
 
 def renew(renewer: Measured, hour: int, due: int) -> float:
