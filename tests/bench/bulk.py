@@ -70,6 +70,7 @@ def run(given: Namespace) -> None:
 
 def build_beside(server: Server, file: Path, size: int, given: Namespace) -> str:
     """Make a small marketplace in which a year was skipped, and *file* for it."""
+    server.drop(BESIDE)
     conninfo = large.build(server, given.due * 24, given.due, BESIDE)
     renewer = Measured(conninfo)
     write(file, generate(given.repaired, "skipped"))
