@@ -3,7 +3,7 @@ How a pass grows: with the members there are, with those who are due, with the l
 
 Each pass is a command, right after a checkpoint, so that every page it touches is
 written whole. Its seconds are those it tells itself, the CPU is that of the command
-from its start. Of passes hour by hour the first finds nothing in memory and is told
+from its start. Of passes hour by hour the first, after the server's start, is told
 apart.
 """
 
