@@ -125,6 +125,23 @@ def test_a_boundary_that_has_come_and_is_not_posted(
     assert told(audited, DAYS[3], date(2016, 7, 1), "06-29")[1:] == []
 
 
+def test_a_range_ends_with_its_last_day() -> None:
+    """Of a ledger that has fallen behind for months, too: first days count."""
+    audited = member(*ALL)
+    missing = [
+        (date(2016, 6, 30), 60, None, None, "missing"),
+        (date(2016, 7, 31), 60, None, None, "missing"),
+    ]
+    start = date(2016, 6, 1)
+    for end, rows in (
+        (date(2016, 6, 29), []),
+        (date(2016, 6, 30), missing[:1]),
+        (date(2016, 7, 30), missing[:1]),
+        (date(2016, 7, 31), missing),
+    ):
+        assert told(audited, start, end, "12-01") == rows
+
+
 def test_a_change_of_plan_begins_a_new_series() -> None:
     """The cycle it cuts short is followed by that of its day."""
     changed_on = date(2016, 4, 10)
