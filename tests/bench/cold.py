@@ -38,8 +38,7 @@ def run(given: Namespace) -> None:
                     seconds, cost = server.measure(pass_)
                 took.append(seconds)
                 cpu_us.append(cost.cpu_s / given.due * 1e6)
-            spread = f"{min(took):.2f}–{max(took):.2f}"
-            figures = median(took), spread, median(cpu_us)
+            figures = median(took), growth.spread(took), median(cpu_us)
             table.rows.append((threads, given.due, *figures))
     table.show(given.plots)
 

@@ -8,6 +8,7 @@ apart.
 """
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -109,11 +110,15 @@ def measure(
         cpu_us.append(cost.cpu_s / given.due * 1e6)
         wal.append((server.wal_bytes() - before) / given.due)
     first, *rest = took
-    spread = f"{min(rest):.2f}–{max(rest):.2f}"
     return (
-        given.due, first, median(rest), spread, median(cpu_us[1:]), median(wal[1:]),
-        renewer.peak_kb / 1024,
+        given.due, first, median(rest), spread(rest), median(cpu_us[1:]),
+        median(wal[1:]), renewer.peak_kb / 1024,
     )  # fmt: skip
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Return the shortest and the longest."""
+    return f"{min(seconds):.2f}–{max(seconds):.2f}"
 
 
 def renew(renewer: Measured, hour: int, due: int) -> float:
