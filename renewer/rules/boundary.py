@@ -147,24 +147,34 @@ def award(
     assert member.cycle_n is not None
     if member.status is Status.SUSPENDED:
         amount, reason = 0, Reason.SUSPENDED
-    carried = _find_carried(draft, at)
     lot = issue_allowance(draft, rules, at) if amount else None
     named = CycleName(first_day, member.anchor_on, member.cycle_n, member.plan)
     draft.post(Kind.RENEWAL, amount, at, lot, renews=named, reason=reason)
-    draft.boundaries.append(
-        Boundary(
-            n=member.cycle_n,
-            first_day=first_day,
-            last_day=cycle.last_day(member.anchor_on, member.cycle_n),
-            awards_at=at,
-            plan=member.plan,
-            allowance=amount,
-            reason=reason,
-            carried=carried,
-            lost=lost,
-            expiring=draft.take_expired(),
-            balance_after=draft.balance,
-        )
+    if draft.tell is not None:
+        draft.tell(_describe_boundary(draft, named, amount, at, reason, lost))
+
+
+def _describe_boundary(
+    draft: Draft,
+    named: CycleName,
+    allowance: int,
+    at: datetime,
+    reason: Reason | None,
+    lost: dict[int, int],
+) -> Boundary:
+    """Return what was posted at the boundary just awarded."""
+    return Boundary(
+        n=named.cycle_n,
+        first_day=named.first_day,
+        last_day=cycle.last_day(named.anchor_on, named.cycle_n),
+        awards_at=at,
+        plan=named.plan,
+        allowance=allowance,
+        reason=reason,
+        carried=_find_carried(draft, at),
+        lost=lost,
+        expiring=draft.take_expired(),
+        balance_after=draft.balance,
     )
 
 

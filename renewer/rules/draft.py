@@ -1,6 +1,6 @@
 """A posting in the making: what is issued and posted comes after what is on record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields as fields_of
 from datetime import datetime
 from heapq import heapify, heappop, heappush
@@ -21,15 +21,18 @@ class Draft:
     A member's ledger as it will be.
 
     *member* is the member so far, but for what every entry moves: *balance*, lots and
-    numbers are kept here and put into the member at the end.
+    numbers are kept here and put into the member at the end. *tell*, if given, is
+    called with each boundary as it is posted.
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(
+        self, member: Member, tell: Callable[[Boundary], None] | None = None
+    ) -> None:
         self.before = member
+        self.tell = tell
         self.member = member
         self.balance = member.balance
         self.entries: list[Entry] = []
-        self.boundaries: list[Boundary] = []
         self._applied: list[Applied] = []
         self._last_lot = member.last_lot
         self._allowance_lot = member.allowance_lot
@@ -173,7 +176,6 @@ class Draft:
             new,
             changed,
             tuple(self._applied),
-            tuple(self.boundaries),
         )
 
     def _settle(self, lot: Lot) -> Lot:

@@ -39,18 +39,22 @@ def forecast(
     member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH
 ) -> Forecast:
     """Return what a pass at *as_of* would do; errors are those of `plan_posting`."""
-    now = plan_posting(member, plans, as_of, catch_up)
-    if now.after.status is not Status.UNDER_REVIEW:
-        return Forecast(now.boundaries, now.after, (), now.after)
-    then = plan_posting(_release(now.after, as_of), plans, as_of, catch_up)
-    return Forecast(now.boundaries, now.after, then.boundaries, then.after)
+    waiting: list[Boundary] = []
+    settled = plan_posting(member, plans, as_of, catch_up, waiting.append).after
+    held_back: list[Boundary] = []
+    released = settled
+    if settled.status is Status.UNDER_REVIEW:
+        freed = _release(settled, as_of)
+        released = plan_posting(freed, plans, as_of, catch_up, held_back.append).after
+    return Forecast(tuple(waiting), settled, tuple(held_back), released)
 
 
 def beyond(member: Member, plans: Plans) -> Iterator[Boundary]:
     """Yield the boundaries of *member* as they come; none once they are closed."""
     while member.status not in WAITING:
-        posting = plan_posting(member, plans, member.renews_at)
-        yield from posting.boundaries
+        boundaries: list[Boundary] = []
+        posting = plan_posting(member, plans, member.renews_at, tell=boundaries.append)
+        yield from boundaries
         member = posting.after
 
 

@@ -1,5 +1,6 @@
 """What becomes of a member's Connects as time passes: in which order all is posted."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 from renewer.rules import cycle
@@ -7,20 +8,25 @@ from renewer.rules.boundary import next_cycle, post_boundary, post_lapses
 from renewer.rules.draft import Draft
 from renewer.rules.ledger import WAITING, CatchUp, Member
 from renewer.rules.plans import Plans
-from renewer.rules.posting import Posting
+from renewer.rules.posting import Boundary, Posting
 from renewer.rules.requests import apply_request, next_request
 
 
 def plan_posting(
-    member: Member, plans: Plans, as_of: datetime, catch_up: CatchUp = CatchUp.EACH
+    member: Member,
+    plans: Plans,
+    as_of: datetime,
+    catch_up: CatchUp = CatchUp.EACH,
+    tell: Callable[[Boundary], None] | None = None,
 ) -> Posting:
     """
     Plan all that *member* is due up to *as_of*, in the order of its time.
 
+    *tell* is called with what each boundary does.
     PlanError and InputError when a plan or a zone cannot be resolved: the whole member
     fails, nothing is renewed by guess.
     """
-    draft = Draft(member)
+    draft = Draft(member, tell)
     post_due(draft, plans, as_of, catch_up)
     return draft.finish()
 

@@ -44,8 +44,7 @@ class Posting:
     """
     What one transaction writes for the member *before*, who is *after* once it is done.
 
-    *changed_lots* are lots on record with what remains in them now. *boundaries* are
-    written nowhere: they tell what the entries do.
+    *changed_lots* are lots on record with what remains in them now.
     """
 
     before: Member
@@ -54,7 +53,6 @@ class Posting:
     new_lots: tuple[Lot, ...]
     changed_lots: tuple[Lot, ...]
     applied: tuple[Applied, ...] = ()
-    boundaries: tuple[Boundary, ...] = ()
 
     def posts(self, kind: Kind) -> bool:
         """Whether there is an entry of *kind*."""
