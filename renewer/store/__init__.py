@@ -10,6 +10,7 @@ from renewer.store.auditing import (
     find_audited,
 )
 from renewer.store.batches import (
+    KEPT,
     Outcome,
     Unplanned,
     Unposted,
@@ -18,7 +19,6 @@ from renewer.store.batches import (
     describe_posting,
     fix_boundary,
     lease_bucket,
-    leave_out_nulls,
     lock_member,
     post_batch,
     post_locked,
@@ -133,6 +133,7 @@ from renewer.store.watch import (
 __all__ = [
     "EVER",
     "EVERYBODY",
+    "KEPT",
     "LAST_SEQ",
     "LEASE_CLASS",
     "MOST_EVENTS",
@@ -202,7 +203,6 @@ __all__ = [
     "is_node_away",
     "is_server_trouble",
     "lease_bucket",
-    "leave_out_nulls",
     "list_members",
     "listen",
     "lock_member",

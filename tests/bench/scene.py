@@ -100,8 +100,7 @@ class Ground:
                 for member in members:
                     posting = plan_posting(member, plans, as_of)
                     document = store.describe_posting(posting, retry_at)
-                    sent = store.leave_out_nulls(document)
-                    text = orjson.dumps(sent).decode()
+                    text = orjson.dumps(document).decode()
                     yield member.bucket, member.member_id, text
 
     def measure(self, run: Callable[[str], None]) -> Round:

@@ -91,9 +91,9 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
 def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The files of a release with one migration more; return its name."""
     shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
-    migration = tmp_path / "sql" / "migrations" / "0006_next.sql"
+    migration = tmp_path / "sql" / "migrations" / "0007_next.sql"
     migration.write_text(
-        "-- depends: 0005_ordered\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+        "-- depends: 0006_kept\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     for module in (migrations, schema):
         monkeypatch.setattr(module, "sql_folder", lambda: tmp_path / "sql")
@@ -108,7 +108,7 @@ def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
     """
     with pytest.raises(
         SchemaError,
-        match=r"older than this renewer \(0006_next is missing\): "
+        match=r"older than this renewer \(0007_next is missing\): "
         r"run `renewer migrate`",
     ):
         schema.check_schema(conn)

@@ -11,6 +11,7 @@ POOLER = (
     "tests/faults/test_b_server.py::"
     "test_b15_what_a_role_sets_is_the_same_through_a_pooler_or_refused"
 )
+CONTRACT = "tests/unit/test_contract.py::"
 CYCLE = "tests/unit/test_cycle.py::"
 FAULTS = "tests/faults/test_c_inside.py::"
 FUNCTIONS = "tests/integration/test_functions.py::"
@@ -593,9 +594,17 @@ excluded.last_failed_at;""",
         "zeros-are-sent-as-nulls",
         "What is left out of a posting is null, and nothing else.",
         "renewer/store/batches.py",
-        "if (each := getattr(of, name)) is not None}",
-        "if (each := getattr(of, name))}",
-        (RENEWAL + "test_catch_up_latest_posts_the_earlier_ones_as_zero",),
+        "for name, given in described.items() if given is not None}",
+        "for name, given in described.items() if given}",
+        (CONTRACT + "test_a_zero_is_sent_and_a_null_is_not",),
+    ),
+    Mutation(
+        "a-change-of-what-seldom-changes-is-not-sent",
+        "What is left out of a posting stays as it is, so what changed is sent.",
+        "renewer/store/batches.py",
+        "if _kept(after) != _kept(before):",
+        "if False:",
+        (CONTRACT + "test_what_stays_as_it_is_is_left_out_all_of_it_or_none",),
     ),
     Mutation(
         "an-answer-nobody-asked-is-a-node-away",

@@ -1,14 +1,26 @@
 """What Python and SQL say to each other has one shape, held against the SQL's text."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
 
 import pytest
 
 from renewer import store
-from renewer.rules.ledger import Entry, Lot, Member
+from renewer.rules.ledger import (
+    Change,
+    ChangedDay,
+    Entry,
+    Kind,
+    Lot,
+    Member,
+    Request,
+    Source,
+    Status,
+)
 from renewer.rules.policy import plan_posting
-from renewer.rules.posting import Applied
+from renewer.rules.posting import Applied, Posting
 from tests.support import PLANS, ROOT, member, utc
 
 SCHEMA = (ROOT / "sql" / "migrations" / "0001_schema.sql").read_text()
@@ -53,13 +65,41 @@ def selected(sql: str) -> list[str]:
     return [re.split(r"[.\s]+", each.strip())[-1] for each in split_columns(found[1])]
 
 
-def posting_document() -> dict[str, object]:
-    held = member("basic", "2016-04-19", "2016-05-01")
-    posting = plan_posting(held, PLANS, utc("2016-05-19T00:00"))
-    return store.describe_posting(posting, RETRY_AT)
+def whole_posting() -> Posting:
+    """Return a posting that changes, and fills, all there is of a member."""
+    at = utc("2016-05-19T00:00")
+    old = Lot(1, Source.ALLOWANCE, 5, utc("2016-04-19T00:00"), None)
+    new = Lot(2, Source.ALLOWANCE, 60, at, utc("2016-06-19T00:00"))
+    request = Request("r1", Change.PLAN, {"plan": "plus"}, utc("2016-06-01T00:00"))
+    before = member("basic", "2016-04-19", "2016-05-01")
+    after = replace(
+        before,
+        plan="plus",
+        anchor_on=at.date(),
+        timezone="Europe/Berlin",
+        status=Status.SUSPENDED,
+        first_boundary_on=at.date(),
+        last_boundary_at=at,
+        cycle_ended_at=at,
+        pending_plan="gold",
+        boundary_timezone="Asia/Tokyo",
+        allowance_lot=2,
+        changed=ChangedDay(at.date(), 60, 3, 30, 5),
+        lots=(new,),
+        requests=(request,),
+    )
+    entry = Entry(
+        1, Kind.RENEWAL, 60, 60, at, 2, at.date(), at.date(), 0, "plus", "late", "r0"
+    )
+    applied = Applied("r0", 60, 1, 1)
+    return Posting(before, after, (entry,), (new,), (old,), (applied,))
 
 
-def failure_document() -> dict[str, object]:
+def posting_document() -> dict[str, Any]:
+    return store.describe_posting(whole_posting(), RETRY_AT)
+
+
+def failure_document() -> dict[str, Any]:
     held = member("gold", "2016-04-19", "2016-05-01")
     failed = store.Unplanned(held, "PlanError", "unknown plan 'gold'", "gold")
     return store.describe_failure(failed, RETRY_AT)
@@ -89,6 +129,49 @@ def test_the_queries_that_read_members_select_the_whole_view(query: str) -> None
 def test_a_value_is_sent_as_its_composite_type(of: type, composite: str) -> None:
     """The fields are the attributes, in order: a name that differs would be null."""
     assert names_of(of) == attributes(composite)
+
+
+def test_each_field_of_an_entry_and_a_new_lot_is_sent() -> None:
+    """Of a lot on record nothing else can change than what remains."""
+    document = posting_document()
+    (entry,), (new,) = document["entries"], document["new_lots"]
+    assert sorted(entry) == sorted(attributes("planned_entry"))
+    assert sorted(new) == sorted(attributes("planned_lot"))
+    assert document["changed_lots"] == [{"number": 1, "remaining": 5}]
+
+
+@pytest.mark.parametrize("name", store.KEPT)
+def test_what_stays_as_it_is_is_left_out_all_of_it_or_none(name: str) -> None:
+    """When one of the KEPT changes all are sent; nothing else is ever left out."""
+    posting = whole_posting()
+    posting.before = replace(posting.before, first_boundary_on=date(2016, 5, 1))
+    kept = {each: getattr(posting.before, each) for each in store.KEPT}
+    posting.after = replace(posting.after, **kept)
+    document = store.describe_posting(posting, RETRY_AT)
+    assert set(posting_document()) - set(document) == set(store.KEPT)
+    change = {name: getattr(whole_posting().after, name)}
+    posting.after = replace(posting.after, **change)
+    assert store.describe_posting(posting, RETRY_AT) == document | kept | change
+
+
+def test_a_zero_is_sent_and_a_null_is_not() -> None:
+    """SQL takes what is missing for null."""
+    held = member("basic", "2016-04-19", "2016-05-01")
+    posting = plan_posting(held, PLANS, utc("2016-05-19T00:00"))
+    zero = Entry(1, Kind.RENEWAL, 0, 0, utc("2016-05-19T00:00"), None)
+    posting.entries = (zero,)
+    posting.after = replace(posting.after, balance=0)
+    document = store.describe_posting(posting, RETRY_AT)
+    assert document["balance"] == 0
+    assert "pending_plan" not in document
+    (entry,) = document["entries"]
+    assert sorted(entry) == [
+        "amount",
+        "balance_after",
+        "kind",
+        "occurred_at",
+        "seq",
+    ]
 
 
 def test_what_is_sent_for_a_member_is_a_planned() -> None:

@@ -1,6 +1,7 @@
 -- Write one member's planned posting: entries, lots, requests and the member's next state.
 --
--- Parameters: planned, the posting; run, the pass that posts
+-- Parameters: planned, the posting, in which what is null of plan, anchor_on, timezone, status and first_boundary_on
+--             stays as it is; run, the pass that posts
 -- Returns:    posted, busy (another transaction holds the row) or conflict (the member changed since it was planned)
 -- Locks:      the member's row, to the end of the caller's transaction
 -- Repeats:    safely; a posting whose version is not the member's any more writes nothing
@@ -79,9 +80,11 @@ BEGIN
         WHERE m.member_id = planned.member_id;
     END IF;
     UPDATE renewer.member AS m
-    SET plan = planned.plan, pending_plan = planned.pending_plan, anchor_on = planned.anchor_on,
-        timezone = planned.timezone, boundary_timezone = planned.boundary_timezone, status = planned.status,
-        balance = planned.balance, cycle_n = planned.cycle_n, first_boundary_on = planned.first_boundary_on,
+    SET plan = coalesce(planned.plan, m.plan), pending_plan = planned.pending_plan,
+        anchor_on = coalesce(planned.anchor_on, m.anchor_on), timezone = coalesce(planned.timezone, m.timezone),
+        boundary_timezone = planned.boundary_timezone, status = coalesce(planned.status, m.status),
+        balance = planned.balance, cycle_n = planned.cycle_n,
+        first_boundary_on = coalesce(planned.first_boundary_on, m.first_boundary_on),
         last_boundary_at = planned.last_boundary_at, cycle_ended_at = planned.cycle_ended_at,
         renews_at = planned.renews_at, lapses_at = planned.lapses_at, requested_at = planned.requested_at,
         allowance_lot = planned.allowance_lot, changed = nullif(planned.changed, 'null'),
