@@ -18,6 +18,7 @@ from tests.bench.tables import Plot, Table
 BESIDE = "renewer_beside"
 SKIPPED = "2025-03-15", "2026-03-15"
 """The year whose boundaries a backfill makes up for."""
+COMMANDS = "backfill", "import", "audit", "verify"
 MOST_PASSES = 3
 
 
@@ -25,6 +26,9 @@ def add_options(parser: ArgumentParser) -> None:
     """Say what may be asked for."""
     growth.add_options(parser)
     parser.add_argument("--repaired", type=int, default=100_000, help="by a backfill")
+    parser.add_argument(
+        "--only", choices=COMMANDS, action="append", help="a command; repeatable"
+    )
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ def run(given: Namespace) -> None:
             Bulk("cycles, `audit` of a month", whole, audit, size),
             Bulk("members, `verify`", whole, ("verify", "--json"), size),
         ):
+            if given.only and bulk.command[0] not in given.only:
+                continue
             table.rows.append(measure(server, bulk))
             table.show(None)
     table.show(given.plots)

@@ -37,6 +37,6 @@ def run(given: Namespace) -> None:
                     growth.tell_place(server)
                 conninfo = large.build(server, size, given.due)
                 renewer = Measured(conninfo, **of_renewer)
-                figures = growth.measure(server, renewer, given)
+                (figures,) = growth.measure(server, [renewer], given)
                 table.rows.append((name, *figures))
     table.show(given.plots)

@@ -4,7 +4,7 @@ How a pass grows: with the members there are, with those who are due, with the l
 Each pass is a command, right after a checkpoint, so that every page it touches is
 written whole. Its seconds are those it tells itself, the CPU is that of the command
 from its start. Of passes hour by hour the first, after the server's start, is told
-apart.
+apart. Among ever more members all take turns, and find what they read in memory.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -24,7 +24,7 @@ FIGURES = (
     "due", "first, s", "seconds", "from–to", "CPU µs a member", "bytes of WAL a member",
     "MB at most",
 )  # fmt: skip
-"""What measure() returns."""
+"""What measure() returns of each."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -47,10 +47,12 @@ def members(given: Namespace) -> None:
     )
     with serve(given.keep) as server:
         tell_place(server)
-        for size in given.sizes or (100_000, 1_000_000, 10_000_000):
-            conninfo = large.build(server, size, given.due)
-            table.rows.append((size, *measure(server, Measured(conninfo), given)))
-            table.show(None)
+        sizes = given.sizes or (100_000, 1_000_000, 10_000_000)
+        built = [large.build(server, size, given.due) for size in sizes]
+        for conninfo in built:
+            server.recall(conninfo)
+        figures = measure(server, [Measured(each) for each in built], given)
+        table.rows += [(size, *row) for size, row in zip(sizes, figures, strict=True)]
     table.show(given.plots)
 
 
@@ -87,33 +89,53 @@ def ledger(given: Namespace) -> None:
         small = large.build(server, size, given.due)
         grown = large.build_past(server, size, given.due)
         for conninfo, entries in ((small, 1), (grown, 1 + large.PAST_ENTRIES)):
-            figures = measure(server, Measured(conninfo), given)
+            (figures,) = measure(server, [Measured(conninfo)], given)
             table.rows.append((size * entries, *figures))
     table.show(given.plots)
 
 
 def measure(
-    server: Server, renewer: Measured, given: Namespace
-) -> tuple[int, float, float, str, float, float, float]:
+    server: Server, renewers: Sequence[Measured], given: Namespace
+) -> list[tuple[int, float, float, str, float, float, float]]:
     """
-    Measure the passes of the next hours.
+    Measure the passes of the next hours, each renewer's in turn.
 
-    Return how many were due in each, the seconds of the first, and of those after it
-    seconds, their spread, CPU, WAL and memory.
+    Return of each how many were due in each, the seconds of the first, and of those
+    after it seconds, their spread, CPU, WAL and memory.
     """
-    took, cpu_us, wal = [], [], []
+    series = [Series(renewer) for renewer in renewers]
     for _ in range(1 + given.rounds):
-        hour = large.next_hour(renewer.conninfo)
+        for each in series:
+            each.measure_next(server, given.due)
+    return [each.figures(given.due) for each in series]
+
+
+class Series:
+    """Passes of one renewer, hour by hour."""
+
+    def __init__(self, renewer: Measured) -> None:
+        self._renewer = renewer
+        self._seconds: list[float] = []
+        self._cpu_us: list[float] = []
+        self._wal: list[float] = []
+
+    def measure_next(self, server: Server, due: int) -> None:
+        """Measure the pass of the next hour."""
+        hour = large.next_hour(self._renewer.conninfo)
+        pass_ = partial(renew, self._renewer, hour, due)
         before = server.wal_bytes()
-        seconds, cost = server.measure(partial(renew, renewer, hour, given.due))
-        took.append(seconds)
-        cpu_us.append(cost.cpu_s / given.due * 1e6)
-        wal.append((server.wal_bytes() - before) / given.due)
-    first, *rest = took
-    return (
-        given.due, first, median(rest), spread(rest), median(cpu_us[1:]),
-        median(wal[1:]), renewer.peak_kb / 1024,
-    )  # fmt: skip
+        seconds, cost = server.measure(pass_)
+        self._seconds.append(seconds)
+        self._cpu_us.append(cost.cpu_s / due * 1e6)
+        self._wal.append((server.wal_bytes() - before) / due)
+
+    def figures(self, due: int) -> tuple[int, float, float, str, float, float, float]:
+        """Return the FIGURES."""
+        first, *rest = self._seconds
+        return (
+            due, first, median(rest), spread(rest), median(self._cpu_us[1:]),
+            median(self._wal[1:]), self._renewer.peak_kb / 1024,
+        )  # fmt: skip
 
 
 def spread(seconds: Sequence[float]) -> str:

@@ -29,6 +29,8 @@ SETTINGS = {
 }
 """What the server is set to besides its defaults."""
 
+READ_BYTES = 2**20
+
 Result = TypeVar("Result")
 
 
@@ -61,7 +63,10 @@ class Server:
 
     def describe(self) -> list[str]:
         """Return, a line each, what is measured on."""
-        row = self._admin.execute("SHOW server_version").fetchone()
+        row = self._admin.execute(
+            "SELECT current_setting('server_version'), "
+            "current_setting('huge_pages_status')"
+        ).fetchone()
         assert row is not None
         processor = next(
             (
@@ -76,7 +81,7 @@ class Server:
         return [
             f"{os.cpu_count()} cores ({processor}), {memory:.0f} GB, "
             f"Linux {platform.release()}, Python {platform.python_version()}",
-            f"PostgreSQL {row[0]}, {set_to}",
+            f"PostgreSQL {row[0]}, {set_to}, huge pages {row[1]}",
         ]
 
     def conninfo(self, name: str) -> str:
@@ -107,6 +112,19 @@ class Server:
         """Drop database *name* if there is one."""
         drop = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
         self._admin.execute(sql.SQL(drop).format(sql.Identifier(name)))
+
+    def recall(self, conninfo: str) -> None:
+        """Read all of a database: what follows finds it in the system's memory."""
+        with psycopg.connect(conninfo) as conn:
+            row = conn.execute(
+                "SELECT oid::text FROM pg_catalog.pg_database "
+                "WHERE datname = pg_catalog.current_database()"
+            ).fetchone()
+        assert row is not None
+        for path in (Path(folder_of(conninfo)) / "base" / row[0]).iterdir():
+            with path.open("rb") as file:
+                while file.read(READ_BYTES):
+                    pass
 
     def measure(self, run: Callable[[], Result]) -> tuple[Result, Cost]:
         """
