@@ -13,6 +13,7 @@ from renewer import store
 from renewer.errors import SchemaError
 from renewer.store import migrations, schema
 from renewer.store.queries import sql_folder
+from tests.faults.scene import until, waiting
 from tests.support import MIGRATIONS, command
 
 pytestmark = pytest.mark.one_server("it changes the schema that its tests share")
@@ -32,6 +33,25 @@ def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> No
         assert conn.execute(
             "SELECT 1 FROM pg_proc WHERE proname = 'post_batch'"
         ).fetchone()
+
+
+def test_a_view_that_is_read_does_not_hold_back_the_routines(database: str) -> None:
+    """They are in force while the views wait for a reader to end."""
+    found = "SELECT 1 AS one FROM pg_proc WHERE proname = 'post_batch'"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        store.connect(database) as conn,
+        psycopg.connect(database) as reader,
+    ):
+        conn.execute("DROP PROCEDURE renewer.post_batch")
+        reader.execute("SELECT count(*) FROM renewer.award")
+        migrating = pool.submit(migrations.migrate, database)
+        try:
+            until(lambda: waiting(conn))
+            assert conn.execute(found).fetchone()
+        finally:
+            reader.rollback()
+        assert migrating.result() == []
 
 
 def test_members_are_not_spread_without_the_extension(empty_database: str) -> None:
