@@ -10,7 +10,6 @@ from renewer.store.auditing import (
     find_audited,
 )
 from renewer.store.batches import (
-    KEPT,
     Outcome,
     Unplanned,
     Unposted,
@@ -133,7 +132,6 @@ from renewer.store.watch import (
 __all__ = [
     "EVER",
     "EVERYBODY",
-    "KEPT",
     "LAST_SEQ",
     "LEASE_CLASS",
     "MOST_EVENTS",

@@ -96,18 +96,18 @@ def post_locked(conn: Database, planned: dict[str, Any], run_id: int) -> Outcome
     return Outcome(scalar(conn, "batches/post_member", parameters))
 
 
-KEPT = ("plan", "anchor_on", "timezone", "status", "first_boundary_on")
+SELDOM_CHANGED = ("plan", "anchor_on", "timezone", "status", "first_boundary_on")
 """What few postings change of a member, and none empties."""
 
-_kept = attrgetter(*KEPT)
+_seldom_changed = attrgetter(*SELDOM_CHANGED)
 
 
 def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
     """
     Return *posting* as a `renewer.planned`; *retry_at* is for when SQL refuses it.
 
-    What is null is left out, and of KEPT what stays as it is: half of all values, which
-    SQL would take time to read.
+    Of the member what is null is left out, and SELDOM_CHANGED unless one of them did:
+    half of all values, which SQL would take time to read.
     """
     before, after = posting.before, posting.after
     described = {
@@ -135,8 +135,8 @@ def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
         "last_lot": after.last_lot,
         "retry_at": retry_at,
     }
-    if _kept(after) != _kept(before):
-        described |= zip(KEPT, _kept(after), strict=True)
+    if _seldom_changed(after) != _seldom_changed(before):
+        described |= zip(SELDOM_CHANGED, _seldom_changed(after), strict=True)
     return {name: given for name, given in described.items() if given is not None}
 
 

@@ -3,8 +3,8 @@ How a pass grows: with the members there are, with those who are due, with the l
 
 Each pass is a command, right after a checkpoint, so that every page it touches is
 written whole. Its seconds are those it tells itself, the CPU is that of the command
-from its start. Of passes hour by hour the first, after the server's start, is told
-apart. Among ever more members all take turns, and find what they read in memory.
+from its start. Of passes hour by hour the first, which finds least in memory, is told
+apart. Among ever more members all take turns, once the system has read all of them.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -77,7 +77,11 @@ def due(given: Namespace) -> None:
 
 
 def ledger(given: Namespace) -> None:
-    """Measure passes where the members' past is on record, and where it is not."""
+    """
+    Measure passes where the members' past is on record, and where it is not.
+
+    One after the other: both together do not fit into the memory of a small machine.
+    """
     table = Table(
         "ledger",
         ("entries before", *FIGURES),

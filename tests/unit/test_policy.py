@@ -13,7 +13,7 @@ from renewer.rules import cycle
 from renewer.rules.ledger import CatchUp, Kind, Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.policy import plan_posting
-from renewer.rules.posting import Posting
+from renewer.rules.posting import Boundary, Posting
 from tests.support import BASIC, EPOCH, PLANS, PLUS, member, utc
 
 ALLOWANCE, ROLLOVER, REFUND, PURCHASE, BONUS = (
@@ -289,9 +289,13 @@ def test_the_hours_of_passes_do_not_matter(
     whole = plan_posting(held, plans, start + timedelta(hours=steps[-1]))
     entries, walked = [], held
     for step in steps:
-        posting = plan_posting(walked, plans, start + timedelta(hours=step))
+        told: list[Boundary] = []
+        until = start + timedelta(hours=step)
+        posting = plan_posting(walked, plans, until, tell=told.append)
         entries += posting.entries
         check_posting(posting, rules)
+        renewals = [each for each in posting.entries if each.kind is Kind.RENEWAL]
+        assert [each.allowance for each in told] == [each.amount for each in renewals]
         walked = posting.after
     assert tuple(entries) == whole.entries
     assert walked == whole.after
