@@ -24,6 +24,8 @@ SETTINGS = {
     # A quarter of the memory, as PostgreSQL's documentation advises.
     "shared_buffers": f"{psutil.virtual_memory().total // 2**22}MB",
     "max_wal_size": "8GB",
+    # What a pass has written is written over by the next, not by zeros first.
+    "min_wal_size": "4GB",
     "checkpoint_timeout": "30min",
     "max_connections": "100",
 }
