@@ -9,14 +9,6 @@ from pathlib import Path
 
 from yoyo import step
 
-ROUTINES = Path(__file__).parent.parent / "routines"
-
-
-def replace_routines(connection):
-    """Run each file whole: a routine's body is one statement, whatever stands in it."""
-    with connection.cursor() as cursor:
-        for path in sorted(ROUTINES.rglob("*.sql")):
-            cursor.execute(path.read_text(encoding="utf-8"))
-
-
-step(replace_routines)
+for path in sorted((Path(__file__).parents[1] / "routines").rglob("*.sql")):
+    # Each file whole: a routine's body is one statement, whatever stands in it.
+    step(path.read_text(encoding="utf-8"))

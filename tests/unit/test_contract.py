@@ -143,7 +143,7 @@ def test_each_field_of_an_entry_and_a_new_lot_is_sent() -> None:
 
 @pytest.mark.parametrize("name", SELDOM_CHANGED)
 def test_what_stays_as_it_is_is_left_out_all_of_it_or_none(name: str) -> None:
-    """When one of them changes all are sent; nothing else is ever left out."""
+    """When one of them changes all are sent; nothing else is left out for staying."""
     posting = whole_posting()
     posting.before = replace(posting.before, first_boundary_on=date(2016, 5, 1))
     kept = {each: getattr(posting.before, each) for each in SELDOM_CHANGED}
