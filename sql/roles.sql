@@ -39,11 +39,22 @@ GRANT DELETE ON renewer.tick TO renewer_worker;
 GRANT INSERT ON renewer.seal TO renewer_worker;
 GRANT EXECUTE ON FUNCTION renewer.is_seen TO renewer_worker, renewer_read;
 
-GRANT EXECUTE ON FUNCTION renewer.enroll, renewer.spend, renewer.refund, renewer.purchase, renewer.grant_bonus,
-    renewer.change_plan, renewer.set_status, renewer.set_timezone TO renewer_app;
+-- The calls of the marketplace: every function that takes a reference and runs with its owner's rights.
+DO $$
+DECLARE
+    call regprocedure;
+BEGIN
+    FOR call IN
+        SELECT p.oid FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'renewer'::regnamespace AND p.prosecdef AND 'reference' = ANY (p.proargnames)
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO renewer_app', call);
+    END LOOP;
+END
+$$;
 GRANT EXECUTE ON FUNCTION renewer.balance_at TO renewer_app, renewer_read;
 GRANT EXECUTE ON FUNCTION renewer.tick TO renewer_app, renewer_worker;
 GRANT EXECUTE ON FUNCTION renewer.events TO renewer_app, renewer_worker, renewer_read;
 GRANT SELECT ON renewer.balance, renewer.open_lot, renewer.statement TO renewer_app;
 -- A view runs its functions with the rights of who reads it.
-GRANT EXECUTE ON FUNCTION renewer.cycle_end, renewer.starts_at, renewer.zone_of TO renewer_app, renewer_read;
+GRANT EXECUTE ON FUNCTION renewer.cycle_end, renewer.zone_of, renewer.is_cycle_bound TO renewer_app, renewer_read;

@@ -21,10 +21,10 @@ from renewer.answers.verification import Violation, find_violations
 from renewer.jobs import backfill, passes, renewal
 from renewer.jobs import importing as members
 from renewer.jobs import plan_files as plans
-from renewer.rules import cycle
+from renewer.rules.backfill import Backfill
+from renewer.rules.calendar import Calendar
 from renewer.rules.ledger import CatchUp, Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
-from renewer.rules.repair import Repair
 from renewer.worker.duties import Duties
 from renewer.worker.health import Pulse
 from renewer.worker.metrics import Metrics
@@ -78,16 +78,23 @@ def member(
     cycle's start.
     """
     anchor, timezone = date.fromisoformat(anchor_on), more.pop("timezone", "UTC")
-    n = cycle.cycle_number(anchor, timezone, utc(as_of))
-    issued_at = cycle.boundary(anchor, timezone, n)
+    calendar = Calendar(anchor, timezone)
+    n = calendar.number_at(utc(as_of))
+    issued_at = calendar.boundary(n)
     lots = tuple(
         Lot(i, source, left, issued_at, None)
         for i, (source, left) in enumerate(unused, 1)
     )
-    renews_at = cycle.boundary(anchor, timezone, n + 1)
+    renews_at = calendar.boundary(n + 1)
     balance = sum(lot.remaining for lot in lots)
     status = more.pop("status", Status.ACTIVE)
-    state = {"last_seq": len(lots), "last_lot": len(lots), "lots": lots} | more
+    state = {
+        "last_seq": len(lots),
+        "last_lot": len(lots),
+        "lots": lots,
+        "cycle_first_day": calendar.first_day(n),
+        "cycle_last_day": calendar.last_day(n),
+    } | more
     return Member(
         "m", 0, plan, anchor, timezone, status, balance, n, renews_at, **state
     )
@@ -147,7 +154,7 @@ def repair(
     options = passes.Options(batch_size=more.pop("batch_size", 2))
     return backfill.backfill(
         partial(store.connect, conninfo),
-        Repair(start, end, **more, named=members is not None),
+        Backfill(start, end, **more, named=members is not None),
         as_of=utc(as_of),
         options=options,
         members=members,

@@ -15,7 +15,7 @@ from renewer.answers.explanation import Code, Explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
 from renewer.answers.wording import Note, local, usable_timezone
-from renewer.rules.awards import PastCycle
+from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.ledger import Lot, Member
 from renewer.rules.posting import Boundary
 from renewer.store import Lag, RecordedFailure
@@ -194,18 +194,18 @@ def _last_renewal(facts: Explanation) -> dict[str, Any] | None:
         "first_day": award.cycle.first_day,
         "amount": award.awarded,
         # The reason of the cycle, so that no two are given for one award.
-        "reason": brought.reason,
+        "reason": brought.shortfall,
         "posted_at": facts.local(award.posted_at),
     }
 
 
-def _past_cycle(each: PastCycle) -> dict[str, Any]:
+def _past_cycle(each: CycleRecord) -> dict[str, Any]:
     return {
         "first_day": each.first_day,
         "last_day": each.last_day,
         "expected": each.expected,
-        "awarded": each.awarded,
-        "reason": each.reason,
+        "awarded": each.awarded or 0,
+        "reason": each.shortfall,
     }
 
 

@@ -7,23 +7,22 @@ They are read in one snapshot and put beside what the job's own planner would do
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.answers.wording import CONNECTS, Word, local, usable_timezone
 from renewer.errors import InputError, PlanError, RenewerError
-from renewer.rules import cycle
-from renewer.rules.awards import Award, PastCycle, past_cycles
 from renewer.rules.boundary import next_cycle
-from renewer.rules.cycle import Cycle
+from renewer.rules.calendar import LAST_DAY, Calendar, Cycle, local_day, starts_at
+from renewer.rules.cycle_history import Award, CycleRecord, record_award
 from renewer.rules.forecast import Forecast, beyond, forecast
-from renewer.rules.ledger import CatchUp, Member, Reason, Status, value
+from renewer.rules.ledger import CatchUp, Member, Reason, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
+from renewer.rules.value import value
 
 RECENTLY = timedelta(days=1)
 REMEMBERED = timedelta(days=31)
@@ -108,7 +107,7 @@ class Explanation:
     outlook: Outlook
     pending_rules: Revision | None
     awards: Sequence[Award]
-    cycles: Sequence[PastCycle]
+    cycles: Sequence[CycleRecord]
     last_boundary: DictRow | None
     movements: Sequence[DictRow]
     rule_change: RuleChange | None
@@ -183,9 +182,9 @@ class Explanation:
         return self.awards[-1] if self.awards else None
 
     @property
-    def last_cycle(self) -> PastCycle | None:
+    def last_cycle(self) -> CycleRecord | None:
         """Return what the last boundary on record brought; None before the first."""
-        on_record = [each for each in self.cycles if each.posted]
+        on_record = [each for each in self.cycles if each.is_posted]
         return on_record[-1] if on_record else None
 
     @property
@@ -253,7 +252,7 @@ def read_explanation(
         outlook=outlook,
         pending_rules=_pending_rules(outlook, plans),
         awards=awards,
-        cycles=[*past_cycles(awards, plans), *waiting],
+        cycles=[*(record_award(award, plans) for award in awards), *waiting],
         last_boundary=last_boundary,
         movements=[row for row in movements if row["occurred_at"] <= as_of],
         rule_change=_rule_change(outlook.now.released, plans, reached),
@@ -271,16 +270,17 @@ def _known_at(member: Member, as_of: datetime) -> Member:
 
 def _reached(member: Member) -> Cycle:
     """Return the cycle the ledger has reached, or that an enrolment lies in."""
-    zone = _boundary_zone(member).key
-    if member.cycle_n is not None:
-        return cycle.cycle(member.anchor_on, zone, member.cycle_n)
-    n = cycle.cycle_number(member.anchor_on, zone, member.renews_at)
-    return cycle.cycle(member.anchor_on, zone, n)
+    calendar, reached = _boundary_calendar(member), member.cycle
+    if reached is None:
+        return calendar.cycle(calendar.number_at(member.renews_at))
+    began_at = starts_at(reached.first_day, calendar.timezone)
+    return Cycle(reached.cycle_n, reached.first_day, reached.last_day, began_at)
 
 
-def _boundary_zone(member: Member) -> ZoneInfo:
-    """Return the zone the next boundary was computed in; UTC for an unknown one."""
-    return cycle.zone(usable_timezone(member.boundary_timezone or member.timezone))
+def _boundary_calendar(member: Member) -> Calendar:
+    """Return the calendar of the next boundary; in UTC when its zone is unknown."""
+    timezone = usable_timezone(member.boundary_timezone or member.timezone)
+    return Calendar(member.anchor_on, timezone)
 
 
 def _check_as_of(member: Member, reached: Cycle, as_of: datetime) -> None:
@@ -315,7 +315,7 @@ def _code(
         return Code.WAITING_FOR_PASS
     if awards and _is_recent(awards[-1], as_of):
         return Code.RENEWED
-    today = as_of.astimezone(_boundary_zone(member)).date()
+    today = local_day(as_of, _boundary_calendar(member).timezone)
     return Code.LAST_DAY if today == reached.last_day else Code.NOT_DUE
 
 
@@ -368,7 +368,7 @@ def _pending_rules(outlook: Outlook, plans: Plans) -> Revision | None:
 
 def _waiting(
     member: Member, code: Code, plans: Plans, as_of: datetime, outlook: Outlook
-) -> Iterator[PastCycle]:
+) -> Iterator[CycleRecord]:
     """Yield the cycles that have begun and whose boundary is not posted."""
     failed = code is Code.FAILED
     for each in outlook.now.waiting:
@@ -379,39 +379,39 @@ def _waiting(
         yield _unposted(each, plans, str(why))
     unplanned = outlook.problem is not None and outlook.now.settled is member
     if unplanned and member.renews_at <= as_of and code is not Code.CLOSED:
-        n = next_cycle(replace(member, timezone=usable_timezone(member.timezone)))
-        first_day = cycle.first_day(member.anchor_on, n)
-        last_day = cycle.last_day(member.anchor_on, n)
+        zoned = replace(member, timezone=usable_timezone(member.timezone))
+        begun = zoned.calendar.cycle(next_cycle(zoned))
         is_own = code in (Code.FAILED, Code.UNDER_REVIEW)
         why = code if is_own else Code.WAITING_FOR_PASS
-        yield PastCycle(first_day, last_day, None, 0, str(why), posted=False)
+        days = begun.first_day, begun.last_day
+        yield CycleRecord(member.plan, *days, None, None, reason=str(why))
 
 
-def _unposted(boundary: Boundary, plans: Plans, reason: str) -> PastCycle:
+def _unposted(boundary: Boundary, plans: Plans, reason: str) -> CycleRecord:
     """Return the cycle a boundary will begin, and what it should bring."""
     governing = _governing(boundary.plan, plans, boundary.first_day)
     expected = None if governing is None else governing.allowance
     if boundary.reason == Reason.PLAN_CHANGED:
         expected = boundary.allowance  # what was left of the old cycle, no allowance
-    first_day, last_day = boundary.first_day, boundary.last_day
-    return PastCycle(first_day, last_day, expected, 0, reason, posted=False)
+    days = boundary.first_day, boundary.last_day
+    return CycleRecord(boundary.plan, *days, expected, None, reason=reason)
 
 
 def _rule_change(member: Member, plans: Plans, reached: Cycle) -> RuleChange | None:
     """Return the next rules of the member's plan that differ from the present ones."""
     present = reached.n if member.cycle_n is None else member.cycle_n
-    begun = cycle.first_day(member.anchor_on, present)
+    calendar = Calendar(member.anchor_on, "UTC")
+    begun = calendar.first_day(present)
     before = _governing(member.plan, plans, begun)
     if before is None:
         return None
     for revision in plans.after(member.plan, begun):
-        if revision.effective_from >= cycle.LAST_DAY - YEAR:
+        if revision.effective_from >= LAST_DAY - YEAR:
             break
-        noon = datetime.combine(revision.effective_from, time(12), UTC)
-        n = max(cycle.cycle_number(member.anchor_on, "UTC", noon), present + 1)
-        if cycle.first_day(member.anchor_on, n) < revision.effective_from:
+        n = max(calendar.number_on(revision.effective_from), present + 1)
+        if calendar.first_day(n) < revision.effective_from:
             n += 1
-        reaches_on = cycle.first_day(member.anchor_on, n)
+        reaches_on = calendar.first_day(n)
         after = plans.in_force(member.plan, reaches_on)
         if rules(after) != rules(before):
             return RuleChange(reaches_on, before, after)

@@ -17,11 +17,11 @@ from renewer.answers.wording import (
     plural,
     shown,
 )
-from renewer.rules.awards import Gap, PastCycle
+from renewer.rules.cycle_history import CycleRecord, Shortfall
 from renewer.rules.ledger import Reason, Status
 from renewer.rules.posting import Boundary
 
-TOO_LITTLE = frozenset({Reason.SUSPENDED, Reason.CAUGHT_UP, Gap.RULES_CORRECTED})
+TOO_LITTLE = frozenset({Reason.SUSPENDED, Reason.CAUGHT_UP, Shortfall.RULES_CORRECTED})
 """Why a cycle brought less than a member expects; a plan of 0 is as agreed."""
 
 PUNCTUAL = timedelta(hours=1)
@@ -132,7 +132,7 @@ def headline_of_renewed(facts: Explanation) -> Iterator[str]:
     elif award.late:
         missing = f"{award.late} missing {facts.word.name(award.late)}"
         yield f"You got {missing} for your cycle of {on}."
-    elif last.reason in TOO_LITTLE:
+    elif last.shortfall in TOO_LITTLE:
         yield _too_little(facts, last)
     elif award.awarded == 0:
         yield "Nothing is wrong."
@@ -319,14 +319,14 @@ def _end_of_cycle(facts: Explanation) -> Iterator[str]:
 def _is_fine(facts: Explanation) -> bool:
     """Whether the last award was as agreed and the next one can be planned."""
     last = facts.last_cycle
-    brought_enough = last is None or last.reason not in TOO_LITTLE
+    brought_enough = last is None or last.shortfall not in TOO_LITTLE
     return facts.problem is None and brought_enough
 
 
-def _too_little(facts: Explanation, last: PastCycle) -> str:
+def _too_little(facts: Explanation, last: CycleRecord) -> str:
     """Return what the last award brought, and why it was no more."""
-    got = facts.word.counted(last.awarded)
+    got = facts.word.counted(last.awarded or 0)
     if last.awarded and last.expected is not None:
         got = f"{last.awarded} of {facts.word.counted(last.expected)}"
-    why = because(last.reason).before
+    why = because(last.shortfall).before
     return f"You got {got} on {day(last.first_day)}, because {why}."

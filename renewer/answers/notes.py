@@ -28,8 +28,8 @@ from renewer.answers.wording import (
     plural,
     shown,
 )
-from renewer.rules.awards import Gap, PastCycle
-from renewer.rules.cycle import starts_at
+from renewer.rules.calendar import starts_at
+from renewer.rules.cycle_history import CycleRecord, Shortfall
 from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Source, Status
 from renewer.rules.posting import Boundary
 
@@ -437,7 +437,7 @@ def note_of_cut(facts: Explanation) -> Note | None:
 
 def note_of_past(facts: Explanation) -> Note | None:
     """Tell how many cycles brought all they should, when some did not."""
-    posted = [each for each in facts.cycles if each.posted]
+    posted = [each for each in facts.cycles if each.is_posted]
     odd = _odd_cycles(facts)
     if not odd or len(posted) == 1:
         return None
@@ -455,7 +455,7 @@ def notes_of_gaps(facts: Explanation) -> Iterator[Note]:
     """Tell which cycles brought too little and why, those of one kind together."""
     kinds: dict[tuple[str | None, int | None, int], list[date]] = {}
     for each in _odd_cycles(facts):
-        kind = (each.reason, each.expected, each.awarded)
+        kind = (each.shortfall, each.expected, each.awarded or 0)
         kinds.setdefault(kind, []).append(each.first_day)
     for (reason, expected, awarded), first_days in kinds.items():
         got = facts.word.counted(awarded)
@@ -648,15 +648,14 @@ def _values_of_bonuses(facts: Explanation, rows: Sequence[DictRow]) -> dict[str,
     return {"total": sum(row["amount"] for row in rows), "bonuses": each}
 
 
-def _odd_cycles(facts: Explanation) -> list[PastCycle]:
+def _odd_cycles(facts: Explanation) -> list[CycleRecord]:
     """Return the cycles on record that brought too little, or nothing."""
     as_usual = {None, Reason.PLAN_CHANGED.value}
     if facts.plan is not None and facts.plan.allowance == 0:
         # A plan that includes none has brought none before: that is normal.
-        as_usual.add(Gap.NO_ALLOWANCE.value)
-    return [
-        each for each in facts.cycles if each.posted and each.reason not in as_usual
-    ]
+        as_usual.add(Shortfall.NO_ALLOWANCE.value)
+    posted = [each for each in facts.cycles if each.is_posted]
+    return [each for each in posted if each.shortfall not in as_usual]
 
 
 def _cycles(first_days: Sequence[date]) -> str:

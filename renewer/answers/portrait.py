@@ -15,8 +15,8 @@ from renewer import store
 from renewer.answers.documents import INSTANTS, ends_with_cycle
 from renewer.answers.explanation import Code, Explanation
 from renewer.answers.wording import Word, day, days, escape, local, plan_name
-from renewer.rules.awards import Gap
-from renewer.rules.cycle import starts_at
+from renewer.rules.calendar import starts_at
+from renewer.rules.cycle_history import Shortfall
 from renewer.rules.ledger import Lot, Member, Reason, Source
 
 SOON = timedelta(days=30)
@@ -228,8 +228,8 @@ WHY: Mapping[str, str] = {
     Reason.CAUGHT_UP: "Missed and not made up for",
     Reason.SUSPENDED: "The account was suspended",
     Reason.PLAN_CHANGED: "Change of plan",
-    Gap.RULES_CORRECTED: "The plan's rules were corrected later",
-    Gap.NO_ALLOWANCE: "The plan included none",
+    Shortfall.RULES_CORRECTED: "The plan's rules were corrected later",
+    Shortfall.NO_ALLOWANCE: "The plan included none",
     Code.WAITING_FOR_PASS: "On its way",
     Code.UNDER_REVIEW: "Waits for the end of the review",
     Code.FAILED: "Our side has to mend something first",

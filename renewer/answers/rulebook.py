@@ -14,7 +14,7 @@ from typing import Any
 from renewer import store
 from renewer.answers.wording import Word, day, listed, plan_name, plural
 from renewer.errors import PlanError
-from renewer.rules import cycle
+from renewer.rules.calendar import Calendar, starts_at
 from renewer.rules.forecast import beyond
 from renewer.rules.ledger import Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
@@ -58,8 +58,8 @@ def _topics(
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Yield each topic: its code, its title, its sentences."""
     started = _month_start(today) + timedelta(days=9)
-    first = cycle.cycle(started, "UTC", 0)
-    renewed = cycle.first_day(started, 1)
+    calendar = Calendar(started, "UTC")
+    first, renewed = calendar.cycle(0), calendar.first_day(1)
     yield (
         "when",
         f"When {word.plural} renew",
@@ -124,7 +124,8 @@ def _month_start(today: date) -> date:
 def _short_months(today: date) -> str:
     """Return the example of a membership that started on the 31st of January."""
     anchor = date(today.year, 1, ANCHOR_DAY)
-    starts = [cycle.first_day(anchor, n) for n in range(MONTHS + 1)]
+    calendar = Calendar(anchor, "UTC")
+    starts = [calendar.first_day(n) for n in range(MONTHS + 1)]
     told = listed([day(each) for each in starts[1:]])
     return (
         f"A membership that started on {day(anchor)} renews on {told}: in a month that "
@@ -133,8 +134,8 @@ def _short_months(today: date) -> str:
 
 
 def _time_zones(today: date) -> str:
-    on = cycle.first_day(_month_start(today) + timedelta(days=9), 1)
-    at = cycle.starts_at(on, "America/New_York")
+    on = Calendar(_month_start(today) + timedelta(days=9), "UTC").first_day(1)
+    at = starts_at(on, "America/New_York")
     return (
         "A day begins and ends in your own time zone. The cycle that starts on "
         f"{day(on)} in New York starts at {at.astimezone(UTC):%H:%M} UTC."
@@ -151,13 +152,20 @@ def example(revision: Revision, plans: Plans, today: date) -> tuple[int, Boundar
     # Above the cap something is lost, which is what the example is to show.
     cap = revision.rollover_cap
     unused = SOME if cap is None else cap + SOME
-    issued_at = cycle.boundary(anchor, "UTC", 0)
+    calendar = Calendar(anchor, "UTC")
+    issued_at = calendar.boundary(0)
     lots = (Lot(1, Source.ALLOWANCE, unused, issued_at, None),)
     held = Member(
         "example", 0, revision.code, anchor, "UTC", Status.ACTIVE, unused, 0,
-        cycle.boundary(anchor, "UTC", 1), last_seq=1, last_lot=1, lots=lots,
+        calendar.boundary(1), last_seq=1, last_lot=1, lots=lots,
     )  # fmt: skip
-    held = replace(held, first_boundary_on=anchor, last_boundary_at=issued_at)
+    held = replace(
+        held,
+        cycle_first_day=calendar.first_day(0),
+        cycle_last_day=calendar.last_day(0),
+        first_boundary_on=anchor,
+        last_boundary_at=issued_at,
+    )
     return unused, next(beyond(held, plans))
 
 

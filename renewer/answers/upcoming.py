@@ -8,8 +8,9 @@ from uuid import UUID, uuid5
 from renewer import store
 from renewer.answers.wording import local, usable_timezone
 from renewer.rules.endings import Ending, find_endings
-from renewer.rules.ledger import Member, value
+from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
+from renewer.rules.value import value
 from renewer.store import Database
 
 STRETCH = 20_000

@@ -9,8 +9,7 @@ that runs meanwhile disturbs nothing and is not mistaken for an error.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -18,9 +17,10 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.answers.drift import find_drift
 from renewer.errors import RenewerError
-from renewer.rules import cycle
-from renewer.rules.audit import follows
-from renewer.rules.ledger import CycleName, value
+from renewer.rules.boundary import expected_boundary
+from renewer.rules.cycle_history import find_misplaced
+from renewer.rules.value import value
+from renewer.store.members import read_cycle, read_member
 
 
 @value
@@ -123,77 +123,18 @@ def _check_stretch(
 
 
 def _check_calendar(row: DictRow) -> Iterator[Violation]:
-    """Compare one member's renewals and next boundary with the calendar."""
+    """Compare one member's cycle, renewals and next boundary with the calendar."""
     member_id = row["member_id"]
-    rows = list(zip(*(row[name] or () for name in RENEWED), strict=True))
-    renewals = [CycleName(*each) for each in rows]
-    if any(None in each for each in rows) or row["anchor_on"] is None:
-        yield Violation(4, member_id, "an anchor, a cycle or a day is missing")
-        return
     try:
-        for detail in _find_gaps(renewals, row):
+        member = read_member(row)
+        renewals = [read_cycle(*key) for key in row["renewals"] or ()]
+        for detail in find_misplaced(member, renewals):
             yield Violation(3, member_id, detail)
-        zone = row["boundary_timezone"] or row["timezone"]
-        renews_at = cycle.next_boundary(row["anchor_on"], zone, row["cycle_n"])
-    except RenewerError as error:
+        renews_at = expected_boundary(member)
+    except (RenewerError, TypeError, ValueError) as error:
         yield Violation(4, member_id, str(error))
         return
-    if renews_at is not None and row["renews_at"] != renews_at:
-        found = row["renews_at"].astimezone(UTC)
-        detail = f"renews_at is {found.isoformat()}"
+    if member.renews_at != renews_at:
+        detail = f"renews_at is {member.renews_at.isoformat()}"
         detail += f", the calendar says {renews_at.isoformat()}"
         yield Violation(4, member_id, detail)
-
-
-RENEWED = ("renewed_days", "renewed_anchors", "renewed_cycles", "renewed_plans")
-
-
-def _find_gaps(renewals: list[CycleName], row: DictRow) -> Iterator[str]:
-    """
-    Yield what is missing or too much among a member's renewals.
-
-    There is one for each boundary from the first to the cycle the ledger has reached.
-    """
-    for renewal in renewals:
-        if renewal.first_day != cycle.first_day(renewal.anchor_on, renewal.cycle_n):
-            day, anchor_on = renewal.first_day, renewal.anchor_on
-            yield f"a renewal of {day}, which is no boundary of anchor {anchor_on}"
-    for before, after in pairwise(renewals):
-        if not follows(before, after):
-            skipped = (before.first_day, after.first_day)
-            yield "after the renewal of {} comes that of {}".format(*skipped)
-    if renewals:
-        yield from _find_wrong_ends(renewals[0], renewals[-1], row)
-    elif row["cycle_n"] is not None:
-        expected = row["first_boundary_on"]
-        if cycle.first_day(row["anchor_on"], row["cycle_n"]) >= expected:
-            yield f"the renewal of {expected} is missing"
-
-
-def _find_wrong_ends(first: CycleName, last: CycleName, row: DictRow) -> Iterator[str]:
-    """Yield where the *first* and the *last* renewal are not those of the member."""
-    expected = row["first_boundary_on"]
-    if first.first_day != expected:
-        day = first.first_day
-        yield f"the first renewal is of {day}, the first boundary {expected}"
-    if row["cycle_n"] is None:
-        return
-    anchor_on, n = row["anchor_on"], row["cycle_n"]
-    if not _reaches(last, row):
-        named = f"cycle {last.cycle_n} of {last.anchor_on}"
-        reached = f"cycle {n} of {anchor_on}"
-        yield f"the last renewal is {named}, the ledger has reached {reached}"
-    reached_on = cycle.first_day(anchor_on, n)
-    if last.first_day != reached_on:
-        day = last.first_day
-        yield f"the last renewal is of {day}, the ledger has reached {reached_on}"
-
-
-def _reaches(last: CycleName, row: DictRow) -> bool:
-    """
-    Whether the last renewal is of the cycle the ledger has reached.
-
-    A change of plan on its day moved the anchor to that day.
-    """
-    anchor_on, n = row["anchor_on"], row["cycle_n"]
-    return (anchor_on, n) in ((last.anchor_on, last.cycle_n), (last.first_day, 0))

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from renewer.rules.awards import Gap
-from renewer.rules.cycle import starts_at, timezones, zone
-from renewer.rules.ledger import Reason, value
+from renewer.rules.calendar import starts_at, timezones, zone
+from renewer.rules.cycle_history import Shortfall
+from renewer.rules.ledger import Reason
+from renewer.rules.value import value
 
 
 @value
@@ -83,8 +84,8 @@ REASONS: Mapping[str, Because] = {
         "you had received them before your change of plan",
         "you have received them before your change of plan",
     ),
-    Gap.NO_ALLOWANCE: NO_ALLOWANCE,
-    Gap.RULES_CORRECTED: Because(
+    Shortfall.NO_ALLOWANCE: NO_ALLOWANCE,
+    Shortfall.RULES_CORRECTED: Because(
         "the plan's rules were corrected later", "the plan's rules were corrected"
     ),
 }
@@ -97,7 +98,7 @@ The view `statement` says the same in its own short form.
 
 def because(reason: str | None) -> Because:
     """Return a reason in words; a renewal of 0 without one has a plan of 0."""
-    return REASONS.get(reason or Gap.NO_ALLOWANCE, NO_ALLOWANCE)
+    return REASONS.get(reason or Shortfall.NO_ALLOWANCE, NO_ALLOWANCE)
 
 
 def day(on: date) -> str:

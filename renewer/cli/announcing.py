@@ -18,7 +18,7 @@ from renewer.host import database
 from renewer.host.settings import read_settings
 from renewer.host.streams import has_reader
 from renewer.jobs.sealing import Sealed, end_batch, seal_ledger
-from renewer.rules.cycle import read_duration
+from renewer.rules.calendar import read_duration
 
 POLL_S = 1.0
 PAGE = 5000

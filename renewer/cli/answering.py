@@ -30,7 +30,7 @@ from renewer.cli.output import (
 )
 from renewer.host import database
 from renewer.host.settings import read_settings
-from renewer.rules.awards import PastCycle
+from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans
@@ -139,15 +139,15 @@ def _print_lots(facts: Explanation) -> None:
     print_table(made)
 
 
-def _print_cycles(cycles: Sequence[PastCycle]) -> None:
+def _print_cycles(cycles: Sequence[CycleRecord]) -> None:
     columns = ("cycle from", "to", "expected", "awarded", "why")
     made = table(*columns, numbers=("expected", "awarded"))
     for past in cycles:
         due = "?" if past.expected is None else str(past.expected)
         late = "made up later" if past.late else ""
-        why = (past.reason or late).replace("_", " ")
+        why = (past.shortfall or late).replace("_", " ")
         days = str(past.first_day), str(past.last_day)
-        made.add_row(*days, due, str(past.awarded), why)
+        made.add_row(*days, due, str(past.awarded or 0), why)
     print_table(made)
 
 

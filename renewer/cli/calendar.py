@@ -7,8 +7,7 @@ import typer
 from renewer.cli.options import AsOf, Json, read_instant
 from renewer.cli.output import print_json, print_table, table, timestamp
 from renewer.errors import InputError
-from renewer.rules import cycle
-from renewer.rules.cycle import read_date
+from renewer.rules.calendar import Calendar, Cycle, read_date, zone
 
 MOST = 10_000
 
@@ -35,15 +34,15 @@ def cycles(
     no database.
     """
     anchor_on = read_date("--anchor", anchor)
-    first = 0
+    calendar, first = Calendar(anchor_on, timezone), 0
     if as_of is not None:
-        first = cycle.cycle_number(anchor_on, timezone, read_instant("--as-of", as_of))
+        first = calendar.number_at(read_instant("--as-of", as_of))
         if first < 0:
             raise InputError(
                 f"--as-of {as_of} is before the anchor {anchor_on}: there is no "
                 "cycle yet"
             )
-    rows = list(cycle.cycles(anchor_on, timezone, first, count))
+    rows = [calendar.cycle(n) for n in range(first, first + count)]
     if json:
         print_json(
             [
@@ -68,5 +67,5 @@ def cycles(
     print_table(made)
 
 
-def _local(row: cycle.Cycle, timezone: str) -> str:
-    return row.starts_at.astimezone(cycle.zone(timezone)).isoformat()
+def _local(row: Cycle, timezone: str) -> str:
+    return row.starts_at.astimezone(zone(timezone)).isoformat()

@@ -27,7 +27,7 @@ from renewer.cli.output import (
 )
 from renewer.errors import InputError
 from renewer.host import database
-from renewer.rules.audit import AuditedCycle, Flaw, audit_member
+from renewer.rules.cycle_history import CycleRecord, Flaw, cycle_history
 from renewer.rules.plans import Plans
 
 SHOWN = 50
@@ -80,11 +80,12 @@ def audit(
             )
         total = store.count_members(conn) if sys.stderr.isatty() else None
         with store.snapshot(conn), progress("Auditing", total) as advance:
-            for member in store.find_audited(conn, first, last):
-                for each in audit_member(member, plans, first, last, as_of):
+            for member, awards in store.find_audited(conn, first, last):
+                member_id = member.member_id
+                for each in cycle_history(member, awards, plans, first, last, as_of):
                     if plan is None or each.plan == plan:
-                        findings.add(each)
-                        write(each)
+                        findings.add(member_id, each)
+                        write(member_id, each)
                 findings.members += 1
                 advance(1)
     findings.end(first, last, as_of)
@@ -100,7 +101,7 @@ class Total:
     awarded: int = 0
     late: int = 0
 
-    def add(self, each: AuditedCycle) -> None:
+    def add(self, each: CycleRecord) -> None:
         """Add one cycle."""
         self.cycles += 1
         self.expected += each.expected or 0
@@ -116,17 +117,17 @@ class Findings:
         self.flaws = 0
         self._rows = rows
         self._totals: dict[tuple[str, str, str], Total] = defaultdict(Total)
-        self._shown: list[AuditedCycle] = []
+        self._shown: list[tuple[str, CycleRecord]] = []
 
-    def add(self, each: AuditedCycle) -> None:
-        """Take note of one cycle."""
+    def add(self, member_id: str, each: CycleRecord) -> None:
+        """Add one cycle of a member."""
         self._totals[each.plan, each.flaw or "", each.reason or ""].add(each)
         if self._rows is not None:
-            self._rows.add(asdict(each))
+            self._rows.add(_as_row(member_id, each))
         if each.flaw is not None:
             self.flaws += 1
             if len(self._shown) < SHOWN:
-                self._shown.append(each)
+                self._shown.append((member_id, each))
 
     def end(self, first: date, last: date, as_of: datetime) -> None:
         """Print the totals and, unless all is one document, the flaws."""
@@ -182,14 +183,18 @@ class Findings:
             "member", "cycle of", "expected", "awarded", "what is wrong",
             numbers=("expected", "awarded"),
         )  # fmt: skip
-        for each in self._shown:
+        for member_id, each in self._shown:
             assert each.flaw is not None
             amounts = (_amount(each.expected), _amount(each.awarded))
             first_day = str(each.first_day)
-            made.add_row(each.member_id, first_day, *amounts, WORDS[each.flaw])
+            made.add_row(member_id, first_day, *amounts, WORDS[each.flaw])
         print_table(made)
         if self.flaws > SHOWN:
             say(f"… and {self.flaws - SHOWN} more: --csv lists all.")
+
+
+def _as_row(member_id: str, each: CycleRecord) -> dict[str, Any]:
+    return {"member_id": member_id, **asdict(each)}
 
 
 def _amount(number: int | None) -> str:
@@ -201,17 +206,17 @@ def _iso(at: datetime | None) -> str | None:
 
 
 @contextmanager
-def _csv_rows(path: Path | None) -> Iterator[Callable[[AuditedCycle], None]]:
+def _csv_rows(path: Path | None) -> Iterator[Callable[[str, CycleRecord], None]]:
     """Yield what writes one cycle to the file at *path*; nothing without one."""
     if path is None:
-        yield lambda _: None
+        yield lambda *_: None
         return
     with _opened(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
 
-        def write(each: AuditedCycle) -> None:
-            values = asdict(each) | {"posted_at": _iso(each.posted_at)}
+        def write(member_id: str, each: CycleRecord) -> None:
+            values = _as_row(member_id, each) | {"posted_at": _iso(each.posted_at)}
             rows.writerow([values[name] for name in COLUMNS])
 
         yield write

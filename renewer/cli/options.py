@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from renewer.errors import InputError
-from renewer.rules.cycle import FIRST_ANCHOR, read_date
+from renewer.rules.calendar import FIRST_ANCHOR, read_date
 from renewer.rules.ledger import CatchUp
 
 FIRST_AS_OF = datetime(FIRST_ANCHOR.year, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from renewer.errors import InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
-from renewer.rules.cycle import read_duration
+from renewer.rules.calendar import read_duration
 
 PORT = 8465
 MISSING = "the pages need the extra `web`: pip install 'renewer[web]'"

@@ -34,9 +34,9 @@ from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
 from renewer.jobs.backfill import backfill as repair_members
 from renewer.jobs.passes import PassReport, log_pass
+from renewer.rules.backfill import Backfill
 from renewer.rules.ledger import CatchUp, Entry, Kind
 from renewer.rules.posting import Posting
-from renewer.rules.repair import Repair
 
 SHOWN = 200
 LONGEST_REASON = 200
@@ -75,7 +75,7 @@ def backfill(
     json: Json = False,
 ) -> None:
     """
-    Repair cycles whose first day lies from one date to another, both included.
+    Backfill cycles whose first day lies from one date to another, both included.
 
     Boundaries never posted are posted, from the oldest. Cycles awarded less than their
     plan allows now (missed and caught up with 0, rules corrected since) get the
@@ -116,7 +116,7 @@ def backfill(
 
 def _read_repair(
     start: str, end: str, plan: str | None, reason: str | None, *, named: bool
-) -> Repair:
+) -> Backfill:
     """Return what the options ask for."""
     first, last = read_days(start, end)
     if reason is not None and not (
@@ -125,7 +125,7 @@ def _read_repair(
         raise InputError(
             f"--reason must be one line of 1 to {LONGEST_REASON} characters"
         )
-    return Repair(first, last, plan, reason and reason.strip(), named)
+    return Backfill(first, last, plan, reason and reason.strip(), named)
 
 
 AMOUNTS = ("amount", "balance")
@@ -165,7 +165,7 @@ class Report:
         amount, balance = signed(entry.amount), str(entry.balance_after)
         self._shown.add_row(member_id, kind, of, amount, balance)
 
-    def end(self, outcome: PassReport, repair: Repair) -> None:
+    def end(self, outcome: PassReport, repair: Backfill) -> None:
         """Print what is left to print."""
         if self._rows is not None:
             self._rows.end(self._document(outcome, repair))
@@ -205,7 +205,7 @@ class Report:
             made.add_row("failed", str(counts.failed), "")
         return made
 
-    def _document(self, outcome: PassReport, repair: Repair) -> dict[str, Any]:
+    def _document(self, outcome: PassReport, repair: Backfill) -> dict[str, Any]:
         counts = outcome.counts
         return {
             "run_id": outcome.run_id,

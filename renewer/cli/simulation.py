@@ -11,8 +11,9 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.answers.verification import find_violations
 from renewer.jobs import importing, passes, plan_files, renewal
-from renewer.rules.ledger import Member, Status, value
+from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans
+from renewer.rules.value import value
 from renewer.store import migrations
 from renewer.web.stage import Account, Step
 

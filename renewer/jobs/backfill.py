@@ -22,16 +22,16 @@ from renewer.jobs.passes import (
     plan_member,
 )
 from renewer.jobs.renewal import find_named
+from renewer.rules.backfill import Backfill, plan_backfill
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Posting
-from renewer.rules.repair import Repair, plan_repair
 from renewer.store import Database, Unplanned
 
 
 def backfill(
     connect: Callable[[], Database],
-    repair: Repair,
+    repair: Backfill,
     *,
     as_of: datetime,
     options: Options,
@@ -83,7 +83,7 @@ def backfill(
 def _walk(
     repairing: Pass,
     conn: Database,
-    repair: Repair,
+    repair: Backfill,
     size: int,
     stop: threading.Event,
     patience: Patience,
@@ -118,7 +118,7 @@ def _post(
     repairing.skip(patience.repeat(once))
 
 
-def repair_planner(plans: Plans, repair: Repair, as_of: datetime) -> Planner:
+def repair_planner(plans: Plans, repair: Backfill, as_of: datetime) -> Planner:
     """Return the planner of a backfill; it leaves out who has nothing to post."""
 
     def plan(
@@ -130,7 +130,7 @@ def repair_planner(plans: Plans, repair: Repair, as_of: datetime) -> Planner:
         awards = store.find_awards(conn, names, repair.start, repair.end)
         for member in members:
             owed = awards[member.member_id]
-            posts = partial(plan_repair, member, plans, owed, repair, as_of)
+            posts = partial(plan_backfill, member, plans, owed, repair, as_of)
             planned = plan_member(member, posts)
             if isinstance(planned, Unplanned) or planned.entries:
                 yield planned

@@ -21,8 +21,8 @@ import structlog
 
 from renewer import store
 from renewer.jobs.passes import Batch, Options, Pass
-from renewer.rules.ledger import value
 from renewer.rules.plans import Plans
+from renewer.rules.value import value
 from renewer.store import STOP_GRACE_S, Database, one_line
 
 BATCHES_EACH = 20

@@ -20,10 +20,11 @@ import psycopg
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.rules import cycle
 from renewer.rules.boundary import allowance_ends_at
-from renewer.rules.ledger import Status, value
+from renewer.rules.calendar import Calendar, read_date, timezones, zone
+from renewer.rules.ledger import Status
 from renewer.rules.plans import Plans
+from renewer.rules.value import value
 
 REQUIRED = ("member_id", "plan", "anchor_on")
 OPTIONAL = ("timezone", "status", "balance")
@@ -53,6 +54,8 @@ class NewMember:
     status: Status
     balance: int
     cycle_n: int
+    cycle_first_day: date
+    cycle_last_day: date
     first_boundary_on: date
     renews_at: datetime
     expires_at: datetime | None
@@ -232,10 +235,11 @@ def _read_member(
             listed = "load it with `renewer plans load` first"
         raise InputError(f"unknown plan {plan!r}: {_suggest(plan, codes) or listed}")
     timezone = _read_timezone(given.get("timezone") or "UTC")
-    anchor_on = cycle.read_date("anchor_on", given["anchor_on"])
+    anchor_on = read_date("anchor_on", given["anchor_on"])
     balance = _read_balance(given.get("balance") or "0")
     status = _read_status(given.get("status") or "active")
-    n = cycle.cycle_number(anchor_on, timezone, as_of)
+    calendar = Calendar(anchor_on, timezone)
+    n = calendar.number_at(as_of)
     if n < 0:
         raise InputError(
             f"anchor_on {anchor_on} is after {as_of.isoformat(timespec='minutes')}, "
@@ -243,8 +247,8 @@ def _read_member(
         )
     expires_at = None
     if balance:
-        rules = plans.first_known(plan, cycle.first_day(anchor_on, n))
-        expires_at = allowance_ends_at(anchor_on, timezone, n, rules)
+        rules = plans.first_known(plan, calendar.first_day(n))
+        expires_at = allowance_ends_at(calendar, n, rules)
     return NewMember(
         member_id=member_id,
         plan=plan,
@@ -253,8 +257,10 @@ def _read_member(
         status=status,
         balance=balance,
         cycle_n=n,
-        first_boundary_on=cycle.first_day(anchor_on, n + 1),
-        renews_at=cycle.boundary(anchor_on, timezone, n + 1),
+        cycle_first_day=calendar.first_day(n),
+        cycle_last_day=calendar.last_day(n),
+        first_boundary_on=calendar.first_day(n + 1),
+        renews_at=calendar.boundary(n + 1),
         expires_at=expires_at,
     )
 
@@ -269,9 +275,9 @@ def _suggest(text: str, names: tuple[str, ...]) -> str | None:
 
 def _read_timezone(text: str) -> str:
     try:
-        cycle.zone(text)
+        zone(text)
     except InputError:
-        suggested = _suggest(text, tuple(sorted(cycle.timezones())))
+        suggested = _suggest(text, tuple(sorted(timezones())))
         if suggested is None:
             raise
         raise InputError(f"unknown time zone {text!r}: {suggested}") from None

@@ -18,8 +18,9 @@ import structlog
 from renewer import store
 from renewer.errors import NodeAway, RenewerError
 from renewer.jobs.tallies import Tally, Watch
-from renewer.rules.ledger import CatchUp, Kind, Member, value
+from renewer.rules.ledger import CatchUp, Kind, Member
 from renewer.rules.posting import Posting
+from renewer.rules.value import value
 from renewer.store import Backlog, Database, Outcome, Unplanned, Unposted
 
 CONFLICTS = 3

@@ -9,7 +9,7 @@ from typing import Any
 
 from renewer import store
 from renewer.errors import InputError, PlanError
-from renewer.rules.cycle import FIRST_ANCHOR, LAST_DAY
+from renewer.rules.calendar import FIRST_ANCHOR, LAST_DAY
 from renewer.rules.plans import Revision
 
 REQUIRED = {"code", "effective_from", "allowance", "rollover_cap"}

@@ -6,12 +6,12 @@ allowance is awarded. Bought Connects are never touched by a boundary.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from renewer.rules import cycle
+from renewer.rules.calendar import Calendar
 from renewer.rules.draft import Draft
 from renewer.rules.ledger import (
-    CycleName,
+    CycleKey,
     Kind,
     Lot,
     Member,
@@ -25,14 +25,27 @@ from renewer.rules.posting import Boundary
 
 def next_cycle(member: Member) -> int:
     """
-    Return the number of the cycle the next boundary begins.
+    Return the number of the cycle that the next boundary begins.
 
-    For a member who enrolled and was not awarded yet it is the cycle that contains the
+    For a member that enrolled and was not awarded yet it is the cycle that contains the
     enrolment.
     """
-    return cycle.next_number(
-        member.anchor_on, member.timezone, member.cycle_n, member.renews_at
-    )
+    if member.cycle_n is None:
+        return member.calendar.number_at(member.renews_at)
+    return member.cycle_n + 1
+
+
+def expected_boundary(member: Member) -> datetime:
+    """
+    Return the next boundary by the calendar, in the zone it was computed in.
+
+    Before the first award it is the time of the enrolment. Errors are those of the
+    calendar.
+    """
+    if member.cycle_n is None:
+        return member.renews_at
+    zone = member.boundary_timezone or member.timezone
+    return Calendar(member.anchor_on, zone).boundary(member.cycle_n + 1)
 
 
 def post_lapses(draft: Draft, until: datetime) -> None:
@@ -52,8 +65,8 @@ def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
     rules govern the cycle that begins.
     """
     member, at = draft.member, draft.member.renews_at
-    n = next_cycle(member)
-    first_day = cycle.first_day(member.anchor_on, n)
+    calendar, n = member.calendar, next_cycle(member)
+    first_day = calendar.first_day(n)
     plan = member.pending_plan or member.plan
     rules = plans.in_force(plan, first_day)
     lost: dict[int, int] = {}
@@ -67,18 +80,20 @@ def post_boundary(draft: Draft, plans: Plans, horizon: datetime | None) -> None:
         plan=plan,
         pending_plan=None,
         cycle_n=n,
+        cycle_first_day=first_day,
+        cycle_last_day=calendar.last_day(n),
         first_boundary_on=first_boundary_on,
         last_boundary_at=at,
         cycle_ended_at=at,
-        renews_at=cycle.boundary(member.anchor_on, member.timezone, n + 1),
+        renews_at=calendar.boundary(n + 1),
         boundary_timezone=None,
         changed=None,
     )
     if horizon is not None and draft.member.renews_at <= horizon:
         # Another boundary comes up to the horizon: this is not the last one.
-        award(draft, rules, 0, at, first_day, Reason.CAUGHT_UP, lost)
+        award(draft, rules, 0, at, Reason.CAUGHT_UP, lost)
     else:
-        award(draft, rules, rules.allowance, at, first_day, None, lost)
+        award(draft, rules, rules.allowance, at, None, lost)
 
 
 def _end_cycle(draft: Draft, rules: Revision, at: datetime) -> dict[int, int]:
@@ -132,31 +147,29 @@ def award(
     rules: Revision,
     amount: int,
     at: datetime,
-    first_day: date,
     reason: Reason | None,
     lost: dict[int, int],
 ) -> None:
     """
-    Post the renewal of the cycle reached, which begins at *at* on *first_day*.
+    Post the renewal of the cycle reached, which begins at *at*.
 
     A suspended member gets 0, whatever *amount* is. The Connects go into a lot of
     their own; a renewal of 0 has no lot. *lost* is what
     the boundary did not carry.
     """
-    member = draft.member
-    assert member.cycle_n is not None
+    member, key = draft.member, draft.member.cycle
+    assert key is not None
     if member.status is Status.SUSPENDED:
         amount, reason = 0, Reason.SUSPENDED
     lot = issue_allowance(draft, rules, at) if amount else None
-    named = CycleName(first_day, member.anchor_on, member.cycle_n, member.plan)
-    draft.post(Kind.RENEWAL, amount, at, lot, renews=named, reason=reason)
-    if draft.tell is not None:
-        draft.tell(_describe_boundary(draft, named, amount, at, reason, lost))
+    draft.post(Kind.RENEWAL, amount, at, lot, renews=key, reason=reason)
+    if draft.on_boundary is not None:
+        draft.on_boundary(_describe_boundary(draft, key, amount, at, reason, lost))
 
 
 def _describe_boundary(
     draft: Draft,
-    named: CycleName,
+    key: CycleKey,
     allowance: int,
     at: datetime,
     reason: Reason | None,
@@ -164,11 +177,11 @@ def _describe_boundary(
 ) -> Boundary:
     """Return what was posted at the boundary just awarded."""
     return Boundary(
-        n=named.cycle_n,
-        first_day=named.first_day,
-        last_day=cycle.last_day(named.anchor_on, named.cycle_n),
+        n=key.cycle_n,
+        first_day=key.first_day,
+        last_day=key.last_day,
         awards_at=at,
-        plan=named.plan,
+        plan=key.plan,
         allowance=allowance,
         reason=reason,
         carried=_find_carried(draft, at),
@@ -191,16 +204,12 @@ def issue_allowance(draft: Draft, rules: Revision, at: datetime) -> int:
     """Issue the allowance lot of the cycle reached and return its number."""
     member = draft.member
     assert member.cycle_n is not None
-    ends_at = allowance_ends_at(
-        member.anchor_on, member.timezone, member.cycle_n, rules
-    )
+    ends_at = allowance_ends_at(member.calendar, member.cycle_n, rules)
     return draft.issue(Source.ALLOWANCE, at, ends_at)
 
 
-def allowance_ends_at(
-    anchor_on: date, timezone: str, n: int, rules: Revision
-) -> datetime | None:
+def allowance_ends_at(calendar: Calendar, n: int, rules: Revision) -> datetime | None:
     """Return when an allowance of cycle *n* lapses; None without a lifetime."""
     if rules.lifetime_months is None:
         return None
-    return cycle.boundary(anchor_on, timezone, n + rules.lifetime_months)
+    return calendar.boundary(n + rules.lifetime_months)

@@ -1,7 +1,6 @@
-"""Cycles, last days and boundaries from an anchor and a time zone."""
+"""The calendar of a member: cycles and boundaries from an anchor and a time zone."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from dateutil.relativedelta import relativedelta
 
 from renewer.errors import InputError
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 
 FIRST_ANCHOR = date(1900, 1, 1)
 LAST_DAY = date(9000, 1, 1)
@@ -24,6 +23,7 @@ The last, which is outside, leaves room before the year 9999, where `datetime` e
 NOT_A_PLACE = {"localtime", "Factory", "posixrules"}
 
 SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 DURATION = re.compile(r"([1-9]\d{0,5})([smhd])", re.ASCII)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -63,29 +63,71 @@ def zone(timezone: str) -> ZoneInfo:
     return ZoneInfo(timezone)
 
 
-@lru_cache(maxsize=65536)
-def first_day(anchor_on: date, n: int) -> date:
+@value
+class Calendar:
     """
-    Return the first day of cycle *n*: the anchor plus *n* months.
+    A member's cycles, counted from the local day *anchor_on* in *timezone*.
 
-    Always counted from the anchor, never from the previous cycle, so a day clamped to
-    the end of a short month comes back in the next long one.
+    Cycle n begins n months after the anchor. Months are counted from the anchor, never
+    from the previous cycle, so a day that is clamped to the end of a short month comes
+    back in the next long one: Jan 31, Feb 28, Mar 31.
     """
+
+    anchor_on: date
+    timezone: str
+
+    def first_day(self, n: int) -> date:
+        """Return the first day of cycle *n*."""
+        return _add_months(self.anchor_on, n)
+
+    def last_day(self, n: int) -> date:
+        """Return the last day of cycle *n*: the day before the next cycle's first."""
+        return self.first_day(n + 1) - DAY
+
+    def boundary(self, n: int) -> datetime:
+        """Return the instant at which cycle *n* starts, in UTC."""
+        return starts_at(self.first_day(n), self.timezone)
+
+    def number_at(self, at: datetime) -> int:
+        """Return the number of the cycle at *at*; negative before the anchor."""
+        n = self.number_on(local_day(at, self.timezone)) + 1
+        # By boundaries: after a midnight that exists twice the local day is the old one
+        # again for an hour.
+        while self.boundary(n) > at:
+            n -= 1
+        return n
+
+    def number_on(self, day: date) -> int:
+        """Return the number of the cycle that contains the local *day*."""
+        anchor_on = self.anchor_on
+        n = (day.year - anchor_on.year) * 12 + day.month - anchor_on.month + 1
+        while self.first_day(n) > day:
+            n -= 1
+        return n
+
+    def cycle(self, n: int) -> Cycle:
+        """Return cycle *n*."""
+        return Cycle(n, self.first_day(n), self.last_day(n), self.boundary(n))
+
+
+@lru_cache(maxsize=65536)
+def _add_months(anchor_on: date, months: int) -> date:
+    """Return the day *months* after *anchor_on*; InputError outside the calendar."""
     try:
-        day = anchor_on + relativedelta(months=n)
+        day = anchor_on + relativedelta(months=months)
     except (OverflowError, ValueError):
         day = LAST_DAY
     if not anchor_on >= FIRST_ANCHOR or day >= LAST_DAY:
         raise InputError(
-            f"cycle {n} of anchor {anchor_on} is outside the calendar: "
+            f"cycle {months} of anchor {anchor_on} is outside the calendar: "
             f"use anchors from {FIRST_ANCHOR} and cycles before {LAST_DAY.year}"
         )
     return day
 
 
-def last_day(anchor_on: date, n: int) -> date:
-    """Return the last day of cycle *n*: the day before the next cycle's first."""
-    return first_day(anchor_on, n + 1) - timedelta(days=1)
+def local_day(at: datetime, timezone: str) -> date:
+    """Return the day of *at* in *timezone*."""
+    return at.astimezone(zone(timezone)).date()
 
 
 @lru_cache(maxsize=65536)
@@ -125,56 +167,6 @@ def _jump_over(midnight: datetime, at: datetime) -> datetime:
         else:
             high = middle
     return high
-
-
-def cycle(anchor_on: date, timezone: str, n: int) -> Cycle:
-    """Return cycle *n* of the anchor."""
-    day = first_day(anchor_on, n)
-    return Cycle(n, day, last_day(anchor_on, n), starts_at(day, timezone))
-
-
-def cycles(anchor_on: date, timezone: str, first: int, count: int) -> Iterator[Cycle]:
-    """Yield *count* cycles from cycle *first* on."""
-    return (cycle(anchor_on, timezone, n) for n in range(first, first + count))
-
-
-def boundary(anchor_on: date, timezone: str, n: int) -> datetime:
-    """Return the instant at which cycle *n* starts, in UTC."""
-    return starts_at(first_day(anchor_on, n), timezone)
-
-
-def next_boundary(
-    anchor_on: date, timezone: str, cycle_n: int | None
-) -> datetime | None:
-    """
-    Return the boundary after cycle *cycle_n*, the one the ledger has reached.
-
-    None while a member is enrolled and not awarded: theirs is the enrolment itself.
-    """
-    return None if cycle_n is None else boundary(anchor_on, timezone, cycle_n + 1)
-
-
-def next_number(
-    anchor_on: date, timezone: str, cycle_n: int | None, renews_at: datetime
-) -> int:
-    """
-    Return the number of the cycle that begins at the next boundary, *renews_at*.
-
-    Without a *cycle_n* nothing was awarded yet, and *renews_at* is the enrolment: it is
-    the cycle that contains it.
-    """
-    if cycle_n is None:
-        return cycle_number(anchor_on, timezone, renews_at)
-    return cycle_n + 1
-
-
-def cycle_number(anchor_on: date, timezone: str, at: datetime) -> int:
-    """Return the number of the cycle that contains *at*; negative before the anchor."""
-    day = at.astimezone(zone(timezone)).date()
-    n = (day.year - anchor_on.year) * 12 + day.month - anchor_on.month + 1
-    while boundary(anchor_on, timezone, n) > at:
-        n -= 1
-    return n
 
 
 def read_date(name: str, text: str) -> date:

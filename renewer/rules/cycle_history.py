@@ -1,23 +1,36 @@
-"""What the cycles of a range should have brought a member, and what each did bring."""
+"""
+The cycles of one member: what each should have brought, and what it did bring.
+
+`explain`, the pages, `audit`, `backfill` and `verify` read their cycles from here.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 from renewer.errors import PlanError
-from renewer.rules import cycle
-from renewer.rules.awards import Gap
-from renewer.rules.ledger import CycleName, Reason, Status, value
+from renewer.rules.boundary import next_cycle
+from renewer.rules.calendar import Calendar
+from renewer.rules.ledger import CycleKey, Member, Reason, Status
 from renewer.rules.plans import Plans
+from renewer.rules.value import value
 
 UNDER_REVIEW = str(Status.UNDER_REVIEW)
 """Reason of a cycle that a review holds back: it is posted when the review ends."""
 
 
+class Shortfall(StrEnum):
+    """Computed reasons for a short award, in addition to the stored Reason."""
+
+    NO_ALLOWANCE = "no_allowance"
+    RULES_CORRECTED = "rules_corrected"
+
+
 class Flaw(StrEnum):
-    """What an auditor has to ask about."""
+    """A finding that an auditor has to ask about."""
 
     MISSING = "missing"
     DOUBLE = "double"
@@ -25,116 +38,120 @@ class Flaw(StrEnum):
 
 
 @value
-class Awarded:
+class Award:
     """
-    A renewal on record.
+    One renewal on record, with the late renewal of the same cycle.
 
-    *late* is what was made up for later. *allowed* are the allowances the rules gave
-    while it was posted: several when rules were loaded meanwhile. *run_id* and
-    *late_run_id* are the passes that posted the two.
+    *seq* is the renewal's number in the ledger. *late* is the amount of the late
+    renewal, None without one. *posted_at* is when the later of the two was written,
+    *run_id* and *late_run_id* are their passes. *awarded_at* are the times at which
+    either occurred or its pass acted. *allowed* are the allowances that the rules gave
+    while the two were posted (several when rules were loaded meanwhile); None when that
+    was not read.
     """
 
-    cycle: CycleName
+    cycle: CycleKey
     amount: int
     reason: str | None
     late: int | None
-    allowed: tuple[int, ...]
     posted_at: datetime
-    run_id: int | None
-    late_run_id: int | None
+    seq: int = 0
+    awarded_at: tuple[datetime, ...] = ()
+    allowed: tuple[int, ...] | None = None
+    run_id: int | None = None
+    late_run_id: int | None = None
+
+    @property
+    def awarded(self) -> int:
+        """Return all Connects of the cycle."""
+        return self.amount + (self.late or 0)
 
 
 @value
-class Audited:
+class CycleRecord:
     """
-    A member under audit.
+    One cycle that has begun: what the rules on record say, and what was awarded.
 
-    *awards* are those of the range, oldest first, and the one before and the one
-    after it. The rest is as in Member.
-    """
-
-    member_id: str
-    status: Status
-    plan: str
-    anchor_on: date
-    timezone: str
-    cycle_n: int | None
-    first_boundary_on: date | None
-    renews_at: datetime
-    awards: tuple[Awarded, ...]
-
-
-@value
-class AuditedCycle:
-    """
-    One cycle of one member: what the rules on record say, and what was awarded.
-
-    *late* is the part of *awarded* that was made up for later. *reason* says why the
-    two differ. A *flaw* is what nothing explains. *expected* is None without rules.
+    *expected* is None without rules, *awarded* None while no renewal is posted. *late*
+    is the part of *awarded* that a backfill added. *reason* is the entry's, or says why
+    *awarded* differs from *expected*. *flaw* is a difference without a reason.
     """
 
-    member_id: str
     plan: str
     first_day: date
     last_day: date
     expected: int | None
     awarded: int | None
-    late: int
-    reason: str | None
+    late: int = 0
+    reason: str | None = None
     posted_at: datetime | None = None
     run_id: int | None = None
     flaw: Flaw | None = None
 
+    @property
+    def is_posted(self) -> bool:
+        """Whether a renewal of the cycle is on record."""
+        return self.posted_at is not None
 
-def audit_member(
-    member: Audited, plans: Plans, start: date, end: date, as_of: datetime
-) -> Iterator[AuditedCycle]:
+    @property
+    def shortfall(self) -> str | None:
+        """Return why the member got less than expected, or 0; None: nothing to tell."""
+        awarded = self.awarded or 0
+        if not self.is_posted or self.reason == Reason.PLAN_CHANGED:
+            return self.reason
+        if self.expected == 0 and awarded == 0:
+            return Shortfall.NO_ALLOWANCE
+        if self.expected is None:
+            return self.reason
+        if awarded >= self.expected:
+            return None
+        return self.reason or Shortfall.RULES_CORRECTED
+
+
+def expected_of(award: Award, plans: Plans) -> int:
     """
-    Yield each cycle of *member* that begins from *start* to *end*, oldest first.
+    Return what *award* should have brought by the rules on record; PlanError without.
 
-    A boundary that has come at *as_of* and is not posted is missing, unless a review
-    holds it back.
+    A change of plan in mid-cycle awards what was left of the old cycle, which is no
+    allowance: its amount is taken as it is.
     """
-    found = [
-        *_judge_all(member, plans),
-        *_find_missing(member, plans, start, end),
-        *_find_unposted(member, plans, end, as_of),
-    ]
-    for each in sorted(found, key=lambda each: each.first_day):
-        if start <= each.first_day <= end:
-            yield each
+    if award.reason == Reason.PLAN_CHANGED:
+        return award.amount
+    return plans.in_force(award.cycle.plan, award.cycle.first_day).allowance
 
 
-def _judge_all(member: Audited, plans: Plans) -> Iterator[AuditedCycle]:
-    """Yield what was awarded; of two awards for one cycle, the second is double."""
-    before: Awarded | None = None
-    for award in member.awards:
-        judged = _judge(member.member_id, award, plans)
-        if before is not None and _overlap(before.cycle, award.cycle):
-            judged = replace(judged, flaw=Flaw.DOUBLE)
-        before = award
-        yield judged
+def owed(award: Award, plans: Plans, *, suspended: bool = False) -> int:
+    """
+    Return the amount of a late renewal for the cycle of *award*; 0 for none.
+
+    A cycle has at most one. An award withheld because the member was *suspended* is
+    owed only when the operator says that the suspension was a mistake.
+    """
+    if award.late is not None:
+        return 0
+    if award.reason == Reason.SUSPENDED and not suspended:
+        return 0
+    return max(expected_of(award, plans) - award.amount, 0)
 
 
-def _judge(member_id: str, award: Awarded, plans: Plans) -> AuditedCycle:
-    """Compare one award with the rules on record, and with those of its time."""
-    named = award.cycle
-    awarded = award.amount + (award.late or 0)
-    expected = _allowance(named.plan, named.first_day, plans)
-    reason = award.reason
-    if reason == Reason.PLAN_CHANGED:
-        # What was left of the old cycle, not an allowance: it is taken as it is.
-        expected = award.amount
-    if reason is None and awarded != expected and awarded in award.allowed:
-        reason = str(Gap.RULES_CORRECTED)
+def record_award(award: Award, plans: Plans) -> CycleRecord:
+    """Return the record of a posted cycle, judged by the rules on record."""
+    awarded, reason = award.awarded, award.reason
+    try:
+        expected = expected_of(award, plans)
+    except PlanError:
+        expected = None
+    allowed = award.allowed or ()
+    if reason is None and awarded != expected and awarded in allowed:
+        reason = str(Shortfall.RULES_CORRECTED)
     flaw = None
-    if awarded != expected and (reason is None or _is_too_much(awarded, award)):
+    is_too_much = all(awarded > allowance for allowance in allowed)
+    if awarded != expected and (reason is None or is_too_much):
         flaw = Flaw.UNEXPLAINED
-    return AuditedCycle(
-        member_id=member_id,
-        plan=named.plan,
-        first_day=named.first_day,
-        last_day=cycle.last_day(named.anchor_on, named.cycle_n),
+    return CycleRecord(
+        plan=award.cycle.plan,
+        first_day=award.cycle.first_day,
+        last_day=award.cycle.last_day,
         expected=expected,
         awarded=awarded,
         late=award.late or 0,
@@ -145,104 +162,180 @@ def _judge(member_id: str, award: Awarded, plans: Plans) -> AuditedCycle:
     )
 
 
-def _is_too_much(awarded: int, award: Awarded) -> bool:
-    """Whether no rules of its time gave so much."""
-    return all(awarded > allowed for allowed in award.allowed)
+def cycle_history(
+    member: Member,
+    awards: Sequence[Award],
+    plans: Plans,
+    start: date,
+    end: date,
+    as_of: datetime,
+) -> Iterator[CycleRecord]:
+    """
+    Yield each cycle of *member* that begins from *start* to *end*, oldest first.
 
-
-def _find_missing(
-    member: Audited, plans: Plans, start: date, end: date
-) -> Iterator[AuditedCycle]:
-    """Yield the cycles the ledger has passed by without a renewal."""
-    if member.cycle_n is None or member.first_boundary_on is None:
-        return
-    named = [award.cycle for award in member.awards]
-    if not named or named[0].first_day >= start:
-        named.insert(0, _before_first(member, named))
-    for before, after in pairwise(named):
-        if not follows(before, after):
-            for n in _cycles_between(before, after.first_day):
-                yield _missing(member, before, n, plans)
-    reached = CycleName(
-        cycle.first_day(member.anchor_on, member.cycle_n),
-        member.anchor_on,
-        member.cycle_n,
-        member.plan,
-    )
-    last = named[-1]
-    if last.first_day < reached.first_day and last.first_day <= end:
-        for n in _cycles_between(last, reached.first_day + timedelta(days=1)):
-            yield _missing(member, last, n, plans)
-
-
-def _before_first(member: Audited, named: Sequence[CycleName]) -> CycleName:
-    """Return the cycle before the first that this ledger renews."""
-    assert member.first_boundary_on is not None
-    anchor_on = named[0].anchor_on if named else member.anchor_on
-    n = (member.first_boundary_on.year - anchor_on.year) * 12
-    n += member.first_boundary_on.month - anchor_on.month - 1
-    return CycleName(cycle.first_day(anchor_on, n), anchor_on, n, member.plan)
-
-
-def _cycles_between(before: CycleName, until: date) -> Iterator[int]:
-    """Yield the numbers of the cycles after *before* that begin before *until*."""
-    n = before.cycle_n + 1
-    while cycle.first_day(before.anchor_on, n) < until:
-        yield n
-        n += 1
-
-
-def _missing(
-    member: Audited, of: CycleName, n: int, plans: Plans, *, reason: str | None = None
-) -> AuditedCycle:
-    """Return cycle *n* of the anchor of *of*, which brought nothing."""
-    first_day = cycle.first_day(of.anchor_on, n)
-    return AuditedCycle(
-        member_id=member.member_id,
-        plan=of.plan,
-        first_day=first_day,
-        last_day=cycle.last_day(of.anchor_on, n),
-        expected=_allowance(of.plan, first_day, plans),
-        awarded=None,
-        late=0,
-        reason=reason,
-        flaw=None if reason else Flaw.MISSING,
-    )
+    *awards* are those of the range, oldest first, and the one before and the one after
+    it. A cycle whose boundary has come at *as_of* without a renewal is missing, unless
+    a review holds it back.
+    """
+    records = [
+        *_record_all(awards, plans),
+        *_find_missing(member, awards, plans, start, end),
+        *_find_unposted(member, plans, end, as_of),
+    ]
+    for record in sorted(records, key=lambda record: record.first_day):
+        if start <= record.first_day <= end:
+            yield record
 
 
 def _find_unposted(
-    member: Audited, plans: Plans, end: date, as_of: datetime
-) -> Iterator[AuditedCycle]:
-    """Yield the cycles up to *end* that have begun at *as_of* and are not posted."""
+    member: Member, plans: Plans, end: date, as_of: datetime
+) -> Iterator[CycleRecord]:
+    """Yield cycles up to *end* whose boundary has come at *as_of* and is not posted."""
     if member.status is Status.CLOSED:
         return
-    reason = UNDER_REVIEW if member.status is Status.UNDER_REVIEW else None
-    at = member.renews_at
-    n = cycle.next_number(member.anchor_on, member.timezone, member.cycle_n, at)
-    named = CycleName(member.anchor_on, member.anchor_on, n, member.plan)
-    while at <= as_of and cycle.first_day(member.anchor_on, n) <= end:
-        yield _missing(member, named, n, plans, reason=reason)
+    judged: dict[str, Any] = {"flaw": Flaw.MISSING}
+    if member.status is Status.UNDER_REVIEW:
+        judged = {"reason": UNDER_REVIEW}
+    calendar, at = member.calendar, member.renews_at
+    n = next_cycle(member)
+    while at <= as_of and calendar.first_day(n) <= end:
+        record = _unposted(calendar, n, member.plan, plans)
+        yield replace(record, **judged)
         n += 1
-        at = cycle.boundary(member.anchor_on, member.timezone, n)
+        at = calendar.boundary(n)
 
 
-def _overlap(before: CycleName, after: CycleName) -> bool:
+def find_misplaced(member: Member, renewals: Sequence[CycleKey]) -> Iterator[str]:
+    """
+    Yield, in words, what is wrong with the series of a member's renewals.
+
+    There is one renewal for each boundary, from the first to the cycle that the ledger
+    has reached, and each follows the one before.
+    """
+    reached = member.cycle
+    for key in renewals if reached is None else [*renewals, reached]:
+        yield from _find_wrong_days(key)
+    for before, after in pairwise(renewals):
+        if not follows(before, after):
+            yield (
+                f"after the renewal of {before.first_day} comes that of "
+                f"{after.first_day}"
+            )
+    if renewals:
+        yield from _find_wrong_ends(member, renewals[0], renewals[-1])
+    elif reached is not None:
+        first_on = member.first_boundary_on
+        if first_on is not None and reached.first_day >= first_on:
+            yield f"the renewal of {first_on} is missing"
+
+
+def _find_wrong_days(key: CycleKey) -> Iterator[str]:
+    """Yield how the stored days of a cycle differ from the calendar's."""
+    calendar, n = Calendar(key.anchor_on, "UTC"), key.cycle_n
+    first_day, last_day = calendar.first_day(n), calendar.last_day(n)
+    if (key.first_day, key.last_day) != (first_day, last_day):
+        yield (
+            f"cycle {n} of anchor {key.anchor_on} is stored as {key.first_day} to "
+            f"{key.last_day}, the calendar says {first_day} to {last_day}"
+        )
+
+
+def _find_wrong_ends(member: Member, first: CycleKey, last: CycleKey) -> Iterator[str]:
+    """Yield where the *first* and the *last* renewal are not those of the member."""
+    if first.first_day != member.first_boundary_on:
+        yield (
+            f"the first renewal is of {first.first_day}, the first boundary "
+            f"{member.first_boundary_on}"
+        )
+    reached = member.cycle
+    if reached is not None and not _is_reached(last, reached):
+        yield (
+            f"the last renewal is {_describe(last)}, the ledger has reached "
+            f"{_describe(reached)}"
+        )
+
+
+def _is_reached(last: CycleKey, reached: CycleKey) -> bool:
+    """
+    Whether *last* is the renewal of the cycle that the ledger has reached.
+
+    A change of plan on the day of a renewal moved the anchor to that day.
+    """
+    numbered = (reached.anchor_on, reached.cycle_n)
+    is_numbered = numbered in ((last.anchor_on, last.cycle_n), (last.first_day, 0))
+    return is_numbered and last.first_day == reached.first_day
+
+
+def _describe(key: CycleKey) -> str:
+    return f"cycle {key.cycle_n} of {key.anchor_on}, from {key.first_day}"
+
+
+def _record_all(awards: Sequence[Award], plans: Plans) -> Iterator[CycleRecord]:
+    """Yield the record of each award; the second of two for one cycle is double."""
+    before: Award | None = None
+    for award in awards:
+        record = record_award(award, plans)
+        if before is not None and _overlap(before.cycle, award.cycle):
+            record = replace(record, flaw=Flaw.DOUBLE)
+        before = award
+        yield record
+
+
+def _overlap(before: CycleKey, after: CycleKey) -> bool:
     """Whether *after* begins within *before*, and not by a change of plan."""
-    return not follows(before, after) and after.first_day < _next_day(before)
+    return not follows(before, after) and after.first_day <= before.last_day
 
 
-def _next_day(named: CycleName) -> date:
-    return cycle.first_day(named.anchor_on, named.cycle_n + 1)
+def _find_missing(
+    member: Member, awards: Sequence[Award], plans: Plans, start: date, end: date
+) -> Iterator[CycleRecord]:
+    """Yield the cycles that the ledger has passed without a renewal."""
+    reached = member.cycle
+    if reached is None or member.first_boundary_on is None:
+        return
+    keys = [award.cycle for award in awards]
+    if not keys or keys[0].first_day >= start:
+        keys.insert(0, _before_first(member, keys))
+    for before, after in pairwise(keys):
+        if not follows(before, after):
+            yield from _missing(before, after.first_day, plans)
+    last = keys[-1]
+    if last.first_day < reached.first_day and last.first_day <= end:
+        yield from _missing(last, reached.first_day + timedelta(days=1), plans)
 
 
-def _allowance(plan: str, first_day: date, plans: Plans) -> int | None:
+def _before_first(member: Member, keys: Sequence[CycleKey]) -> CycleKey:
+    """Return the cycle before the first that this ledger renews."""
+    assert member.first_boundary_on is not None
+    anchor_on = keys[0].anchor_on if keys else member.anchor_on
+    calendar = Calendar(anchor_on, "UTC")
+    n = calendar.number_on(member.first_boundary_on) - 1
+    return CycleKey(
+        calendar.first_day(n), calendar.last_day(n), anchor_on, n, member.plan
+    )
+
+
+def _missing(before: CycleKey, until: date, plans: Plans) -> Iterator[CycleRecord]:
+    """Yield the cycles after *before* that begin before *until*, all missing."""
+    calendar = Calendar(before.anchor_on, "UTC")
+    n = before.cycle_n + 1
+    while calendar.first_day(n) < until:
+        record = _unposted(calendar, n, before.plan, plans)
+        yield replace(record, flaw=Flaw.MISSING)
+        n += 1
+
+
+def _unposted(calendar: Calendar, n: int, plan: str, plans: Plans) -> CycleRecord:
+    """Return the record of cycle *n* without an award."""
+    first_day = calendar.first_day(n)
     try:
-        return plans.in_force(plan, first_day).allowance
+        expected = plans.in_force(plan, first_day).allowance
     except PlanError:
-        return None
+        expected = None
+    return CycleRecord(plan, first_day, calendar.last_day(n), expected, None)
 
 
-def follows(before: CycleName, after: CycleName) -> bool:
+def follows(before: CycleKey, after: CycleKey) -> bool:
     """
     Whether two renewals are neighbours.
 
@@ -252,6 +345,6 @@ def follows(before: CycleName, after: CycleName) -> bool:
         return after.cycle_n == before.cycle_n + 1
     if after.cycle_n == 0:
         # A zone further east may have had tomorrow already.
-        latest = _next_day(before) + timedelta(days=1)
+        latest = before.last_day + timedelta(days=2)
         return before.first_day < after.first_day <= latest
     return after.cycle_n == 1 and after.anchor_on == before.first_day

@@ -1,4 +1,4 @@
-"""A posting in the making: what is issued and posted comes after what is on record."""
+"""Builder for a Posting."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields as fields_of
@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from renewer.errors import InputError
-from renewer.rules.ledger import CycleName, Entry, Kind, Lot, Member, Request, Source
+from renewer.rules.ledger import CycleKey, Entry, Kind, Lot, Member, Request, Source
 from renewer.rules.posting import Applied, Boundary, Posting
 
 STATE = attrgetter(*(field.name for field in fields_of(Member)))
@@ -18,18 +18,18 @@ LARGEST_BALANCE = 2**31 - 1
 
 class Draft:
     """
-    A member's ledger as it will be.
+    Builder for a Posting: a member's ledger as it will be.
 
-    *member* is the member so far, but for what every entry moves: *balance*, lots and
-    numbers are kept here and put into the member at the end. *tell*, if given, is
-    called with each boundary as it is posted.
+    *member* is the member so far, but for the values that every entry moves: *balance*,
+    lots and numbers are kept here and put into the member at the end. *on_boundary*, if
+    given, is called with each boundary as it is posted.
     """
 
     def __init__(
-        self, member: Member, tell: Callable[[Boundary], None] | None = None
+        self, member: Member, on_boundary: Callable[[Boundary], None] | None = None
     ) -> None:
         self.before = member
-        self.tell = tell
+        self.on_boundary = on_boundary
         self.member = member
         self.balance = member.balance
         self.entries: list[Entry] = []
@@ -96,7 +96,7 @@ class Draft:
         lot: int | None,
         *,
         reason: str | None = None,
-        renews: CycleName | None = None,
+        renews: CycleKey | None = None,
         reference: str | None = None,
     ) -> None:
         """
@@ -112,10 +112,10 @@ class Draft:
             )
         if lot is not None:
             self._move(lot, amount)
-        first_day = anchor_on = cycle_n = plan = None
+        first_day = last_day = anchor_on = cycle_n = plan = None
         if renews is not None:
-            first_day, anchor_on = renews.first_day, renews.anchor_on
-            cycle_n, plan = renews.cycle_n, renews.plan
+            first_day, last_day = renews.first_day, renews.last_day
+            anchor_on, cycle_n, plan = renews.anchor_on, renews.cycle_n, renews.plan
         entry = Entry(
             self.before.last_seq + len(self.entries) + 1,
             kind,
@@ -124,6 +124,7 @@ class Draft:
             occurred_at,
             lot,
             first_day,
+            last_day,
             anchor_on,
             cycle_n,
             plan,

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from renewer.errors import RenewerError
-from renewer.rules.ledger import WAITING, Entry, Kind, Member, Source, value
+from renewer.rules.ledger import WAITING, Entry, Kind, Member, Source
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
+from renewer.rules.value import value
 
 
 @value

@@ -4,18 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from renewer.rules.ledger import (
-    WAITING,
-    CatchUp,
-    Change,
-    Member,
-    Request,
-    Status,
-    value,
-)
+from renewer.rules.ledger import WAITING, CatchUp, Change, Member, Request, Status
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Boundary
+from renewer.rules.value import value
 
 
 @value
@@ -53,7 +46,9 @@ def beyond(member: Member, plans: Plans) -> Iterator[Boundary]:
     """Yield the boundaries of *member* as they come; none once they are closed."""
     while member.status not in WAITING:
         boundaries: list[Boundary] = []
-        posting = plan_posting(member, plans, member.renews_at, tell=boundaries.append)
+        posting = plan_posting(
+            member, plans, member.renews_at, on_boundary=boundaries.append
+        )
         yield from boundaries
         member = posting.after
 

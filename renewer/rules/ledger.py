@@ -5,23 +5,11 @@ Amounts are whole Connects; instants are `datetime` in UTC, days are `date`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TypeVar, dataclass_transform
 
-Value = TypeVar("Value")
-
-
-@dataclass_transform(frozen_default=True)
-def value(cls: type[Value]) -> type[Value]:
-    """
-    Make *cls* a dataclass that nobody changes: frozen for the type checker alone.
-
-    A frozen dataclass sets each field by a call of its own, a tenth of the time that a
-    pass takes in Python.
-    """
-    return dataclass(slots=True)(cls)
+from renewer.rules.calendar import Calendar
+from renewer.rules.value import value
 
 
 class Kind(StrEnum):
@@ -138,17 +126,34 @@ class ChangedDay:
 
 
 @value
+class CycleKey:
+    """
+    A cycle that is posted: its days, its number *cycle_n* counted from *anchor_on*, and
+    the plan that governs it.
+
+    The days are those of the calendar when it was posted.
+    """
+
+    first_day: date
+    last_day: date
+    anchor_on: date
+    cycle_n: int
+    plan: str
+
+
+@value
 class Member:
     """
-    A member as the ledger holds them; the fields stand in the order of `member_state`.
+    A member as the ledger holds it; the names are those of `member_state`.
 
     *version* changes with every write. *attempts* counts the failed tries since the
     last success. *pending_plan* governs from the next boundary on. *boundary_timezone*
     is the zone *renews_at* was computed in, when that is not *timezone*.
 
-    *cycle_n* is the cycle the ledger has reached, None for a member who enrolled at
-    *renews_at* and was not awarded yet. *last_boundary_at* is when that cycle began, by
-    a boundary or a change of plan; *cycle_ended_at* is the last boundary posted.
+    *cycle_n* is the cycle the ledger has reached, from *cycle_first_day* to
+    *cycle_last_day*; all three are None for a member that enrolled at *renews_at* and
+    was not awarded yet. *last_boundary_at* is when that cycle began, by a boundary or a
+    change of plan; *cycle_ended_at* is the last boundary posted.
     *renews_at* is the next one not posted yet. *first_boundary_on* is the first day
     this ledger renews.
 
@@ -170,6 +175,8 @@ class Member:
     last_lot: int = 0
     version: int = 1
     attempts: int = 0
+    cycle_first_day: date | None = None
+    cycle_last_day: date | None = None
     first_boundary_on: date | None = None
     last_boundary_at: datetime | None = None
     cycle_ended_at: datetime | None = None
@@ -179,6 +186,21 @@ class Member:
     changed: ChangedDay | None = None
     lots: tuple[Lot, ...] = ()
     requests: tuple[Request, ...] = ()
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return the calendar of the cycles to come."""
+        return Calendar(self.anchor_on, self.timezone)
+
+    @property
+    def cycle(self) -> CycleKey | None:
+        """Return the cycle that the ledger has reached; None before the first award."""
+        if self.cycle_n is None:
+            return None
+        assert self.cycle_first_day is not None
+        assert self.cycle_last_day is not None
+        days = self.cycle_first_day, self.cycle_last_day
+        return CycleKey(*days, self.anchor_on, self.cycle_n, self.plan)
 
     @property
     def lapses_at(self) -> datetime | None:
@@ -205,20 +227,6 @@ class Member:
 
 
 @value
-class CycleName:
-    """
-    The cycle a renewal awards and the plan that governs it.
-
-    *first_day* is *anchor_on* and *cycle_n* months.
-    """
-
-    first_day: date
-    anchor_on: date
-    cycle_n: int
-    plan: str
-
-
-@value
 class Entry:
     """
     One row of the ledger; *first_day* to *plan* name the cycle of a renewal.
@@ -233,6 +241,7 @@ class Entry:
     occurred_at: datetime
     lot: int | None
     first_day: date | None = None
+    last_day: date | None = None
     anchor_on: date | None = None
     cycle_n: int | None = None
     plan: str | None = None

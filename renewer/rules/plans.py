@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from renewer.errors import PlanError
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 
 
 @value

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date, datetime
 
-from renewer.rules import cycle
 from renewer.rules.boundary import next_cycle, post_boundary, post_lapses
 from renewer.rules.draft import Draft
 from renewer.rules.ledger import WAITING, CatchUp, Member
@@ -17,16 +16,16 @@ def plan_posting(
     plans: Plans,
     as_of: datetime,
     catch_up: CatchUp = CatchUp.EACH,
-    tell: Callable[[Boundary], None] | None = None,
+    on_boundary: Callable[[Boundary], None] | None = None,
 ) -> Posting:
     """
     Plan all that *member* is due up to *as_of*, in the order of its time.
 
-    *tell* is called with what each boundary does.
+    *on_boundary* is called with each boundary as it is posted.
     PlanError and InputError when a plan or a zone cannot be resolved: the whole member
     fails, nothing is renewed by guess.
     """
-    draft = Draft(member, tell)
+    draft = Draft(member, on_boundary)
     post_due(draft, plans, as_of, catch_up)
     return draft.finish()
 
@@ -71,7 +70,7 @@ def post_due(
 
 def _next_day(member: Member) -> date:
     """Return the first day of the cycle the next boundary begins."""
-    return cycle.first_day(member.anchor_on, next_cycle(member))
+    return member.calendar.first_day(next_cycle(member))
 
 
 def _horizon(

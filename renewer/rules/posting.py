@@ -2,7 +2,8 @@
 
 from datetime import date, datetime
 
-from renewer.rules.ledger import Entry, Kind, Lot, Member, value
+from renewer.rules.ledger import Entry, Kind, Lot, Member
+from renewer.rules.value import value
 
 
 @value

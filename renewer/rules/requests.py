@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import date, datetime
 
-from renewer.rules import cycle
 from renewer.rules.boundary import award, issue_allowance
+from renewer.rules.calendar import Calendar, local_day
 from renewer.rules.draft import Draft
 from renewer.rules.ledger import (
     WAITING,
@@ -98,19 +98,22 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     if member.status is not Status.SUSPENDED:
         credit = prorate(day, new.allowance)
 
+    calendar = Calendar(today, member.timezone)
     draft.change(
         plan=new.code,
         pending_plan=None,
         anchor_on=today,
         cycle_n=0,
+        cycle_first_day=today,
+        cycle_last_day=calendar.last_day(0),
         first_boundary_on=min(member.first_boundary_on, today),
         last_boundary_at=renewed_at or effective_at,
-        renews_at=cycle.boundary(today, member.timezone, 1),
+        renews_at=calendar.boundary(1),
         boundary_timezone=None,
     )
     lot = day.lot
     if renewed_at is None:
-        award(draft, new, credit, request.at, today, Reason.PLAN_CHANGED, {})
+        award(draft, new, credit, request.at, Reason.PLAN_CHANGED, {})
         lot = draft.entries[-1].lot
     elif credit:
         lot = lot or issue_allowance(draft, new, request.at)
@@ -127,10 +130,9 @@ def _find_days(member: Member, at: datetime) -> tuple[date, date]:
     A zone further west may still have yesterday: a cycle never begins before the one
     that was reached.
     """
-    assert member.cycle_n is not None
-    first_day = cycle.first_day(member.anchor_on, member.cycle_n)
-    today = at.astimezone(cycle.zone(member.timezone)).date()
-    return first_day, max(today, first_day)
+    first_day = member.cycle_first_day
+    assert first_day is not None
+    return first_day, max(local_day(at, member.timezone), first_day)
 
 
 def _reckon_day(
@@ -144,10 +146,10 @@ def _reckon_day(
     member = draft.member
     if renewed_at is not None and member.changed is not None:
         return member.changed
-    assert member.cycle_n is not None
+    assert member.cycle_last_day is not None
     # An imported cycle may be older than the first rules of its plan.
     old = plans.first_known(member.plan, first_day)
-    days = (cycle.first_day(member.anchor_on, member.cycle_n + 1) - first_day).days
+    days = (member.cycle_last_day - first_day).days + 1
     # A zone further east may have reached the day after the cycle's last.
     elapsed = min((today - first_day).days, days)
     lot = draft.find_allowance_lot(renewed_at)

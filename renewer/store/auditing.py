@@ -1,60 +1,54 @@
-"""What is read in bulk: members with their awards for an audit, rows for an export."""
+"""Bulk reads: members with their awards for an audit, rows for an export."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import DictRow
 
-from renewer.rules.audit import Audited, Awarded
-from renewer.rules.ledger import CycleName, Status
+from renewer.rules.cycle_history import Award
+from renewer.rules.ledger import Member
 from renewer.store.connection import Database, stream
+from renewer.store.members import read_cycle, read_member
 from renewer.store.queries import query
 
 
-def find_audited(conn: Database, start: date, end: date) -> Iterator[Audited]:
+def find_audited(
+    conn: Database, start: date, end: date
+) -> Iterator[tuple[Member, list[Award]]]:
     """
-    Yield every member by member_id, with their awards from *start* to *end*.
+    Yield every member by member_id, with the awards of cycles from *start* to *end*.
 
-    Needs an open transaction.
+    The award before the range and the one after it are included. Lots and requests are
+    not read. Needs an open transaction.
     """
     parameters = {"start": start, "end": end}
     for row in stream(conn, "audit/find_audited", parameters):
-        yield _audited(row)
+        awards = [_award(*award) for award in row["awards"] or ()]
+        yield read_member(row), awards
 
 
-def _audited(row: DictRow) -> Audited:
-    return Audited(
-        member_id=row["member_id"],
-        status=Status(row["status"]),
-        plan=row["plan"],
-        anchor_on=row["anchor_on"],
-        timezone=row["timezone"],
-        cycle_n=row["cycle_n"],
-        first_boundary_on=row["first_boundary_on"],
-        renews_at=row["renews_at"],
-        awards=tuple(_awarded(*each) for each in row["awards"] or ()),
-    )
-
-
-def _awarded(
-    first_day: str,
-    anchor_on: str,
-    cycle_n: int,
-    plan: str,
+def _award(
+    cycle: list[Any],
     amount: int,
     reason: str | None,
     late: int | None,
     allowed: list[int] | None,
     posted_at: str,
     *run_ids: int | None,
-) -> Awarded:
+) -> Award:
     """Return an award from its array, in the order of the query."""
-    days = date.fromisoformat(first_day), date.fromisoformat(anchor_on)
-    named = CycleName(*days, cycle_n, plan)
-    at = datetime.fromisoformat(posted_at)
-    return Awarded(named, amount, reason, late, tuple(allowed or ()), at, *run_ids)
+    run_id, late_run_id = run_ids
+    return Award(
+        read_cycle(*cycle),
+        amount,
+        reason,
+        late,
+        datetime.fromisoformat(posted_at),
+        allowed=tuple(allowed or ()),
+        run_id=run_id,
+        late_run_id=late_run_id,
+    )
 
 
 EXPORTS = {

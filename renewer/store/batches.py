@@ -5,6 +5,7 @@ A batch goes to SQL as a JSON array of `renewer.planned`, which the schema descr
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -13,9 +14,11 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from renewer.rules.ledger import Entry, Lot, Member, value
+from renewer.rules.ledger import Entry, Lot, Member
 from renewer.rules.posting import Posting
+from renewer.rules.value import value
 from renewer.store.connection import LEASE_CLASS, Database, literal, scalar
+from renewer.store.members import COLUMNS
 from renewer.store.queries import query
 
 
@@ -96,20 +99,23 @@ def post_locked(conn: Database, planned: dict[str, Any], run_id: int) -> Outcome
     return Outcome(scalar(conn, "batches/post_member", parameters))
 
 
-SELDOM_CHANGED = ("plan", "anchor_on", "timezone", "status", "first_boundary_on")
-"""What few postings change of a member, and none empties."""
+WRITTEN = (
+    *(name for name in COLUMNS if name not in ("member_id", "bucket", "version")),
+    "lapses_at",
+    "requested_at",
+)
+"""What a posting writes of a member: fields and properties of Member."""
 
-_seldom_changed = attrgetter(*SELDOM_CHANGED)
+_written = attrgetter(*WRITTEN)
 
 
 def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
     """
     Return *posting* as a `renewer.planned`; *retry_at* is for when SQL refuses it.
 
-    Of the member what is null is left out, and SELDOM_CHANGED unless one of them did:
-    half of all values, which SQL would take time to read.
+    Nulls are omitted: SQL takes a missing value for null, and reading it costs time.
     """
-    before, after = posting.before, posting.after
+    before = posting.before
     described = {
         "member_id": before.member_id,
         "version": before.version,
@@ -120,47 +126,22 @@ def describe_posting(posting: Posting, retry_at: datetime) -> dict[str, Any]:
             for lot in posting.changed_lots
         ],
         "applied": posting.applied,
-        "pending_plan": after.pending_plan,
-        "boundary_timezone": after.boundary_timezone,
-        "balance": after.balance,
-        "cycle_n": after.cycle_n,
-        "last_boundary_at": after.last_boundary_at,
-        "cycle_ended_at": after.cycle_ended_at,
-        "renews_at": after.renews_at,
-        "lapses_at": after.lapses_at,
-        "requested_at": after.requested_at,
-        "allowance_lot": after.allowance_lot,
-        "changed": after.changed,
-        "last_seq": after.last_seq,
-        "last_lot": after.last_lot,
         "retry_at": retry_at,
     }
-    if _seldom_changed(after) != _seldom_changed(before):
-        described |= zip(SELDOM_CHANGED, _seldom_changed(after), strict=True)
-    return {name: given for name, given in described.items() if given is not None}
+    for name, written in zip(WRITTEN, _written(posting.after), strict=True):
+        if written is not None:
+            described[name] = written
+    return described
 
 
 def _describe_entry(entry: Entry) -> dict[str, Any]:
-    """Return *entry* as a `renewer.planned_entry`."""
-    described: dict[str, Any] = {
-        "seq": entry.seq,
-        "kind": entry.kind,
-        "amount": entry.amount,
-        "balance_after": entry.balance_after,
-        "occurred_at": entry.occurred_at,
-    }
-    if entry.lot is not None:
-        described["lot"] = entry.lot
-    if entry.first_day is not None:
-        described["first_day"] = entry.first_day
-        described["anchor_on"] = entry.anchor_on
-        described["cycle_n"] = entry.cycle_n
-        described["plan"] = entry.plan
-    if entry.reason is not None:
-        described["reason"] = entry.reason
-    if entry.reference is not None:
-        described["reference"] = entry.reference
-    return described
+    """Return *entry* as a `renewer.planned_entry`, without its nulls."""
+    named = zip(ENTRY_FIELDS, _entry_fields(entry), strict=True)
+    return {name: field for name, field in named if field is not None}
+
+
+ENTRY_FIELDS = tuple(field.name for field in fields(Entry))
+_entry_fields = attrgetter(*ENTRY_FIELDS)
 
 
 def _describe_lot(lot: Lot) -> dict[str, Any]:

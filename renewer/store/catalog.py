@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 from renewer.store.connection import Database
 from renewer.store.queries import query, sql_folder
 
@@ -25,6 +25,7 @@ BY_QUERY = {
     "index": "catalog/find_indexes",
     "trigger": "catalog/find_triggers",
     "view": "catalog/find_views",
+    "entry_kind": "catalog/find_entry_kinds",
 }
 """Kinds of things that are a name and a definition, each with its query."""
 

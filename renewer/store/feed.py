@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, scalar_row, tuple_row
 
 from renewer.errors import UnknownCursor
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 from renewer.store.connection import Database, scalar
 from renewer.store.queries import query
 

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 
 from psycopg.rows import DictRow
 
-from renewer.rules.awards import Award
-from renewer.rules.ledger import CycleName, value
+from renewer.rules.cycle_history import Award
+from renewer.rules.ledger import CycleKey
+from renewer.rules.value import value
 from renewer.store.connection import Database, statement
 from renewer.store.queries import query
 
@@ -78,19 +79,21 @@ def find_awards(
     parameters = {"members": list(members), "start": start, "end": end}
     found: dict[str, list[Award]] = {member_id: [] for member_id in members}
     for row in conn.execute(statement(conn, "history/find_awards"), parameters):
-        named = CycleName(
-            row["first_day"], row["anchor_on"], row["cycle_n"], row["plan"]
+        key = CycleKey(
+            row["first_day"],
+            row["last_day"],
+            row["anchor_on"],
+            row["cycle_n"],
+            row["plan"],
         )
-        awarded_at = tuple(at.astimezone(UTC) for at in row["awarded_at"])
-        posted_at = row["posted_at"].astimezone(UTC)
         award = Award(
-            named,
+            key,
             row["amount"],
             row["reason"],
             row["late"],
-            awarded_at,
-            posted_at,
+            row["posted_at"].astimezone(UTC),
             row["seq"],
+            tuple(at.astimezone(UTC) for at in row["awarded_at"]),
         )
         found[row["member_id"]].append(award)
     return found

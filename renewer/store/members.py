@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import orjson
 from psycopg.rows import DictRow, tuple_row
@@ -12,13 +12,14 @@ from renewer.errors import NodeAway
 from renewer.rules.ledger import (
     Change,
     ChangedDay,
+    CycleKey,
     Lot,
     Member,
     Request,
     Source,
     Status,
-    value,
 )
+from renewer.rules.value import value
 from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 
@@ -88,7 +89,7 @@ def find_due(
         return _find_due_there(conn, parameters, after)
     rows = _fetch(conn, "members/find_due_members", parameters)
     if rows:
-        after = After(rows[-1][-1], rows[-1][0])
+        after = After(rows[-1][len(FIELDS)], rows[-1][0])
     return [_member(row) for row in rows], after
 
 
@@ -154,21 +155,33 @@ def _fetch(conn: Database, name: str, parameters: dict[str, Any]) -> list[Any]:
 
 
 def _member(row: tuple[Any, ...]) -> Member:
-    """Return a row of `member_state`; its columns are the fields of Member in order."""
-    fields = list(row[:-1])
+    """Return a row of view `member_state`: the fields of Member in order, and more."""
+    fields = list(row[: len(FIELDS)])
     for place, decode in DECODERS:
         fields[place] = decode(fields[place])
     return Member(*fields)
 
 
+def read_member(row: DictRow) -> Member:
+    """Return a row of table `member`, without what other tables hold of a member."""
+    return _member(tuple(row.get(name, ABSENT.get(name)) for name in FIELDS))
+
+
+def read_cycle(
+    first_day: str, last_day: str, anchor_on: str, cycle_n: int, plan: str
+) -> CycleKey:
+    """Return the cycle of a renewal, whose days are JSON."""
+    return CycleKey(_day(first_day), _day(last_day), _day(anchor_on), cycle_n, plan)
+
+
 def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC)
+    return at and at.astimezone(UTC)
 
 
 def _changed_day(stored: dict[str, Any] | None) -> ChangedDay | None:
     if stored is None:
         return None
-    return ChangedDay(**stored | {"on": date.fromisoformat(stored["on"])})
+    return ChangedDay(**stored | {"on": _day(stored["on"])})
 
 
 def _lots(rows: Sequence[Sequence[Any]] | None) -> tuple[Lot, ...]:
@@ -186,6 +199,12 @@ def _requests(rows: Sequence[Sequence[Any]] | None) -> tuple[Request, ...]:
 
 
 @lru_cache(maxsize=65536)
+def _day(text: str) -> date:
+    """Return a day of JSON; the members of a batch share few of them."""
+    return date.fromisoformat(text)
+
+
+@lru_cache(maxsize=65536)
 def _instant(text: str) -> datetime:
     """Return an instant of JSON; the lots of a batch share few of them."""
     return datetime.fromisoformat(text).astimezone(UTC)
@@ -198,20 +217,25 @@ def _end(text: str | None) -> datetime | None:
 SOURCES = {str(source): source for source in Source}
 STATUSES = {str(status): status for status in Status}
 
-_DECODE: dict[str, Callable[[Any], Any]] = {
-    "status": STATUSES.__getitem__,
-    "renews_at": _utc,
-    "last_boundary_at": _utc,
-    "cycle_ended_at": _utc,
-    "changed": _changed_day,
-    "lots": _lots,
-    "requests": _requests,
+FIELDS = tuple(Member.__dataclass_fields__)
+ABSENT = {"attempts": 0}
+COLUMNS = tuple(name for name in FIELDS if name not in ("attempts", "lots", "requests"))
+"""Fields of Member that are columns of table `member`."""
+
+_DECODE_BY_TYPE: dict[Any, Callable[[Any], Any]] = {
+    Status: STATUSES.__getitem__,
+    datetime: _utc,
+    datetime | None: _utc,
+    ChangedDay | None: _changed_day,
+    tuple[Lot, ...]: _lots,
+    tuple[Request, ...]: _requests,
 }
 DECODERS = tuple(
-    (list(Member.__dataclass_fields__).index(name), decode)
-    for name, decode in _DECODE.items()
+    (FIELDS.index(name), _DECODE_BY_TYPE[type_])
+    for name, type_ in get_type_hints(Member).items()
+    if type_ in _DECODE_BY_TYPE
 )
-"""How the values of a row that are not their fields' already become them."""
+"""Places of fields whose type is not what the database's columns are read as."""
 
 
 @value
@@ -251,7 +275,8 @@ def count_members(conn: Database) -> int:
 
 def find_next_due(conn: Database, as_of: datetime) -> datetime | None:
     """Return when the next member becomes due after *as_of*."""
-    return _utc(scalar(conn, "members/find_next_due", {"as_of": as_of}))
+    at: datetime | None = scalar(conn, "members/find_next_due", {"as_of": as_of})
+    return at and at.astimezone(UTC)
 
 
 def list_members(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from psycopg import Connection, sql
@@ -18,7 +19,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration
 
-from renewer.rules.cycle import timezones
+from renewer.rules.calendar import timezones
 from renewer.store.connection import Database, connect, is_distributed, scalar
 from renewer.store.distribution import (
     distribute_routines,
@@ -26,7 +27,12 @@ from renewer.store.distribution import (
     refuse_unfit,
 )
 from renewer.store.queries import query, sql_folder
-from renewer.store.schema import find_applied_migrations, refuse_unknown
+from renewer.store.schema import (
+    find_applied_migrations,
+    fingerprint,
+    refuse_unknown,
+    shipped_migrations,
+)
 
 MIGRATE_LOCK = 0x72656E65776572
 """Key of the advisory lock held around a migration ("renewer")."""
@@ -116,8 +122,10 @@ def migrate(
         # We hold the advisory lock: a row here is what a killed process left behind.
         backend.break_lock()
         migrations = read_migrations(str(sql_folder() / "migrations"))
-        shipped = {migration.id for migration in migrations}
-        refuse_unknown(find_applied_migrations(conn), shipped)
+        for migration in migrations:
+            # yoyo would take the name alone for what was applied.
+            migration.hash = fingerprint(Path(migration.path))
+        refuse_unknown(find_applied_migrations(conn), shipped_migrations())
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
         if distributed:

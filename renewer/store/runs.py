@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from psycopg.rows import DictRow
 
-from renewer.rules.ledger import CatchUp, value
+from renewer.rules.ledger import CatchUp
+from renewer.rules.value import value
 from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 

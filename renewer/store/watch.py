@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from renewer.errors import DatabaseUnreachable
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 from renewer.store.connection import (
     LEASE_CLASS,
     Database,

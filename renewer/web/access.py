@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from renewer.errors import InputError
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 from renewer.web.links import read_member
 
 MOST_FAILURES = 30

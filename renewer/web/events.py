@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from renewer import store
 from renewer.answers.upcoming import find_notices
 from renewer.errors import RenewerError
-from renewer.rules.cycle import read_duration
+from renewer.rules.calendar import read_duration
 from renewer.web.description import SPAN
 from renewer.web.membership import read_number
 from renewer.web.problems import bad_request

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 
 
 @value

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from renewer import store
 from renewer.host.settings import Settings, read_brand
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 from renewer.store.reading import Reader, check_reader
 from renewer.web.access import Guard, check_exposure
 from renewer.web.gate import Gate

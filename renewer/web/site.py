@@ -24,7 +24,8 @@ from renewer import store
 from renewer.answers.wording import Word, escape, instant, signed
 from renewer.errors import RenewerError, UnknownCursor
 from renewer.host.settings import Brand
-from renewer.rules.ledger import CatchUp, value
+from renewer.rules.ledger import CatchUp
+from renewer.rules.value import value
 from renewer.web.access import Guard, Limit, Visitor
 from renewer.web.links import segment
 from renewer.web.problems import (

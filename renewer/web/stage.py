@@ -7,7 +7,7 @@ from typing import Protocol
 
 from psycopg.rows import DictRow
 
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 
 
 class Step(StrEnum):

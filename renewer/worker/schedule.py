@@ -21,7 +21,7 @@ from renewer.host.settings import OFF
 from renewer.jobs.crew import Crew
 from renewer.jobs.passes import Options, SharedRun, log_pass
 from renewer.jobs.renewal import renew_due
-from renewer.rules.ledger import value
+from renewer.rules.value import value
 from renewer.store import (
     STOP_GRACE_S,
     Database,

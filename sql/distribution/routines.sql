@@ -10,8 +10,9 @@ BEGIN
                CASE p.proname WHEN 'post_batch' THEN 'key' ELSE 'member_id' END AS argument
         FROM pg_catalog.pg_proc AS p
         WHERE p.pronamespace = 'renewer'::regnamespace
-          AND p.proname IN ('post_batch', 'enroll', 'spend', 'refund', 'purchase', 'grant_bonus', 'change_plan',
-                            'set_status', 'set_timezone', 'balance_at')
+          AND (p.proname IN ('post_batch', 'balance_at')
+               -- The calls of the marketplace, as in roles.sql.
+               OR p.prosecdef AND 'reference' = ANY (p.proargnames))
     LOOP
         PERFORM pg_catalog.create_distributed_function(each.routine, each.argument, 'renewer.member');
     END LOOP;

@@ -31,7 +31,7 @@ BEGIN
         SELECT p.oid::regprocedure::text AS name
         FROM pg_catalog.pg_proc AS p
         WHERE p.pronamespace = 'renewer'::regnamespace
-          AND p.proname NOT IN ('bucket_of', 'due_at', 'check_member', 'check_entry')
+          AND p.proname NOT IN ('bucket_of', 'due_at', 'check_member', 'check_entry', 'is_cycle_bound')
     LOOP
         EXECUTE pg_catalog.format('DROP ROUTINE %s', each.name);
     END LOOP;
@@ -40,6 +40,7 @@ BEGIN
         SELECT t.name::regclass AS laid_out, t.how
         FROM (VALUES
             (1, 'renewer._yoyo_migration', 'copied'), (1, 'renewer.plan', 'copied'), (1, 'renewer.timezone', 'copied'),
+            (1, 'renewer.entry_kind', 'copied'), (1, 'renewer.entry_reason', 'copied'),
             (2, 'renewer.member', 'spread'), (3, 'renewer.lot', 'beside'), (3, 'renewer.ledger_entry', 'beside'),
             (3, 'renewer.request', 'beside'), (3, 'renewer.failure', 'beside'),
             (4, 'renewer.run', 'kept'), (4, 'renewer.worker', 'kept'), (4, 'renewer.verification', 'kept'),

@@ -5,7 +5,7 @@
 --          meanwhile; null: none
 -- Joined and grouped, not looked up for each: a cluster looks up nothing that depends on two tables.
 CREATE OR REPLACE VIEW renewer.award AS
-SELECT e.member_id, e.seq, e.first_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
+SELECT e.member_id, e.seq, e.first_day, e.last_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
        e.occurred_at, e.run_id, l.occurred_at AS late_occurred_at, l.run_id AS late_run_id,
        greatest(e.posted_at, l.posted_at) AS posted_at,
        pg_catalog.array_agg(p.allowance) FILTER (WHERE p.code IS NOT NULL AND q.code IS NULL) AS allowed
@@ -21,4 +21,3 @@ LEFT JOIN renewer.plan AS q
        AND q.loaded_at <= coalesce(r.started_at, e.posted_at - pg_catalog.make_interval(days => 1))
 WHERE e.kind = 'renewal'
 GROUP BY e.member_id, e.seq, l.member_id, l.seq;
-COMMENT ON VIEW renewer.award IS 'what each boundary on record brought, what was made up for later included';

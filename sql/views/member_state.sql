@@ -1,19 +1,18 @@
--- A member as the planner sees them: the columns are the fields of Member, in its order; then due_at, to page by,
--- and retry_at.
+-- A member as the planner reads it: the fields of Member (rules/ledger.py) in its order, then due_at, to page by, and retry_at.
 --
--- lots:     those that have something left, as arrays, oldest first; a member with waiting requests also has the used-up
---           ones that a change of plan may credit
--- requests: those that wait, as arrays, oldest first; null: none
+-- lots:     lots with Connects left, as arrays, oldest first; a member with waiting requests also has the used-up lots that
+--           a change of plan may credit
+-- requests: waiting requests, as arrays, oldest first; null: none
 -- attempts: failed tries since the last success
 CREATE OR REPLACE VIEW renewer.member_state AS
 SELECT m.member_id, m.bucket, m.plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n, m.renews_at, m.last_seq,
        m.last_lot, m.version,
-       -- Only a member who failed has a row to look for.
+       -- Only a member that failed has a row to look for.
        CASE WHEN m.retry_at IS NULL AND NOT m.parked THEN 0
             ELSE coalesce((SELECT f.attempts FROM renewer.failure AS f WHERE f.member_id = m.member_id), 0)
        END AS attempts,
-       m.first_boundary_on, m.last_boundary_at, m.cycle_ended_at, m.pending_plan, m.boundary_timezone,
-       m.allowance_lot, m.changed, l.lots, r.requests, m.due_at, m.retry_at
+       m.cycle_first_day, m.cycle_last_day, m.first_boundary_on, m.last_boundary_at, m.cycle_ended_at, m.pending_plan,
+       m.boundary_timezone, m.allowance_lot, m.changed, l.lots, r.requests, m.due_at, m.retry_at
 FROM renewer.member AS m
 CROSS JOIN LATERAL (
     SELECT pg_catalog.json_agg(
@@ -34,4 +33,3 @@ CROSS JOIN LATERAL (
         WHERE r.requests IS NOT NULL AND i.member_id = m.member_id AND i.remaining = 0
           AND (i.number IN (m.allowance_lot, (m.changed ->> 'lot')::integer)
                OR (i.source = 'allowance' AND i.issued_at = m.last_boundary_at))) AS o) AS l;
-COMMENT ON VIEW renewer.member_state IS 'a member with open lots and waiting requests, as the planner sees them';

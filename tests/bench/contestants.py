@@ -84,12 +84,13 @@ CHANGE_LOT = (
 )
 ADD_ENTRY = (
     "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, "
-    "lot, first_day, anchor_on, cycle_n, plan, reason, reference, occurred_at) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "lot, first_day, last_day, anchor_on, cycle_n, plan, reason, reference, "
+    "occurred_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 CHANGE_MEMBER = (
-    "UPDATE renewer.member SET balance = %s, cycle_n = %s, last_boundary_at = %s, "
-    "cycle_ended_at = %s, renews_at = %s, lapses_at = %s, allowance_lot = %s, "
+    "UPDATE renewer.member SET balance = %s, cycle_n = %s, cycle_first_day = %s, "
+    "cycle_last_day = %s, last_boundary_at = %s, cycle_ended_at = %s, "
+    "renews_at = %s, lapses_at = %s, allowance_lot = %s, "
     "last_seq = %s, last_lot = %s, version = version + 1 WHERE member_id = %s"
 )
 
@@ -105,13 +106,15 @@ def post(conn: psycopg.Connection[Any], posting: Posting) -> None:
         for lot in posting.changed_lots:
             conn.execute(CHANGE_LOT, [lot.remaining, member_id, lot.number])
         for e in posting.entries:
-            named = (e.first_day, e.anchor_on, e.cycle_n, e.plan, e.reason, e.reference)
             row = (member_id, e.seq, e.kind, e.amount, e.balance_after, e.lot)
-            conn.execute(ADD_ENTRY, [*row, *named, e.occurred_at])
+            days = (e.first_day, e.last_day, e.anchor_on, e.cycle_n, e.plan)
+            told = (e.reason, e.reference, e.occurred_at)
+            conn.execute(ADD_ENTRY, [*row, *days, *told])
         conn.execute(
             CHANGE_MEMBER,
             [
-                after.balance, after.cycle_n, after.last_boundary_at,
+                after.balance, after.cycle_n, after.cycle_first_day,
+                after.cycle_last_day, after.last_boundary_at,
                 after.cycle_ended_at, after.renews_at, after.lapses_at,
                 after.allowance_lot, after.last_seq, after.last_lot, member_id,
             ],

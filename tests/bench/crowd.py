@@ -14,9 +14,12 @@ STEPS = (
     """
     INSERT INTO renewer.member (
         member_id, plan, anchor_on, timezone, status, balance, cycle_n,
-        first_boundary_on, last_boundary_at, cycle_ended_at, renews_at, retry_at,
+        cycle_first_day, cycle_last_day, first_boundary_on, last_boundary_at,
+        cycle_ended_at, renews_at, retry_at,
         requested_at, allowance_lot, last_seq, last_lot, last_request)
     SELECT 'm' || n, 'basic', g.anchor_on, 'UTC', 'active', 60, 3,
+           (g.anchor_on + make_interval(months => 3))::date,
+           (g.anchor_on + make_interval(months => 4))::date - 1,
            (g.anchor_on + make_interval(months => 1))::date,
            (g.anchor_on + make_interval(months => 3))::timestamptz,
            (g.anchor_on + make_interval(months => 3))::timestamptz,
@@ -38,11 +41,13 @@ STEPS = (
     """,
     """
     INSERT INTO renewer.ledger_entry (
-        member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
-        cycle_n, plan, reason, occurred_at)
-    SELECT m.member_id, e.seq, e.kind::renewer.entry_kind, e.amount, e.balance, e.cycle,
+        member_id, seq, kind, amount, balance_after, lot, first_day, last_day,
+        anchor_on, cycle_n, plan, reason, occurred_at)
+    SELECT m.member_id, e.seq, e.kind, e.amount, e.balance, e.cycle,
            CASE e.kind WHEN 'renewal' THEN
                (m.anchor_on + make_interval(months => e.cycle))::date END,
+           CASE e.kind WHEN 'renewal' THEN
+               (m.anchor_on + make_interval(months => e.cycle + 1))::date - 1 END,
            CASE e.kind WHEN 'renewal' THEN m.anchor_on END,
            CASE e.kind WHEN 'renewal' THEN e.cycle END,
            CASE e.kind WHEN 'renewal' THEN 'basic' END,

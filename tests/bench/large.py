@@ -34,10 +34,12 @@ HOURS = """
 MEMBERS = """
     INSERT INTO renewer.member (
         member_id, plan, anchor_on, timezone, status, balance, cycle_n,
-        first_boundary_on, last_boundary_at, cycle_ended_at, renews_at, allowance_lot,
+        cycle_first_day, cycle_last_day, first_boundary_on, last_boundary_at,
+        cycle_ended_at, renews_at, allowance_lot,
         last_seq, last_lot)
     SELECT 'm' || lpad(n::text, 8, '0'), 'basic', h.on_day - interval '7 months',
-           h.timezone, 'active', 60, 6, (h.on_day - interval '6 months')::date,
+           h.timezone, 'active', 60, 6, (h.on_day - interval '1 month')::date,
+           h.on_day::date - 1, (h.on_day - interval '6 months')::date,
            (h.on_day - interval '1 month') AT TIME ZONE h.timezone,
            (h.on_day - interval '1 month') AT TIME ZONE h.timezone,
            h.on_day::timestamp AT TIME ZONE h.timezone, 6, 11, 6
@@ -55,11 +57,13 @@ LOTS = """
 """
 ENTRIES = """
     INSERT INTO renewer.ledger_entry (
-        member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
-        cycle_n, plan, reason, occurred_at)
-    SELECT m.member_id, e.seq, e.kind::renewer.entry_kind, e.amount, e.balance, e.lot,
+        member_id, seq, kind, amount, balance_after, lot, first_day, last_day,
+        anchor_on, cycle_n, plan, reason, occurred_at)
+    SELECT m.member_id, e.seq, e.kind, e.amount, e.balance, e.lot,
            CASE e.kind WHEN 'renewal' THEN
                (m.anchor_on + make_interval(months => e.cycle))::date END,
+           CASE e.kind WHEN 'renewal' THEN
+               (m.anchor_on + make_interval(months => e.cycle + 1))::date - 1 END,
            CASE e.kind WHEN 'renewal' THEN m.anchor_on END,
            CASE e.kind WHEN 'renewal' THEN e.cycle END,
            CASE e.kind WHEN 'renewal' THEN 'basic' END,

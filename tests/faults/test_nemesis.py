@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from renewer import store
-from renewer.rules import cycle
+from renewer.rules.calendar import Calendar
 from tests.faults.nemesis import Answer, Clocks, Nemesis, Proxy, Spender
 from tests.faults.scene import LIBRARY, OwnServer
 from tests.support import bring_in, load_plans, renew, utc, violations
@@ -143,7 +143,7 @@ def expected_days(
 
     They begin with the cycle of *since*, which an import holds already.
     """
-    first = cycle.cycle_number(anchor_on, "UTC", since)
-    last = cycle.cycle_number(anchor_on, "UTC", as_of)
+    first = Calendar(anchor_on, "UTC").number_at(since)
+    last = Calendar(anchor_on, "UTC").number_at(as_of)
     numbers = range(first if enrolled else first + 1, last + 1)
-    return [cycle.first_day(anchor_on, n) for n in numbers]
+    return [Calendar(anchor_on, "UTC").first_day(n) for n in numbers]

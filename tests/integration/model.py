@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from renewer.rules import cycle
+from renewer.rules.calendar import Calendar, zone
 
 BOUND = ("allowance", "rollover", "refund")
 
@@ -112,7 +112,7 @@ class Model:
         n, ends = self.n or 0, self.renews
         while ends <= issued:
             n += 1
-            ends = cycle.boundary(self.anchor, self.zone, n)
+            ends = Calendar(self.anchor, self.zone).boundary(n)
         return ends
 
     def refuse_closed(self) -> None:
@@ -228,7 +228,7 @@ class Model:
         at = self.renews
         first = self.n is None
         self.n = (
-            cycle.cycle_number(self.anchor, self.zone, at)
+            Calendar(self.anchor, self.zone).number_at(at)
             if self.n is None
             else self.n + 1
         )
@@ -253,12 +253,14 @@ class Model:
                     self.post("rollover", -left, at, lot)
                     self.post("rollover", left, at, new)
         self.begin(at)
-        self.award(allowance, lifetime, at, cycle.first_day(self.anchor, self.n))
+        self.award(
+            allowance, lifetime, at, Calendar(self.anchor, "UTC").first_day(self.n)
+        )
 
     def begin(self, at: datetime) -> None:
         assert self.n is not None
         self.renews, self.last_boundary, self.day = (
-            cycle.boundary(self.anchor, self.zone, self.n + 1),
+            Calendar(self.anchor, self.zone).boundary(self.n + 1),
             at,
             None,
         )
@@ -314,11 +316,11 @@ class Model:
         at = max(now, self.last_boundary or now)
         n = self.n
         if at >= self.renews:
-            n = cycle.cycle_number(self.anchor, self.zone, at)
+            n = Calendar(self.anchor, self.zone).number_at(at)
         lifetime = self.plans[self.plan][2]
         ends = None
         if lifetime:
-            ends = cycle.boundary(self.anchor, self.zone, n + lifetime)
+            ends = Calendar(self.anchor, self.zone).boundary(n + lifetime)
         lot = self.issue("allowance", at, ends, self.cycle_ends(at))
         if at == self.last_boundary:
             # Issued at one instant, they are told apart by nothing.
@@ -330,7 +332,7 @@ class Model:
     def allowance(self, lifetime: int | None, at: datetime) -> Held:
         assert self.n is not None
         ends = (
-            cycle.boundary(self.anchor, self.zone, self.n + lifetime)
+            Calendar(self.anchor, self.zone).boundary(self.n + lifetime)
             if lifetime
             else None
         )
@@ -352,10 +354,10 @@ class Model:
         assert self.n is not None
         since = self.judged(at)
         begun, ended = (
-            cycle.first_day(self.anchor, self.n),
-            cycle.first_day(self.anchor, self.n + 1),
+            Calendar(self.anchor, "UTC").first_day(self.n),
+            Calendar(self.anchor, "UTC").first_day(self.n + 1),
         )
-        today = max(since.astimezone(cycle.zone(self.zone)).date(), begun)
+        today = max(since.astimezone(zone(self.zone)).date(), begun)
         same_day = self.renewed_day == today == begun
         elapsed = min((today - begun).days, (ended - begun).days)
         base, gone, days, credited = (same_day and self.day) or (

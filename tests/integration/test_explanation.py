@@ -12,7 +12,7 @@ from renewer.answers.headline import headline
 from renewer.answers.notes import notes
 from renewer.answers.wording import REASONS, Word
 from renewer.errors import InputError
-from renewer.rules.awards import Gap
+from renewer.rules.cycle_history import Shortfall
 from renewer.rules.ledger import CatchUp, Reason
 from renewer.rules.plans import Revision
 from tests.support import EPOCH, bring_in, load_plans, renew, repair, utc
@@ -197,7 +197,7 @@ def test_a_late_award_is_no_award_of_0(database: str, conn: store.Database) -> N
     )
     assert facts.last_award is not None
     assert (facts.last_award.awarded, facts.last_award.reason) == (60, "suspended")
-    cycles = [(past.awarded, past.reason, past.late) for past in facts.cycles]
+    cycles = [(past.awarded, past.shortfall, bool(past.late)) for past in facts.cycles]
     assert cycles == [(60, None, True)]
     renewal = explanation_document(facts)["last_renewal"]
     assert (renewal["amount"], renewal["reason"]) == (60, None)
@@ -234,8 +234,10 @@ def test_an_unknown_plan_is_told_before_and_after_it_failed(
         f"Your renewal of 19 May 2016 is late, {why} You lose nothing and get what is "
         "due when we have corrected this. You now have 2 Connects."
     )
-    cycles = [(past.expected, past.awarded, past.reason) for past in facts.cycles]
-    assert cycles == [(None, 0, "failed")]
+    cycles = [
+        (past.expected, past.awarded or 0, past.shortfall) for past in facts.cycles
+    ]
+    assert cycles == [(None, None, "failed")]
     document = explanation_document(facts)
     assert (document["next"], document["plan"]["allowance"]) == (None, None)
     assert [(note["code"], note["text"]) for note in document["notes"]] == [
@@ -343,7 +345,7 @@ def test_after_a_change_of_plan_the_cycle_counts_from_it(
         "changed your plan on 14 May 2016."
     )
     cycles = [
-        (past.expected, past.awarded, past.reason)
+        (past.expected, past.awarded or 0, past.shortfall)
         for past in explain(conn, "2016-05-20").cycles
     ]
     assert cycles == [(60, 60, "plan_changed")]
@@ -711,7 +713,7 @@ def reasons(conn: store.Database, member_id: str) -> list[tuple[str | None, str]
 def test_every_reason_has_its_words() -> None:
     """Those that a boundary may give for an award of 0, or for less than it should."""
     about_lots = {Reason.LAPSED, Reason.NOT_CARRIED}
-    assert set(REASONS) == (set(Reason) | set(Gap)) - about_lots
+    assert set(REASONS) == (set(Reason) | set(Shortfall)) - about_lots
 
 
 def test_other_marketplaces_have_another_word(conn: store.Database) -> None:

@@ -111,9 +111,9 @@ def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> Non
 def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The files of a release with one migration more; return its name."""
     shutil.copytree(sql_folder(), tmp_path / "sql", dirs_exist_ok=True)
-    migration = tmp_path / "sql" / "migrations" / "0007_next.sql"
+    migration = tmp_path / "sql" / "migrations" / "0002_next.sql"
     migration.write_text(
-        "-- depends: 0006_kept\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+        "-- depends: 0001_schema\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     for module in (migrations, schema):
         monkeypatch.setattr(module, "sql_folder", lambda: tmp_path / "sql")
@@ -128,7 +128,7 @@ def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
     """
     with pytest.raises(
         SchemaError,
-        match=r"older than this renewer \(0007_next is missing\): "
+        match=r"older than this renewer \(0002_next is missing\): "
         r"run `renewer migrate`",
     ):
         schema.check_schema(conn)
@@ -154,6 +154,21 @@ def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
         assert conn.execute(
             "SELECT to_regclass('renewer.member') AS found"
         ).fetchone() == {"found": None}
+
+
+def test_a_schema_made_from_an_older_text_is_refused(
+    database: str, conn: store.Database
+) -> None:
+    """Until the first release the file is edited in place, under one name."""
+    conn.execute("UPDATE renewer._yoyo_migration SET migration_hash = 'older'")
+    refused = "before its first release .0001_schema differs.: nothing was done"
+    with pytest.raises(SchemaError, match=refused):
+        schema.check_schema(conn)
+    with pytest.raises(SchemaError, match=refused):
+        migrations.migrate(database)
+    done = command(database, "run")
+    assert done.returncode == 2
+    assert re.fullmatch(f"renewer: .*{refused}.*\n", done.stderr)
 
 
 def test_a_schema_that_is_too_new_is_refused(
@@ -412,7 +427,7 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
     [
         ("amount = 0", "ledger_entry_amount_not_zero"),
         ("kind = 'expiry'", "ledger_entry_amount_signed"),
-        ("kind = 'gift'", "entry_kind_known"),
+        ("kind = 'gift'", "ledger_entry_kind_known"),
         ("lot = NULL", "ledger_entry_lot_named"),
         ("balance_after = -1", "connects_not_negative"),
         ("occurred_at = 'infinity'", "instant_in_calendar"),
@@ -438,8 +453,9 @@ def test_a_boundary_has_at_most_one_renewal(conn: store.Database) -> None:
     """The key is unique and never null, whoever writes."""
     add = (
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
-        "balance_after, lot, first_day, anchor_on, cycle_n, occurred_at) VALUES "
-        "('m', {}, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
+        "balance_after, lot, first_day, last_day, anchor_on, cycle_n, occurred_at) "
+        "VALUES ('m', {}, 'renewal', 60, 60, 1, '2016-05-19', '2016-06-18', "
+        "'2016-04-19', 1, now())"
     )
     conn.execute(add.format(1))
     with pytest.raises(

@@ -229,8 +229,9 @@ def test_what_the_database_refuses_is_that_members_failure(
     ).fetchall()
     conn.execute(
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
-        "balance_after, lot, first_day, anchor_on, cycle_n, occurred_at) VALUES "
-        "('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-04-19', 1, now())"
+        "balance_after, lot, first_day, last_day, anchor_on, cycle_n, occurred_at) "
+        "VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-06-18', "
+        "'2016-04-19', 1, now())"
     )
     assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
         due=2, renewed=1, failed=1, entries=2
@@ -386,9 +387,10 @@ def test_a_run_is_on_record_with_its_counts(
 
 MANY = """
     INSERT INTO renewer.member
-        (member_id, plan, anchor_on, cycle_n, first_boundary_on, renews_at, balance,
-         last_lot)
-    SELECT 'm' || n, 'basic', '2016-03-19', 0, '2016-04-19',
+        (member_id, plan, anchor_on, cycle_n, cycle_first_day, cycle_last_day,
+         first_boundary_on, renews_at, balance, last_lot)
+    SELECT 'm' || n, 'basic', '2016-03-19', 0, '2016-03-19', '2016-04-18',
+           '2016-04-19',
            '2016-04-01Z'::timestamptz + n * interval '1 hour', 60, 10
     FROM generate_series(1, 5000) AS n;
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from renewer import store
+from renewer.store import migrations
 from renewer.store.queries import query
 from tests.support import ROOT, bring_in, load_plans, renew, utc
 
@@ -132,28 +133,34 @@ def test_every_table_is_laid_out(conn: store.Database) -> None:
 
 
 @pytest.mark.one_server("a cluster's own catalogue has more")
-def test_what_is_called_for_a_member_runs_where_they_are(conn: store.Database) -> None:
-    """Every function the application calls for a member, and the posting procedure."""
-    text = (SQL / "distribution" / "routines.sql").read_text()
-    listed = re.search(r"IN \(([^)]+)\)", text)
-    assert listed is not None
-    roles = (SQL / "roles.sql").read_text()
-    granted = re.search(
-        r"GRANT EXECUTE ON FUNCTION (renewer\.enroll.*?)TO", roles, re.S
+def test_what_is_called_for_a_member_runs_where_they_are(
+    database: str, conn: store.Database
+) -> None:
+    """
+    Privileges and distribution find the calls of the marketplace by one condition.
+    """
+    condition = "p.prosecdef AND 'reference' = ANY (p.proargnames)"
+    for name in ("roles.sql", "distribution/routines.sql"):
+        assert condition in (SQL / name).read_text()
+    migrations.migrate(database, roles=True)
+    rows = conn.execute(
+        "SELECT p.proname, p.proargnames[1] AS first FROM pg_proc AS p "
+        f"WHERE p.pronamespace = 'renewer'::regnamespace AND {condition} "
+        "AND has_function_privilege('renewer_app', p.oid, 'EXECUTE') ORDER BY 1"
     )
-    assert granted is not None
-    called = set(re.findall(r"renewer\.(\w+)", granted[1]))
-    assert set(re.findall(r"'(\w+)'", listed[1])) == called | {
-        "post_batch",
-        "balance_at",
-    }
-    first = find_names(
-        conn,
-        "SELECT p.proargnames[1] AS name FROM pg_proc AS p "
-        "WHERE p.pronamespace = 'renewer'::regnamespace "
-        f"AND p.proname IN ({listed[1]})",
-    )
-    assert first == {"member_id", "key"}
+    assert [tuple(row.values()) for row in rows] == [
+        (name, "member_id")
+        for name in (
+            "change_plan",
+            "enroll",
+            "grant_bonus",
+            "purchase",
+            "refund",
+            "set_status",
+            "set_timezone",
+            "spend",
+        )
+    ]
 
 
 ROUTINES = sorted((SQL / "routines").rglob("*.sql"))

@@ -112,7 +112,8 @@ def test_the_schema_is_the_same_when_names_are_quoted(renewed: store.Database) -
             {(3, "a")},
         ),
         (
-            "UPDATE renewer.member SET cycle_n = NULL, first_boundary_on = NULL "
+            "UPDATE renewer.member SET cycle_n = NULL, cycle_first_day = NULL, "
+            "cycle_last_day = NULL, first_boundary_on = NULL "
             "WHERE member_id = 'a'",
             {(3, "a")},
         ),

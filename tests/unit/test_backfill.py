@@ -4,11 +4,12 @@ from datetime import date, datetime
 
 import pytest
 
-from renewer.rules.awards import Award, past_cycles
-from renewer.rules.ledger import CycleName, Lot, Reason, Source
+from renewer.rules.backfill import Backfill, plan_backfill
+from renewer.rules.calendar import Calendar
+from renewer.rules.cycle_history import Award, record_award
+from renewer.rules.ledger import CycleKey, Lot, Reason, Source
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Posting
-from renewer.rules.repair import Repair, plan_repair
 from tests.support import EPOCH, PLANS, member, utc
 
 APRIL_19 = date(2016, 4, 19)
@@ -20,10 +21,11 @@ def award(
     first_day: str, amount: int = 0, *, plan: str = "basic", **more: object
 ) -> Award:
     """Return a renewal on record."""
-    named = CycleName(date.fromisoformat(first_day), APRIL_19, 1, plan)
-    at = utc(first_day)
+    day, at = date.fromisoformat(first_day), utc(first_day)
+    last_day = Calendar(day, "UTC").last_day(0)
+    key = CycleKey(day, last_day, APRIL_19, 1, plan)
     return Award(
-        named, amount, more.get("reason", Reason.CAUGHT_UP), more.get("late"), (at,), at
+        key, amount, more.get("reason", Reason.CAUGHT_UP), more.get("late"), at
     )  # type: ignore[arg-type]
 
 
@@ -45,8 +47,8 @@ def repaired(*awards: Award, as_of: str = NOW, **more: object) -> Posting:
         unused=[(Source.ALLOWANCE, 5)],
         allowance_lot=1,
     )
-    repair = Repair(*YEAR, **more)  # type: ignore[arg-type]
-    return plan_repair(held, PLANS, awards, repair, utc(as_of))
+    repair = Backfill(*YEAR, **more)  # type: ignore[arg-type]
+    return plan_backfill(held, PLANS, awards, repair, utc(as_of))
 
 
 def test_what_is_owed_goes_into_one_lot_that_ends_with_the_cycle() -> None:
@@ -67,8 +69,8 @@ def test_what_is_owed_goes_into_one_lot_that_ends_with_the_cycle() -> None:
 def test_a_lifetime_counts_from_the_cycle_of_today(as_of: str, ends_on: str) -> None:
     """Of one who is behind as well: not from the cycle the ledger has reached."""
     held = member("lifetime", "2016-04-19", "2016-05-25")
-    repair = Repair(date(2016, 4, 19), date(2016, 5, 19))
-    posting = plan_repair(
+    repair = Backfill(date(2016, 4, 19), date(2016, 5, 19))
+    posting = plan_backfill(
         held, PLANS, [award("2016-05-19", plan="lifetime")], repair, utc(as_of)
     )
     assert [lot.expires_at for lot in posting.new_lots] == [utc(ends_on)]
@@ -141,12 +143,12 @@ def test_what_a_cycle_should_have_brought_is_by_the_rules_on_record_now() -> Non
         award("2016-09-19", 7, reason=Reason.PLAN_CHANGED),
     ]
     assert [
-        (past.expected, past.awarded, past.reason, past.late)
-        for past in past_cycles(given, plans)
+        (past.expected, past.awarded, past.shortfall, past.late)
+        for past in (record_award(award, plans) for award in given)
     ] == [
-        (60, 50, "rules_corrected", False),
-        (0, 0, "no_allowance", False),
-        (None, 5, None, False),
-        (60, 60, None, True),
-        (7, 7, "plan_changed", False),
+        (60, 50, "rules_corrected", 0),
+        (0, 0, "no_allowance", 0),
+        (None, 5, None, 0),
+        (60, 60, None, 60),
+        (7, 7, "plan_changed", 0),
     ]

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewer.errors import InputError
-from renewer.rules import cycle
+from renewer.rules.calendar import Calendar, starts_at, timezones, zone
 
 anchors = st.dates(date(1950, 1, 1), date(2100, 12, 31))
-zones = st.sampled_from(sorted(cycle.timezones()))
+zones = st.sampled_from(sorted(timezones()))
 numbers = st.integers(0, 600)
 
 
@@ -24,7 +24,8 @@ def test_cycles_tile_time_and_keep_the_anchor_day(
 
     Each starts on the anchor's day or the month's last.
     """
-    one, two = cycle.cycles(anchor, timezone, n, 2)
+    calendar = Calendar(anchor, timezone)
+    one, two = calendar.cycle(n), calendar.cycle(n + 1)
     assert one.last_day + timedelta(days=1) == two.first_day
     assert one.starts_at < two.starts_at
     month_end = (two.first_day + timedelta(days=1)).month != two.first_day.month
@@ -40,7 +41,7 @@ def test_a_day_starts_at_its_first_instant(day: date, timezone: str) -> None:
 
     A second before, an earlier one.
     """
-    at = cycle.starts_at(day, timezone)
+    at = starts_at(day, timezone)
     zone = ZoneInfo(timezone)
     assert at.astimezone(zone).date() >= day
     assert (at - timedelta(seconds=1)).astimezone(zone).date() < day
@@ -54,13 +55,11 @@ def test_an_instant_lies_in_the_cycle_that_contains_it(
     The number of a cycle is found from its first instant and from any other before the
     next.
     """
-    at = cycle.boundary(anchor, timezone, n) + timedelta(seconds=offset)
-    assert cycle.cycle_number(anchor, timezone, at) == n
+    at = Calendar(anchor, timezone).boundary(n) + timedelta(seconds=offset)
+    assert Calendar(anchor, timezone).number_at(at) == n
     assert (
-        cycle.cycle_number(
-            anchor,
-            timezone,
-            cycle.boundary(anchor, timezone, n + 1) - timedelta(seconds=1),
+        Calendar(anchor, timezone).number_at(
+            Calendar(anchor, timezone).boundary(n + 1) - timedelta(seconds=1)
         )
         == n
     )
@@ -68,7 +67,7 @@ def test_an_instant_lies_in_the_cycle_that_contains_it(
 
 def test_the_end_of_january_comes_back_after_february() -> None:
     """Day 31 is clamped to a short month's end and never drifts."""
-    days = [cycle.first_day(date(2015, 1, 31), n) for n in (1, 2, 3, 13, 14)]
+    days = [Calendar(date(2015, 1, 31), "UTC").first_day(n) for n in (1, 2, 3, 13, 14)]
     assert days == [
         date(2015, 2, 28),
         date(2015, 3, 31),
@@ -80,7 +79,10 @@ def test_the_end_of_january_comes_back_after_february() -> None:
 
 def test_a_leap_day_comes_back_in_leap_years() -> None:
     """February 29 is the 28th in common years and itself again after four."""
-    days = [cycle.first_day(date(2016, 2, 29), 12 * years) for years in (1, 2, 3, 4)]
+    days = [
+        Calendar(date(2016, 2, 29), "UTC").first_day(12 * years)
+        for years in (1, 2, 3, 4)
+    ]
     assert days == [
         date(2017, 2, 28),
         date(2018, 2, 28),
@@ -94,9 +96,9 @@ def test_the_last_day_of_december_fourth_is_awarded_on_the_fifth() -> None:
     The thread's member: their cycle ends with December 4, 2018 and the next begins on
     the 5th.
     """
-    found = cycle.cycle(date(2018, 11, 5), "UTC", 0)
+    found = Calendar(date(2018, 11, 5), "UTC").cycle(0)
     assert found.last_day == date(2018, 12, 4)
-    assert cycle.boundary(date(2018, 11, 5), "UTC", 1) == datetime(
+    assert Calendar(date(2018, 11, 5), "UTC").boundary(1) == datetime(
         2018, 12, 5, tzinfo=UTC
     )
 
@@ -118,7 +120,7 @@ def test_odd_midnights(timezone: str, day: date, expected: str) -> None:
 
     One that exists twice, the first of the two.
     """
-    assert cycle.starts_at(day, timezone) == datetime.fromisoformat(expected).replace(
+    assert starts_at(day, timezone) == datetime.fromisoformat(expected).replace(
         tzinfo=UTC
     )
 
@@ -138,7 +140,7 @@ def test_odd_midnights(timezone: str, day: date, expected: str) -> None:
 def test_a_zone_that_is_no_place_is_refused(name: str) -> None:
     """The error names the zone and the way out."""
     with pytest.raises(InputError, match="use an IANA name"):
-        cycle.zone(name)
+        zone(name)
 
 
 @pytest.mark.parametrize(
@@ -148,4 +150,4 @@ def test_a_zone_that_is_no_place_is_refused(name: str) -> None:
 def test_the_calendar_has_limits(anchor: date, n: int) -> None:
     """Outside them is an error, never an overflow."""
     with pytest.raises(InputError, match="outside the calendar"):
-        cycle.first_day(anchor, n)
+        Calendar(anchor, "UTC").first_day(n)

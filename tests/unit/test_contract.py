@@ -5,8 +5,6 @@ from dataclasses import asdict, fields, replace
 from datetime import date
 from typing import Any
 
-import pytest
-
 from renewer import store
 from renewer.rules.ledger import (
     Change,
@@ -21,14 +19,13 @@ from renewer.rules.ledger import (
 )
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Applied, Posting
-from renewer.store.batches import SELDOM_CHANGED
+from renewer.store.batches import WRITTEN
+from renewer.store.members import COLUMNS
 from tests.support import PLANS, ROOT, member, utc
 
 SCHEMA = (ROOT / "sql" / "migrations" / "0001_schema.sql").read_text()
-PROCEDURE = (ROOT / "sql" / "routines" / "job" / "post_member.sql").read_text()
 VIEW = (ROOT / "sql" / "views" / "member_state.sql").read_text()
-QUERIES = ROOT / "sql" / "queries" / "members"
-
+PROCEDURE = (ROOT / "sql" / "routines" / "job" / "post_member.sql").read_text()
 RETRY_AT = utc("2016-05-19T00:50")
 
 
@@ -45,26 +42,11 @@ def attributes(name: str) -> list[str]:
     return [words[0] for words in lines if words and words[0] != "--"]
 
 
-def split_columns(text: str) -> list[str]:
-    """Return the columns between SELECT and FROM: what stands between outer commas."""
-    columns, depth, column = [], 0, ""
-    for character in text:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            columns.append(column)
-            column = ""
-        else:
-            column += character
-    return [*columns, column]
-
-
-def selected(sql: str) -> list[str]:
-    """Return the names of the columns a statement selects, in order."""
-    plain = re.sub(r"--.*", "", sql)
-    found = re.search(r"\bSELECT\b(.+?)\nFROM\b", plain, re.S)
+def columns(table: str) -> list[str]:
+    """Return the columns of a table of the schema, in order."""
+    found = re.search(rf"CREATE TABLE renewer\.{table} \((.+?)\n\);", SCHEMA, re.S)
     assert found is not None
-    # A column's name is its last word: "m.plan" is plan, "CASE … END AS attempts" too.
-    return [re.split(r"[.\s]+", each.strip())[-1] for each in split_columns(found[1])]
+    return re.findall(r"^    ([a-z_]+) ", found[1], re.M)
 
 
 def whole_posting() -> Posting:
@@ -90,8 +72,8 @@ def whole_posting() -> Posting:
         lots=(new,),
         requests=(request,),
     )
-    day, anchor = date(2016, 5, 19), date(2016, 4, 19)
-    entry = Entry(1, Kind.RENEWAL, 60, 65, at, 2, day, anchor, 4, "plus", "late", "r0")
+    days = date(2016, 5, 19), date(2016, 6, 18), date(2016, 4, 19)
+    entry = Entry(1, Kind.RENEWAL, 60, 65, at, 2, *days, 4, "plus", "late", "r0")
     applied = Applied("r0", 60, 1, 1)
     return Posting(before, after, (entry,), (new,), (old,), (applied,))
 
@@ -106,28 +88,39 @@ def failure_document() -> dict[str, Any]:
     return store.describe_failure(failed, RETRY_AT)
 
 
-def test_a_member_is_a_row_of_the_view() -> None:
-    """The view has the fields of Member in order, then what its readers page by."""
-    assert selected(VIEW) == [*names_of(Member), "due_at", "retry_at"]
+def test_the_view_has_the_fields_of_a_member_in_order() -> None:
+    """A row is decoded by position; what its readers page by comes behind."""
+    names = re.findall(r"^SELECT (.+?)^FROM", VIEW, re.S | re.M)[0]
+    plain = re.sub(r"CASE.*?\bEND\b", "", re.sub(r"--.*", "", names), flags=re.S)
+    selected = [re.split(r"[.\s]+", each.strip())[-1] for each in plain.split(",")]
+    assert selected == [*names_of(Member), "due_at", "retry_at"]
 
 
-@pytest.mark.parametrize("query", ["find_due_members", "find_members"])
-def test_the_queries_that_read_members_select_the_whole_view(query: str) -> None:
-    """In its order, by which a row is decoded, up to what they page by."""
-    text = (QUERIES / f"{query}.sql").read_text()
-    assert "\nFROM renewer.member_state AS s\n" in text
-    assert selected(text) == [*names_of(Member), "due_at"]
+def test_a_member_is_a_row_of_the_table() -> None:
+    """Every field but those that other tables hold is a column of that name."""
+    elsewhere = {"attempts", "lots", "requests"}
+    assert set(names_of(Member)) - elsewhere == set(COLUMNS)
+    assert set(COLUMNS) - set(columns("member")) == set()
+
+
+def test_a_posting_writes_every_column_of_a_member_that_it_may() -> None:
+    """
+    The procedure's UPDATE, the type and the document have one list.
+
+    The others name the member, or are written by failures and calls.
+    """
+    update = PROCEDURE.rpartition("UPDATE renewer.member")[2].partition("WHERE")[0]
+    written = re.findall(r"(\w+) = planned\.\1\b", update)
+    assert sorted(written) == sorted(WRITTEN)
+    assert set(WRITTEN) - set(attributes("planned")) == set()
+    others = {"member_id", "bucket", "version", "retry_at", "parked", "due_at"}
+    others |= {"last_request", "created_at"}
+    assert set(columns("member")) - set(WRITTEN) == others
 
 
 def test_a_request_that_was_applied_is_sent_as_it_is() -> None:
     """Its fields are the attributes, in order: a name that differs would be null."""
     assert names_of(Applied) == attributes("planned_request")
-
-
-def test_what_is_left_out_of_a_posting_is_kept_by_the_procedure() -> None:
-    """Of nothing else: a value that a posting empties is sent as nothing."""
-    kept = re.findall(r"(\w+) = coalesce\(planned\.\1, m\.\1\)", PROCEDURE)
-    assert sorted(kept) == sorted(SELDOM_CHANGED)
 
 
 def test_each_field_of_an_entry_and_a_new_lot_is_sent() -> None:
@@ -139,20 +132,6 @@ def test_each_field_of_an_entry_and_a_new_lot_is_sent() -> None:
     assert sorted(entry) == sorted(attributes("planned_entry"))
     assert sorted(new) == sorted(attributes("planned_lot"))
     assert document["changed_lots"] == [{"number": 1, "remaining": 5}]
-
-
-@pytest.mark.parametrize("name", SELDOM_CHANGED)
-def test_what_stays_as_it_is_is_left_out_all_of_it_or_none(name: str) -> None:
-    """When one of them changes all are sent; nothing else is left out for staying."""
-    posting = whole_posting()
-    posting.before = replace(posting.before, first_boundary_on=date(2016, 5, 1))
-    kept = {each: getattr(posting.before, each) for each in SELDOM_CHANGED}
-    posting.after = replace(posting.after, **kept)
-    document = store.describe_posting(posting, RETRY_AT)
-    assert set(posting_document()) - set(document) == set(SELDOM_CHANGED)
-    change = {name: getattr(whole_posting().after, name)}
-    posting.after = replace(posting.after, **change)
-    assert store.describe_posting(posting, RETRY_AT) == document | kept | change
 
 
 def test_a_zero_is_sent_and_a_null_is_not() -> None:

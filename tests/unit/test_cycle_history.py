@@ -1,12 +1,14 @@
 """What an auditor is told of a range of cycles, from hand-made ledgers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from renewer.rules.audit import Audited, Awarded, audit_member
-from renewer.rules.ledger import CycleName, Status
+from renewer.rules.calendar import Calendar
+from renewer.rules.cycle_history import Award, cycle_history
+from renewer.rules.ledger import CycleKey, Member, Status
 from tests.support import PLANS, utc
 
 ANCHOR = date(2016, 1, 31)
@@ -14,37 +16,49 @@ DAYS = [date(2016, 2, 29), date(2016, 3, 31), date(2016, 4, 30), date(2016, 5, 3
 POSTED = utc("2016-06-01T00:00")
 
 
-def award(n: int, amount: int = 60, **more: object) -> Awarded:
+def cycle(anchor_on: date, n: int, plan: str = "basic") -> CycleKey:
+    """Return cycle *n* of an anchor."""
+    calendar = Calendar(anchor_on, "UTC")
+    return CycleKey(calendar.first_day(n), calendar.last_day(n), anchor_on, n, plan)
+
+
+def award(n: int, amount: int = 60, **more: object) -> Award:
     """Return the renewal of cycle *n* of ANCHOR under plan basic, which gives 60."""
-    named = CycleName(DAYS[n - 1], ANCHOR, n, "basic")
-    plain = Awarded(named, amount, None, None, (60,), POSTED, 7, None)
+    plain = Award(cycle(ANCHOR, n), amount, None, None, POSTED, allowed=(60,), run_id=7)
     return replace(plain, **more)
 
 
-def member(*awards: Awarded, **more: object) -> Audited:
+Audited = tuple[Member, Sequence[Award]]
+
+
+def member(*awards: Award, **more: object) -> Audited:
     """Return a member whose ledger begins with cycle 1 and has reached cycle 4."""
-    plain = Audited(
+    reached = cycle(ANCHOR, 4)
+    plain = Member(
         "m",
-        Status.ACTIVE,
+        0,
         "basic",
         ANCHOR,
         "UTC",
+        Status.ACTIVE,
+        0,
         4,
-        DAYS[0],
         utc("2016-06-30T00:00"),
-        awards,
+        cycle_first_day=reached.first_day,
+        cycle_last_day=reached.last_day,
+        first_boundary_on=DAYS[0],
     )
-    return replace(plain, **more)
+    return replace(plain, **more), awards
 
 
 def told(
     audited: Audited, start: date = DAYS[0], end: date = DAYS[3], as_of: str = "06-01"
 ) -> list[tuple[date, int | None, int | None, str | None, str | None]]:
     """Return first day, expected, awarded, reason and flaw of each cycle."""
-    cycles = audit_member(audited, PLANS, start, end, utc(f"2016-{as_of}T00:00"))
+    at = utc(f"2016-{as_of}T00:00")
     return [
         (each.first_day, each.expected, each.awarded, each.reason, each.flaw)
-        for each in cycles
+        for each in cycle_history(*audited, PLANS, start, end, at)
     ]
 
 
@@ -145,15 +159,20 @@ def test_a_range_ends_with_its_last_day() -> None:
 def test_a_change_of_plan_begins_a_new_series() -> None:
     """The cycle it cuts short is followed by that of its day."""
     changed_on = date(2016, 4, 10)
-    new = [CycleName(changed_on, changed_on, 0, "plus")]
-    new.append(CycleName(date(2016, 5, 10), changed_on, 1, "plus"))
+    new = [cycle(changed_on, 0, "plus"), cycle(changed_on, 1, "plus")]
     awards = [
         ALL[0],
         ALL[1],
         award(3, 41, cycle=new[0], reason="plan_changed"),
         award(3, 70, cycle=new[1], allowed=(70,)),
     ]
-    reached = {"anchor_on": changed_on, "cycle_n": 1, "plan": "plus"}
+    reached = {
+        "anchor_on": changed_on,
+        "cycle_n": 1,
+        "cycle_first_day": new[1].first_day,
+        "cycle_last_day": new[1].last_day,
+        "plan": "plus",
+    }
     audited = member(*awards, **reached, renews_at=utc("2016-06-10T00:00"))
     assert [row[-1] for row in told(audited)] == [None] * 4
     assert [row[0] for row in told(audited)] == [

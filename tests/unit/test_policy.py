@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewer.errors import PlanError
-from renewer.rules import cycle
+from renewer.rules.calendar import Calendar, starts_at
 from renewer.rules.ledger import CatchUp, Kind, Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.policy import plan_posting
@@ -177,7 +177,7 @@ def test_every_missed_boundary_is_posted_with_its_own_date() -> None:
     days = [e.first_day for e in posting.entries if e.kind is Kind.RENEWAL]
     assert days == [date(2021, 5, 12), date(2021, 6, 12), date(2021, 7, 12)]
     assert all(
-        e.occurred_at == cycle.starts_at(e.first_day, "UTC")
+        e.occurred_at == starts_at(e.first_day, "UTC")
         for e in posting.entries
         if e.first_day
     )
@@ -291,7 +291,7 @@ def test_the_hours_of_passes_do_not_matter(
     for step in steps:
         told: list[Boundary] = []
         until = start + timedelta(hours=step)
-        posting = plan_posting(walked, plans, until, tell=told.append)
+        posting = plan_posting(walked, plans, until, on_boundary=told.append)
         entries += posting.entries
         check_posting(posting, rules)
         renewals = [each for each in posting.entries if each.kind is Kind.RENEWAL]
@@ -319,8 +319,8 @@ def check_posting(posting: Posting, rules: Revision) -> None:
     assert [entry.occurred_at for entry in entries] == sorted(
         entry.occurred_at for entry in entries
     )
-    assert after.renews_at == cycle.boundary(
-        after.anchor_on, after.timezone, after.cycle_n + 1
+    assert after.renews_at == Calendar(after.anchor_on, after.timezone).boundary(
+        after.cycle_n + 1
     )
     if renewals and rules.rollover_cap is not None:
         assert sum(lot.remaining for lot in carried(after)) <= rules.rollover_cap

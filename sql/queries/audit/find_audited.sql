@@ -1,16 +1,15 @@
 -- Find every member with their awards of the cycles that begin in a range, and the award before and the one after.
 --
 -- Parameters: start, end date, the range
--- Returns:    one row per member, by member_id: the columns of Ledger; awards, an array of arrays, oldest cycle first
+-- Returns:    one row per member, by member_id: the columns of member; awards, an array of arrays, oldest cycle first
 -- Locks:      none
 -- Index:      member_pkey; ledger_entry_boundary_key
-SELECT m.member_id, m.status, m.plan, m.anchor_on, m.timezone, m.boundary_timezone, m.cycle_n, m.first_boundary_on,
-       m.renews_at, a.awards
+SELECT m.*, a.awards
 FROM renewer.member AS m
 CROSS JOIN LATERAL (
     SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
-               w.first_day, w.anchor_on, w.cycle_n, w.plan, w.amount, w.reason, w.late, w.allowed, w.posted_at, w.run_id,
-               w.late_run_id) ORDER BY w.first_day, w.seq) AS awards
+               pg_catalog.json_build_array(w.first_day, w.last_day, w.anchor_on, w.cycle_n, w.plan), w.amount, w.reason,
+               w.late, w.allowed, w.posted_at, w.run_id, w.late_run_id) ORDER BY w.first_day, w.seq) AS awards
     FROM renewer.award AS w
     WHERE w.member_id = m.member_id
       AND w.first_day >= coalesce(

@@ -5,6 +5,7 @@
 -- Locks:      none
 -- Index:      member_pkey; ledger_entry_pkey
 SELECT m.member_id, m.plan, m.pending_plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n,
+       m.cycle_first_day, m.cycle_last_day,
        pg_catalog.to_json(m.renews_at) #>> '{}' AS renews_at, pg_catalog.to_json(m.lapses_at) #>> '{}' AS lapses_at,
        pg_catalog.to_json(m.due_at) #>> '{}' AS due_at, m.parked, m.last_seq,
        pg_catalog.to_json(m.created_at) #>> '{}' AS created_at

@@ -1,14 +1,14 @@
 -- Find what each boundary on record brought, what was made up for later included.
 --
 -- Parameters: members text[]; start, end date: of cycles whose first day lies between them, null for no limit
--- Returns:    member_id, seq, first_day, anchor_on, cycle_n, plan, amount, reason, late (null: nothing), awarded_at (when the
+-- Returns:    member_id, seq, first_day, last_day, anchor_on, cycle_n, plan, amount, reason, late (null: nothing), awarded_at (when the
 --             entries occurred and their passes acted), posted_at; in the order of their posting
 -- Locks:      none
 -- Index:      ledger_entry_boundary_key; ledger_entry_pkey; run_pkey. What belongs to a renewal is looked up for each: a
 --             join would be planned by how many entries the member has, and read all renewals and runs for one who has
 --             many
 -- Reads:      10 rows, 1 for each entry, 3 for each returned
-SELECT e.member_id, e.seq, e.first_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
+SELECT e.member_id, e.seq, e.first_day, e.last_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
        pg_catalog.array_remove(ARRAY[
            e.occurred_at, (SELECT r.as_of FROM renewer.run AS r WHERE r.run_id = e.run_id),
            l.occurred_at, (SELECT s.as_of FROM renewer.run AS s WHERE s.run_id = l.run_id)], NULL) AS awarded_at,

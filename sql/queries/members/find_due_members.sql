@@ -1,14 +1,13 @@
 -- Find due members of one bucket, longest due first.
 --
--- Parameters: bucket smallint, as_of timestamptz, retry_until timestamptz (who is tried again later is left out),
+-- Parameters: bucket smallint, as_of timestamptz, retry_until timestamptz (members to be retried later are left out),
 --             after_due_at timestamptz and after_member_id (where the last batch ended), limit integer
 -- Returns:    one row per member, the columns of renewer.member_state
 -- Locks:      none; the posting checks the version
 -- Index:      member_due_idx; lot_open_idx, lot_pkey; request_waiting_idx; failure_pkey
 -- Reads:      10 rows, 10 for each returned
-SELECT s.member_id, s.bucket, s.plan, s.anchor_on, s.timezone, s.status, s.balance, s.cycle_n, s.renews_at, s.last_seq,
-       s.last_lot, s.version, s.attempts, s.first_boundary_on, s.last_boundary_at, s.cycle_ended_at, s.pending_plan,
-       s.boundary_timezone, s.allowance_lot, s.changed, s.lots, s.requests, s.due_at
+-- The view is the one list of columns.
+SELECT s.*
 FROM renewer.member_state AS s
 WHERE s.bucket = %(bucket)s::smallint
   AND s.due_at <= %(as_of)s::timestamptz

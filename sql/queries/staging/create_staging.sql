@@ -8,6 +8,8 @@ CREATE TEMPORARY TABLE import_line (
     status            text,
     balance           integer,
     cycle_n           integer,
+    cycle_first_day   date,
+    cycle_last_day    date,
     first_boundary_on date,
     renews_at         timestamptz,
     expires_at        timestamptz,

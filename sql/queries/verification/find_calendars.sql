@@ -1,18 +1,15 @@
--- Find every member's anchor, next boundary and the days they were renewed for.
+-- Find every member's calendar as stored: anchor, cycle, next boundary, and the cycles of its renewals.
 --
 -- Parameters: after and until, between which member_id lies; until null: to the end
--- Returns: member_id, anchor_on, timezone, boundary_timezone, cycle_n, first_boundary_on, renews_at, and of their
---          renewals, in the order they were posted, renewed_days, renewed_anchors, renewed_cycles and renewed_plans
+-- Returns: the columns of member; renewals, in the order of posting, as arrays of first_day, last_day,
+--          anchor_on, cycle_n and plan
 -- Locks:   none
 -- Index:   ledger_entry_pkey
-SELECT m.member_id, m.anchor_on, m.timezone, m.boundary_timezone, m.cycle_n, m.first_boundary_on, m.renews_at,
-       r.renewed_days, r.renewed_anchors, r.renewed_cycles, r.renewed_plans
+SELECT m.*, r.renewals
 FROM renewer.member AS m
 LEFT JOIN (
-    SELECT e.member_id, pg_catalog.array_agg(e.first_day ORDER BY e.seq) AS renewed_days,
-           pg_catalog.array_agg(e.anchor_on ORDER BY e.seq) AS renewed_anchors,
-           pg_catalog.array_agg(e.cycle_n ORDER BY e.seq) AS renewed_cycles,
-           pg_catalog.array_agg(coalesce(e.plan, '') ORDER BY e.seq) AS renewed_plans
+    SELECT e.member_id, pg_catalog.json_agg(pg_catalog.json_build_array(
+               e.first_day, e.last_day, e.anchor_on, e.cycle_n, coalesce(e.plan, '')) ORDER BY e.seq) AS renewals
     FROM renewer.ledger_entry AS e
     WHERE e.kind::text = 'renewal'
       AND e.member_id > %(after)s::text AND (%(until)s::text IS NULL OR e.member_id <= %(until)s::text)

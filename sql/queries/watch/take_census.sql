@@ -12,8 +12,7 @@ WITH ruled AS NOT MATERIALIZED (
            m.status::text <> 'closed' AND (
                p.first_on IS NULL
                OR p.first_on > (m.renews_at AT TIME ZONE 'UTC')::date - 2
-                  AND p.first_on > coalesce((m.anchor_on::date + make_interval(months => m.cycle_n + 1))::date,
-                                            (m.renews_at AT TIME ZONE 'UTC')::date)) AS without_rule
+                  AND p.first_on > coalesce(m.cycle_last_day::date + 1, (m.renews_at AT TIME ZONE 'UTC')::date)) AS without_rule
     FROM renewer.member AS m
     LEFT JOIN (
         SELECT r.code, pg_catalog.min(r.effective_from) AS first_on

@@ -45,4 +45,3 @@ BEGIN
     DELETE FROM renewer.timeline;
 END
 $$;
-COMMENT ON FUNCTION renewer.adopt_server IS 'counts transactions of this server, after a ledger was moved here';

@@ -5,7 +5,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT pg_catalog.pg_visible_in_snapshot(greatest(xact - raised_by, 0)::text::xid8, snapshot)
 $$;
-COMMENT ON FUNCTION renewer.is_seen IS 'whether a snapshot saw the entries of a transaction';
 
 -- Find the entries of a batch that is not the first: what its target saw and its base did not.
 --
@@ -21,7 +20,6 @@ AS $$
       AND renewer.is_seen(e.xact, place.target, feed.raised_by)
       AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)
 $$;
-COMMENT ON FUNCTION renewer.find_batch IS 'the entries of a batch that is not the first';
 
 -- Read the next entries of a batch, by member and seq.
 --
@@ -55,4 +53,3 @@ BEGIN
     LIMIT wanted;
 END
 $$;
-COMMENT ON FUNCTION renewer.batch_entries IS 'the next entries of a batch, by member and seq';

@@ -22,17 +22,16 @@ BEGIN
     ),
     numbered AS (
         SELECT l.*, pg_catalog.count(*) FILTER (WHERE l.begins) OVER (ORDER BY l.member_id, l.seq) AS number,
-               pg_catalog.array_position(
-                   ARRAY['renewal', 'late_renewal', 'opening', 'purchase', 'bonus', 'spend', 'refund', 'adjustment',
-                         'expiry', 'rollover'], l.kind::text) AS rank
+               k.event_rank, k.event_type
         FROM looked_at AS l
+        JOIN renewer.entry_kind AS k ON k.kind = l.kind
     ),
     main AS (
-        SELECT DISTINCT ON (n.number) n.number, n.member_id, n.kind, n.occurred_at, n.reference, n.reason, n.plan,
-               n.first_day, (n.anchor_on + pg_catalog.make_interval(months => n.cycle_n + 1))::date - 1 AS last_day
+        SELECT DISTINCT ON (n.number) n.number, n.member_id, n.kind, n.event_type, n.occurred_at, n.reference, n.reason,
+               n.plan, n.first_day, n.last_day
         FROM numbered AS n
         WHERE n.number <= event_page.most
-        ORDER BY n.number, n.rank, n.seq
+        ORDER BY n.number, n.event_rank, n.seq
     ),
     total AS (
         SELECT n.number, pg_catalog.min(n.seq) AS first_seq, pg_catalog.max(n.seq) AS last_seq,
@@ -49,19 +48,9 @@ BEGIN
     SELECT m.member_id, t.last_seq, t.whole,
            pg_catalog.jsonb_build_object(
                'specversion', '1.0',
-               'id', renewer.uuid_v5((event_page.feed).installation, m.member_id || ':' || t.first_seq::text),
+               'id', m.member_id || ':' || t.first_seq::text,
                'source', 'urn:uuid:' || (event_page.feed).installation::text,
-               'type', CASE m.kind
-                   WHEN 'renewal' THEN 'connects.cycle.renewed'
-                   WHEN 'late_renewal' THEN 'connects.cycle.renewed_late'
-                   WHEN 'opening' THEN 'connects.imported'
-                   WHEN 'purchase' THEN 'connects.purchased'
-                   WHEN 'bonus' THEN 'connects.bonus_granted'
-                   WHEN 'spend' THEN 'connects.spent'
-                   WHEN 'refund' THEN 'connects.refunded'
-                   WHEN 'adjustment' THEN 'connects.adjusted'
-                   WHEN 'expiry' THEN 'connects.expired'
-                   ELSE 'connects.rolled_over' END,
+               'type', m.event_type,
                'subject', m.member_id,
                'time', pg_catalog.to_char(m.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                'datacontenttype', 'application/json',
@@ -75,4 +64,3 @@ BEGIN
     ORDER BY m.number;
 END
 $$;
-COMMENT ON FUNCTION renewer.event_page IS 'the next events of a batch';

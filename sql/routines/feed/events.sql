@@ -54,5 +54,3 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION renewer.events IS
-    'what was posted behind a cursor, a row an event: its cursor and the event as a CloudEvents object';

@@ -25,7 +25,6 @@ BEGIN
     RETURN place;
 END
 $$;
-COMMENT ON FUNCTION renewer.next_batch IS 'the place with the batch to read next; without a target when there is none';
 
 -- Return the place behind the whole batch of a place.
 CREATE OR REPLACE FUNCTION renewer.behind_batch(place renewer.place)
@@ -40,7 +39,6 @@ BEGIN
     RETURN behind;
 END
 $$;
-COMMENT ON FUNCTION renewer.behind_batch IS 'the place behind the whole batch of a place';
 
 -- Write a place as a cursor: opaque to who keeps it, and all that is needed to go on, whichever ticks there are by then.
 CREATE OR REPLACE FUNCTION renewer.write_place(place renewer.place, feed renewer.feed)
@@ -55,7 +53,6 @@ BEGIN
         E'+/=\n', '-_');
 END
 $$;
-COMMENT ON FUNCTION renewer.write_place IS 'a place as a cursor';
 
 -- Read a cursor; null is the start of the ledger.
 --
@@ -97,7 +94,6 @@ BEGIN
     RETURN place;
 END
 $$;
-COMMENT ON FUNCTION renewer.read_place IS 'the place of a cursor; RN008 when it is not known here';
 
 -- Tell whether this server never made a tick, or made another of its number.
 CREATE OR REPLACE FUNCTION renewer.is_lost(number bigint, snapshot pg_snapshot)
@@ -110,7 +106,6 @@ BEGIN
                    WHERE t.number = is_lost.number AND t.snapshot::text <> is_lost.snapshot::text);
 END
 $$;
-COMMENT ON FUNCTION renewer.is_lost IS 'whether a tick is none of this server''s';
 
 -- Refuse a cursor, and say how to go on.
 CREATE OR REPLACE FUNCTION renewer.refuse_cursor(wrong text)
@@ -122,4 +117,3 @@ BEGIN
         'read from the start, and of each member leave out what you have: events up to the last_seq you know');
 END
 $$;
-COMMENT ON FUNCTION renewer.refuse_cursor IS 'RN008, with the way to go on';

@@ -42,8 +42,6 @@ BEGIN
     RETURN added;
 END
 $$;
-COMMENT ON FUNCTION renewer.tick IS
-    'ends a batch of events here when something was posted, at most once a second; SELECT it outside a transaction';
 
 -- Tell on which of PostgreSQL's timelines this server writes: the name of a file of the log begins with it.
 CREATE OR REPLACE FUNCTION renewer.read_timeline()
@@ -54,7 +52,6 @@ BEGIN
     RETURN ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer;
 END
 $$;
-COMMENT ON FUNCTION renewer.read_timeline IS 'on which of PostgreSQL''s timelines this server writes';
 
 -- Tell whether an entry was committed that the last tick did not see.
 CREATE OR REPLACE FUNCTION renewer.is_posted_since(last renewer.tick, feed renewer.feed)
@@ -71,7 +68,6 @@ BEGIN
           AND NOT renewer.is_seen(e.xact, last.snapshot, feed.raised_by));
 END
 $$;
-COMMENT ON FUNCTION renewer.is_posted_since IS 'whether an entry was committed that a tick did not see';
 
 -- Return the feed, when the ledger is on the server whose transactions it counts.
 --
@@ -95,4 +91,3 @@ BEGIN
     RETURN feed;
 END
 $$;
-COMMENT ON FUNCTION renewer.find_feed IS 'the feed; RN008 when the ledger was moved to another server';

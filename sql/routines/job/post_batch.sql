@@ -54,5 +54,3 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE renewer.post_batch IS
-    'writes planned postings, one transaction a member; CALL outside a transaction';

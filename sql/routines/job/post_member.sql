@@ -1,7 +1,6 @@
 -- Write one member's planned posting: entries, lots, requests and the member's next state.
 --
--- Parameters: planned, the posting, in which what is null of plan, anchor_on, timezone, status and first_boundary_on
---             stays as it is; run, the pass that posts
+-- Parameters: planned, the posting; run, the pass that posts
 -- Returns:    posted, busy (another transaction holds the row) or conflict (the member changed since it was planned)
 -- Locks:      the member's row, to the end of the caller's transaction
 -- Repeats:    safely; a posting whose version is not the member's any more writes nothing
@@ -44,20 +43,20 @@ BEGIN
     END LOOP;
 
     IF pg_catalog.current_setting('citus.shard_count', true) IS NULL THEN
-        INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
-                                          cycle_n, plan, reason, reference, occurred_at, run_id)
-        SELECT planned.member_id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.anchor_on,
-               e.cycle_n, e.plan, e.reason, e.reference, e.occurred_at, run
+        INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, last_day,
+                                          anchor_on, cycle_n, plan, reason, reference, occurred_at, run_id)
+        SELECT planned.member_id, e.seq, e.kind, e.amount, e.balance_after, e.lot, e.first_day, e.last_day,
+               e.anchor_on, e.cycle_n, e.plan, e.reason, e.reference, e.occurred_at, run
         FROM pg_catalog.unnest(planned.entries) AS e;
         GET DIAGNOSTICS written = ROW_COUNT;
     ELSE
         -- A node of a cluster would copy the rows of one statement to itself, over a connection.
         FOREACH entry IN ARRAY planned.entries LOOP
-            INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, anchor_on,
-                                              cycle_n, plan, reason, reference, occurred_at, run_id)
+            INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, balance_after, lot, first_day, last_day,
+                                              anchor_on, cycle_n, plan, reason, reference, occurred_at, run_id)
             VALUES (planned.member_id, entry.seq, entry.kind, entry.amount, entry.balance_after, entry.lot,
-                    entry.first_day, entry.anchor_on, entry.cycle_n, entry.plan, entry.reason, entry.reference,
-                    entry.occurred_at, run);
+                    entry.first_day, entry.last_day, entry.anchor_on, entry.cycle_n, entry.plan, entry.reason,
+                    entry.reference, entry.occurred_at, run);
             written := written + FOUND::integer;
         END LOOP;
     END IF;
@@ -80,17 +79,15 @@ BEGIN
         WHERE m.member_id = planned.member_id;
     END IF;
     UPDATE renewer.member AS m
-    SET plan = coalesce(planned.plan, m.plan), pending_plan = planned.pending_plan,
-        anchor_on = coalesce(planned.anchor_on, m.anchor_on), timezone = coalesce(planned.timezone, m.timezone),
-        boundary_timezone = planned.boundary_timezone, status = coalesce(planned.status, m.status),
-        balance = planned.balance, cycle_n = planned.cycle_n,
-        first_boundary_on = coalesce(planned.first_boundary_on, m.first_boundary_on),
+    SET plan = planned.plan, pending_plan = planned.pending_plan, anchor_on = planned.anchor_on,
+        timezone = planned.timezone, boundary_timezone = planned.boundary_timezone, status = planned.status,
+        balance = planned.balance, cycle_n = planned.cycle_n, cycle_first_day = planned.cycle_first_day,
+        cycle_last_day = planned.cycle_last_day, first_boundary_on = planned.first_boundary_on,
         last_boundary_at = planned.last_boundary_at, cycle_ended_at = planned.cycle_ended_at,
         renews_at = planned.renews_at, lapses_at = planned.lapses_at, requested_at = planned.requested_at,
-        allowance_lot = planned.allowance_lot, changed = nullif(planned.changed, 'null'),
+        allowance_lot = planned.allowance_lot, changed = planned.changed,
         last_seq = planned.last_seq, last_lot = planned.last_lot, version = m.version + 1
     WHERE m.member_id = planned.member_id;
     RETURN 'posted';
 END
 $$;
-COMMENT ON FUNCTION renewer.post_member IS 'writes one member''s planned posting: posted, busy or conflict';

@@ -32,4 +32,3 @@ BEGIN
     RETURN 'failed';
 END
 $$;
-COMMENT ON FUNCTION renewer.record_failure IS 'records why a member could not be posted: failed, busy or conflict';

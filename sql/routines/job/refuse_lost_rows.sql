@@ -11,4 +11,3 @@ BEGIN
         'rows for renewer.', refuse_lost_rows."table", ' were dropped: look for a trigger or a rule that is not renewer''s');
 END
 $$;
-COMMENT ON FUNCTION renewer.refuse_lost_rows IS 'undoes a posting of which rows were dropped in silence';

@@ -35,5 +35,3 @@ BEGIN
         add_bought.member_id, add_bought.reference, add_bought.kind, content, add_bought.at, true, seq, seq) AS k;
 END
 $$;
-COMMENT ON FUNCTION renewer.add_bought IS
-    'adds Connects no cycle touches: what purchase and grant_bonus have in common';

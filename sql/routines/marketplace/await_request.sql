@@ -22,4 +22,3 @@ BEGIN
     PERFORM pg_catalog.pg_notify('renewer_due', await_request.member_id);
 END
 $$;
-COMMENT ON FUNCTION renewer.await_request IS 'makes a member due for a request that waits, and announces it';

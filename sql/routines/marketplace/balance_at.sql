@@ -23,4 +23,3 @@ BEGIN
     RETURN coalesce(held, 0);
 END
 $$;
-COMMENT ON FUNCTION renewer.balance_at IS 'Connects a member held at a time, by when entries were posted; 0 before the first';

@@ -36,5 +36,3 @@ BEGIN
         change_plan.reference, change_plan.at) AS k;
 END
 $$;
-COMMENT ON FUNCTION renewer.change_plan IS
-    'changes a member''s plan, effective now or next_cycle; applied by the next pass';

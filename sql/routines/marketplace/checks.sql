@@ -1,6 +1,6 @@
--- Refuse what no call may name: RN006, with the way out.
+-- Refuse arguments that no call may have: RN006, with the way out.
 
--- A plan that is not on record.
+-- Refuse a plan that is not on record.
 CREATE OR REPLACE FUNCTION renewer.check_plan(plan text)
 RETURNS void
 LANGUAGE plpgsql
@@ -13,9 +13,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.check_plan IS 'RN006 for a plan that is not on record';
 
--- A zone renewer does not know.
+-- Refuse a time zone that renewer does not know.
 CREATE OR REPLACE FUNCTION renewer.check_timezone(timezone text)
 RETURNS void
 LANGUAGE plpgsql
@@ -28,9 +27,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.check_timezone IS 'RN006 for a zone renewer does not know';
 
--- An amount that is none, or more than any ledger holds.
+-- Refuse an amount that is not positive, or more than a ledger holds.
 CREATE OR REPLACE FUNCTION renewer.check_amount(amount integer)
 RETURNS void
 LANGUAGE plpgsql
@@ -48,9 +46,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.check_amount IS 'RN006 for an amount of Connects that is none';
 
--- A balance, with amount added, that is more than any ledger holds.
+-- Refuse an amount that would make the balance more than a ledger holds.
 CREATE OR REPLACE FUNCTION renewer.check_balance(member_id text, amount integer)
 RETURNS void
 LANGUAGE plpgsql
@@ -67,9 +64,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.check_balance IS 'RN006 for a balance, in Connects, that no ledger holds';
 
--- A name (what it is of, for the message) that is empty, too long, looks like another, or would steer a terminal.
+-- Refuse a name that is empty, too long, looks like another, or would steer a terminal.
+--
+-- Parameters: what, the argument's name, for the message; name; longest, in characters
 CREATE OR REPLACE FUNCTION renewer.check_name(what text, name text, longest integer)
 RETURNS void
 LANGUAGE plpgsql
@@ -92,9 +90,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.check_name IS 'RN006 for a name that is empty, too long or not printable';
 
--- A time that has not come, or none of ours.
+-- Refuse a time in the future, or before 1900.
 CREATE OR REPLACE FUNCTION renewer.check_time(at timestamptz)
 RETURNS void
 LANGUAGE plpgsql
@@ -108,4 +105,3 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.check_time IS 'RN006 for a time that has not come, or none of ours';

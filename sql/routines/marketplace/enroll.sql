@@ -18,9 +18,6 @@ DECLARE
     added   boolean;
 BEGIN
     PERFORM renewer.check_name('member_id', enroll.member_id, 64);
-    IF enroll.member_id <> pg_catalog.btrim(enroll.member_id) THEN
-        PERFORM renewer.refuse('RN006', 'member_id has a blank at its begin or end', 'take it away');
-    END IF;
     IF enroll.status IS NULL OR enroll.status NOT IN ('active', 'under_review', 'suspended') THEN
         PERFORM renewer.refuse('RN006', pg_catalog.format(
             'status %s is none to enrol with', pg_catalog.quote_nullable(enroll.status)),
@@ -55,8 +52,6 @@ BEGIN
     PERFORM pg_catalog.pg_notify('renewer_due', enroll.member_id);
 END
 $$;
-COMMENT ON FUNCTION renewer.enroll IS
-    'enrols a new member; the next pass awards the cycle that contains at; one row: balance, first_seq, last_seq, repeated';
 
 -- Refuse an anchor: RN006, with the way out.
 CREATE OR REPLACE FUNCTION renewer.refuse_anchor(anchor_on date)
@@ -69,4 +64,3 @@ BEGIN
         'give the local day the membership started');
 END
 $$;
-COMMENT ON FUNCTION renewer.refuse_anchor IS 'RN006 for an anchor after the time of the call';

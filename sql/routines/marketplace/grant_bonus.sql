@@ -16,5 +16,3 @@ BEGIN
         grant_bonus.expires_at, grant_bonus.at) AS b;
 END
 $$;
-COMMENT ON FUNCTION renewer.grant_bonus IS
-    'adds Connects the marketplace gives: no cycle touches them, they end at expires_at or never';

@@ -21,4 +21,3 @@ BEGIN
     RETURN issued;
 END
 $$;
-COMMENT ON FUNCTION renewer.issue_lot IS 'adds an empty lot; its number';

@@ -31,4 +31,3 @@ BEGIN
     RETURN QUERY SELECT held, keep_request.first_seq, keep_request.last_seq, false;
 END
 $$;
-COMMENT ON FUNCTION renewer.keep_request IS 'keeps a call with its content and result, and answers it';

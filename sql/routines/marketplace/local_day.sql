@@ -1,7 +1,7 @@
--- Tell the local day of an instant: the one place where SQL does.
+-- Return the local day of an instant: the one place where SQL computes it.
 --
 -- PostgreSQL takes some names for abbreviations with an offset that never changes; renewer takes all names for zones. A
--- zone this server does not know is taken for the furthest east, so that no day is refused that may have begun.
+-- zone that this server does not know counts as the furthest east, so that no day is refused that may have begun.
 -- Parameters: at; timezone, an IANA name
 CREATE OR REPLACE FUNCTION renewer.local_day(at timestamptz, timezone text)
 RETURNS date
@@ -13,9 +13,8 @@ EXCEPTION WHEN invalid_parameter_value THEN
     RETURN ((local_day.at AT TIME ZONE 'UTC') + '14 hours'::interval)::date;
 END
 $$;
-COMMENT ON FUNCTION renewer.local_day IS 'the local day of an instant';
 
--- Tell the name under which PostgreSQL knows a zone that it also knows as an abbreviation.
+-- Return the name of a zone that PostgreSQL does not mistake for an abbreviation.
 CREATE OR REPLACE FUNCTION renewer.zone_of(timezone text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -25,4 +24,3 @@ RETURN CASE timezone
     WHEN 'EET' THEN 'Europe/Athens'
     WHEN 'WET' THEN 'Europe/Lisbon'
     ELSE timezone END;
-COMMENT ON FUNCTION renewer.zone_of IS 'the name under which PostgreSQL knows a zone';

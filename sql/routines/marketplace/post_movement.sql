@@ -29,4 +29,3 @@ BEGIN
     RETURN posted;
 END
 $$;
-COMMENT ON FUNCTION renewer.post_movement IS 'posts an entry that moves a lot and the balance; its seq';

@@ -16,5 +16,3 @@ BEGIN
         purchase.at) AS b;
 END
 $$;
-COMMENT ON FUNCTION renewer.purchase IS
-    'adds Connects the member bought: no cycle touches them, they end at expires_at or never';

@@ -49,4 +49,3 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION renewer.receive_request IS 'checks what every call has in common, and locks its member';

@@ -23,4 +23,3 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION renewer.record_change IS 'records a request that a pass applies';

@@ -100,5 +100,3 @@ BEGIN
         refund.member_id, refund.reference, 'refund', content, refund.at, true, first, last) AS k;
 END
 $$;
-COMMENT ON FUNCTION renewer.refund IS
-    'returns Connects of a spend, all that is left or amount; RN004 when that is more than was spent';

@@ -10,4 +10,3 @@ BEGIN
         DETAIL = refuse.wrong, HINT = refuse.way_out;
 END
 $$;
-COMMENT ON FUNCTION renewer.refuse IS 'refuses a call with its SQLSTATE, what is wrong, and what to do';

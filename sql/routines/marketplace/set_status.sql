@@ -21,5 +21,3 @@ BEGIN
         set_status.reference, set_status.at) AS k;
 END
 $$;
-COMMENT ON FUNCTION renewer.set_status IS
-    'changes a member''s status; applied by the next pass';

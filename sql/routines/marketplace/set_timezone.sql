@@ -17,5 +17,3 @@ BEGIN
         set_timezone.reference, set_timezone.at) AS k;
 END
 $$;
-COMMENT ON FUNCTION renewer.set_timezone IS
-    'changes a member''s time zone; the next boundary keeps its instant';

@@ -35,7 +35,7 @@ BEGIN
         SELECT l.number, l.remaining
         FROM renewer.lot AS l
         WHERE l.member_id = spend.member_id AND l.remaining > 0 AND (l.expires_at IS NULL OR l.expires_at > judged)
-        ORDER BY least(l.expires_at, CASE WHEN l.source IN ('allowance', 'rollover', 'refund') THEN m.renews_at END)
+        ORDER BY least(l.expires_at, CASE WHEN renewer.is_cycle_bound(l.source) THEN m.renews_at END)
                  NULLS LAST, l.number
     LOOP
         EXIT WHEN open = 0;
@@ -55,5 +55,3 @@ BEGIN
         spend.member_id, spend.reference, 'spend', content, spend.at, true, first, last) AS k;
 END
 $$;
-COMMENT ON FUNCTION renewer.spend IS
-    'spends Connects, the lot that ends first first; RN002 when there are not enough';

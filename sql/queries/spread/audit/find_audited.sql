@@ -4,13 +4,12 @@
 -- Returns:    as audit/find_audited
 -- Locks:      none
 -- Index:      member_pkey; ledger_entry_boundary_key, all of it
-SELECT m.member_id, m.status, m.plan, m.anchor_on, m.timezone, m.boundary_timezone, m.cycle_n, m.first_boundary_on,
-       m.renews_at, a.awards
+SELECT m.*, a.awards
 FROM renewer.member AS m
 LEFT JOIN (
     SELECT w.member_id, pg_catalog.json_agg(pg_catalog.json_build_array(
-               w.first_day, w.anchor_on, w.cycle_n, w.plan, w.amount, w.reason, w.late, w.allowed, w.posted_at, w.run_id,
-               w.late_run_id) ORDER BY w.first_day, w.seq) AS awards
+               pg_catalog.json_build_array(w.first_day, w.last_day, w.anchor_on, w.cycle_n, w.plan), w.amount, w.reason,
+               w.late, w.allowed, w.posted_at, w.run_id, w.late_run_id) ORDER BY w.first_day, w.seq) AS awards
     FROM renewer.award AS w
     JOIN (
         SELECT e.member_id,

@@ -5,7 +5,7 @@
 -- Locks:      none
 -- Index:      ledger_entry_boundary_key
 WITH passed AS MATERIALIZED (SELECT r.run_id, r.as_of FROM renewer.run AS r)
-SELECT e.member_id, e.seq, e.first_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
+SELECT e.member_id, e.seq, e.first_day, e.last_day, e.anchor_on, e.cycle_n, e.plan, e.amount, e.reason, l.amount AS late,
        pg_catalog.array_remove(ARRAY[e.occurred_at, r.as_of, l.occurred_at, s.as_of], NULL) AS awarded_at,
        greatest(e.posted_at, l.posted_at) AS posted_at
 FROM renewer.ledger_entry AS e

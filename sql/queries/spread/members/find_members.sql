@@ -9,8 +9,8 @@
 SELECT m.member_id, m.bucket, m.plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n, m.renews_at, m.last_seq,
        m.last_lot, m.version,
        CASE WHEN m.retry_at IS NULL AND NOT m.parked THEN 0 ELSE coalesce(f.attempts, 0) END AS attempts,
-       m.first_boundary_on, m.last_boundary_at, m.cycle_ended_at, m.pending_plan, m.boundary_timezone,
-       m.allowance_lot, m.changed, l.lots, r.requests, m.due_at
+       m.cycle_first_day, m.cycle_last_day, m.first_boundary_on, m.last_boundary_at, m.cycle_ended_at, m.pending_plan,
+       m.boundary_timezone, m.allowance_lot, m.changed, l.lots, r.requests, m.due_at, m.retry_at
 FROM renewer.member AS m
 LEFT JOIN renewer.failure AS f ON f.member_id = m.member_id AND f.member_id = ANY (%(members)s::text[])
 LEFT JOIN (

@@ -12,7 +12,7 @@ WITH ruled AS NOT MATERIALIZED (
     FROM (
         SELECT m.member_id, m.status::text AS status, m.plan, m.renews_at,
                (m.renews_at AT TIME ZONE 'UTC')::date AS next_on,
-               (m.anchor_on::date + make_interval(months => m.cycle_n + 1))::date AS next_day,
+               m.cycle_last_day::date + 1 AS next_day,
                (SELECT pg_catalog.min(r.effective_from)
                 FROM renewer.plan AS r
                 WHERE r.code = coalesce(m.pending_plan, m.plan)) AS first_on
