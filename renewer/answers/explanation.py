@@ -413,11 +413,6 @@ def _rule_change(member: Member, plans: Plans, reached: Cycle) -> RuleChange | N
             n += 1
         reaches_on = calendar.first_day(n)
         after = plans.in_force(member.plan, reaches_on)
-        if rules(after) != rules(before):
+        if after.rules != before.rules:
             return RuleChange(reaches_on, before, after)
     return None
-
-
-def rules(revision: Revision) -> tuple[int, int | None, int | None]:
-    """Return what a revision rules, its name and date aside."""
-    return revision.allowance, revision.rollover_cap, revision.lifetime_months

@@ -33,7 +33,7 @@ from renewer.host.settings import read_settings
 from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member, Status
-from renewer.rules.plans import Plans
+from renewer.rules.plans import RULES, Plans
 from renewer.rules.posting import Boundary
 
 MOST = 1200
@@ -168,10 +168,11 @@ def _rules(facts: Explanation) -> str:
         # Rules of an earlier cycle say nothing of what is due now.
         text = f"{member.plan}: could not be resolved"
     elif plan is not None:
-        cap = "unlimited" if plan.rollover_cap is None else str(plan.rollover_cap)
-        text = f"{member.plan}: {plan.allowance} a month, rollover cap {cap}"
-        if plan.lifetime_months:
-            text += f", lifetime {plan.lifetime_months} months"
+        text = f"{member.plan}: {plan.allowance} a month"
+        for name, number in plan.rules.items():
+            rule = RULES[name]
+            if name != "allowance" and (number is not None or rule.unlimited):
+                text += f", {rule.label} {rule.show(number)}"
     if pending is not None:
         text += f"; then {pending}"
         if unresolved == pending:

@@ -12,7 +12,7 @@ from renewer.cli.output import note, print_json, print_table, progress, say, tab
 from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs import importing, plan_files
-from renewer.rules.plans import Plans
+from renewer.rules.plans import RULES, Plans
 from renewer.store import migrations
 
 plans = typer.Typer(name="plans", help="Load and list plans.", no_args_is_help=True)
@@ -92,28 +92,12 @@ def list_(json: Json = False) -> None:
     if not revisions:
         say(f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}")
         return
-    made = table(
-        "plan",
-        "from",
-        "allowance",
-        "rollover cap",
-        "lifetime",
-        numbers=("allowance", "rollover cap"),
-    )
+    labels = [rule.label for rule in RULES.values()]
+    numbers = tuple(rule.label for rule in RULES.values() if not rule.unit)
+    made = table("plan", "from", *labels, numbers=numbers)
     for revision in revisions:
-        cap = (
-            "unlimited" if revision.rollover_cap is None else str(revision.rollover_cap)
-        )
-        lifetime = (
-            f"{revision.lifetime_months} months" if revision.lifetime_months else "—"
-        )
-        made.add_row(
-            revision.code,
-            str(revision.effective_from),
-            str(revision.allowance),
-            cap,
-            lifetime,
-        )
+        shown = [RULES[name].show(number) for name, number in revision.rules.items()]
+        made.add_row(revision.code, str(revision.effective_from), *shown)
     print_table(made)
 
 

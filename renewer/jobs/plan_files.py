@@ -10,14 +10,12 @@ from typing import Any
 from renewer import store
 from renewer.errors import InputError, PlanError
 from renewer.rules.calendar import FIRST_ANCHOR, LAST_DAY
-from renewer.rules.plans import Revision
+from renewer.rules.plans import RULES, Revision
 
-REQUIRED = {"code", "effective_from", "allowance", "rollover_cap"}
-OPTIONAL = {"lifetime_months"}
-LARGEST = 1_000_000
-"""Largest allowance and cap: more is a slip of the keyboard."""
-LONGEST = 1200
-"""Longest lifetime, in months: a century."""
+REQUIRED = {"code", "effective_from"} | {
+    name for name, rule in RULES.items() if not rule.is_optional
+}
+OPTIONAL = {name for name, rule in RULES.items() if rule.is_optional}
 
 SHAPE = (
     'each [[plans]] has code = "text", effective_from = YYYY-MM-DD, allowance, '
@@ -39,7 +37,7 @@ def read_plans(name: str) -> list[Revision]:
     """
     Return the revisions of a preset or of a TOML file.
 
-    InputError says which line of thought went wrong.
+    InputError names the file, the plan and the key that is wrong.
     """
     if name in presets():
         text = (resources.files("renewer.jobs") / "presets" / f"{name}.toml").read_text(
@@ -82,38 +80,38 @@ def _revision(where: str, plan: Any) -> Revision:
         raise InputError(f"{where} has no {min(missing)}: {SHAPE}")
     if unknown:
         raise InputError(f"{where} has an unknown key {min(unknown)!r}: {SHAPE}")
-    code, day, cap = plan["code"], plan["effective_from"], plan["rollover_cap"]
-    if (
-        not isinstance(code, str)
-        or not 1 <= len(code) <= 64
-        or not code.isprintable()
-        or code != code.strip()
-    ):
+    code, day = plan["code"], plan["effective_from"]
+    if not (isinstance(code, str) and 1 <= len(code) <= 64 and is_plain(code)):
         raise InputError(f"{where}: code {code!r} is not a text of 1 to 64 characters")
     if type(day) is not date or not FIRST_ANCHOR <= day < LAST_DAY:
         raise InputError(
-            f"{where}: effective_from {day!r} is not a date of ours: write it as "
-            "2026-01-31, without quotes"
+            f"{where}: effective_from {day!r} is not a date from {FIRST_ANCHOR} to "
+            f"{LAST_DAY}: write it as 2026-01-31, without quotes"
         )
-    return Revision(
-        code,
-        day,
-        _number(where, "allowance", plan["allowance"], 0),
-        None if cap == "unlimited" else _number(where, "rollover_cap", cap, 0),
-        _number(where, "lifetime_months", plan["lifetime_months"], 1, LONGEST)
-        if "lifetime_months" in plan
-        else None,
-    )
+    rules = {
+        name: _read_rule(where, name, plan[name]) for name in RULES if name in plan
+    }
+    return Revision(code, day, **rules)
 
 
-def _number(where: str, name: str, value: Any, least: int, most: int = LARGEST) -> int:
-    if type(value) is not int or not least <= value <= most:
-        also = ', or "unlimited"' if name == "rollover_cap" else ""
+def is_plain(text: str) -> bool:
+    """Whether *text* has no control characters, and no space at either end."""
+    return text.isprintable() and text == text.strip()
+
+
+def _read_rule(where: str, name: str, given: Any) -> Any:
+    """Return the value of one rule; None for its word for no limit."""
+    rule, also = RULES[name], ""
+    if rule.unlimited is not None:
+        if given == rule.unlimited:
+            return None
+        also = f', or "{rule.unlimited}"'
+    if type(given) is not int or not rule.least <= given <= rule.most:
         raise InputError(
-            f"{where}: {name} {value!r} is not a whole number from {least} to "
-            f"{most}{also}"
+            f"{where}: {name} {given!r} is not a whole number from {rule.least} to "
+            f"{rule.most}{also}"
         )
-    return value
+    return given
 
 
 def _refuse_repeats(name: str, revisions: Iterable[Revision]) -> None:

@@ -2,16 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import field, fields
 from datetime import date
 
 from renewer.errors import PlanError
 from renewer.rules.value import value
 
+MOST_CONNECTS = 1_000_000
+"""Largest allowance and cap: a larger one is a slip of the keyboard."""
+MOST_MONTHS = 1200
+"""Longest lifetime: a century."""
+
+
+@value
+class Rule:
+    """
+    What there is to know of one number that a plan rules, besides its value.
+
+    *least* and *most* bound it. *unlimited* is the word for no limit: in a file it
+    stands in place of a number. A rule with a *default* may be left out of a file.
+    *label* and *unit* name it in lists.
+    """
+
+    label: str
+    least: int
+    most: int
+    unlimited: str | None = None
+    is_optional: bool = False
+    unit: str = ""
+
+    def show(self, number: int | None) -> str:
+        """Return a value of the rule for a person."""
+        if number is None:
+            return self.unlimited or "—"
+        return f"{number} {self.unit}".rstrip()
+
 
 @value
 class Revision:
     """
-    A plan's rules from *effective_from* on.
+    A plan's rules from *effective_from* on; the fields with a Rule are the only list.
 
     A *rollover_cap* of None has no limit, 0 carries nothing. Without *lifetime_months*
     an allowance never lapses by itself.
@@ -19,9 +49,27 @@ class Revision:
 
     code: str
     effective_from: date
-    allowance: int
-    rollover_cap: int | None
-    lifetime_months: int | None = None
+    allowance: int = field(metadata={"rule": Rule("allowance", 0, MOST_CONNECTS)})
+    rollover_cap: int | None = field(
+        metadata={"rule": Rule("rollover cap", 0, MOST_CONNECTS, unlimited="unlimited")}
+    )
+    lifetime_months: int | None = field(
+        default=None,
+        metadata={
+            "rule": Rule("lifetime", 1, MOST_MONTHS, is_optional=True, unit="months")
+        },
+    )
+
+    @property
+    def rules(self) -> dict[str, int | None]:
+        """Return the numbers that the revision rules, by their names."""
+        return {name: getattr(self, name) for name in RULES}
+
+
+RULES: dict[str, Rule] = {
+    each.name: each.metadata["rule"] for each in fields(Revision) if each.metadata
+}
+"""The rules of a plan by the names of their fields, in order."""
 
 
 class Plans:

@@ -1,12 +1,12 @@
 """The decorator of every class that only holds values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 Value = TypeVar("Value")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[Value]) -> type[Value]:
     """
     Make *cls* a slotted dataclass that type checkers treat as frozen.

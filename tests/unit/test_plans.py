@@ -76,7 +76,7 @@ def test_presets_are_what_was_published(name: str) -> None:
         ("a = " + "[" * 5000, "not valid TOML"),
         (
             "[[plans]]\n" + GOOD.replace("2026-01-01", '"soon"'),
-            "effective_from 'soon' is not a date of ours",
+            "effective_from 'soon' is not a date from 1900-01-01",
         ),
         ("[[plans]]\n" + GOOD.replace('"a"', '""'), "code '' is not a text"),
         ("[[plans]]\n" + GOOD + "[[plans]]\n" + GOOD, "two revisions from 2026-01-01"),
