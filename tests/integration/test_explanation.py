@@ -234,9 +234,7 @@ def test_an_unknown_plan_is_told_before_and_after_it_failed(
         f"Your renewal of 19 May 2016 is late, {why} You lose nothing and get what is "
         "due when we have corrected this. You now have 2 Connects."
     )
-    cycles = [
-        (past.expected, past.awarded or 0, past.shortfall) for past in facts.cycles
-    ]
+    cycles = [(past.expected, past.awarded, past.shortfall) for past in facts.cycles]
     assert cycles == [(None, None, "failed")]
     document = explanation_document(facts)
     assert (document["next"], document["plan"]["allowance"]) == (None, None)
