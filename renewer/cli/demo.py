@@ -14,8 +14,8 @@ from renewer import store
 from renewer.answers.verification import find_violations
 from renewer.answers.wording import signed
 from renewer.cli.output import note, print_table, say, table
-from renewer.cli.pages import PORT, load_pages
 from renewer.cli.simulation import HOUR, PRESET, Simulation, bring_in, utc
+from renewer.cli.web import PORT, load_pages
 from renewer.host import embedded
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
