@@ -5,53 +5,20 @@ The SQL functions the marketplace calls: what they move, record, repeat and refu
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from renewer import store
 from renewer.rules.plans import Revision
-from tests.support import bring_in, load_plans, renew, statement, utc, violations
+from tests.support import (
+    Marketplace,
+    bring_in,
+    load_plans,
+    refused,
+    utc,
+    violations,
+)
 
 EPOCH = "2016-05-01T00:00"
-
-
-class Marketplace:
-    """Calls functions the way an application does."""
-
-    def __init__(self, database: str, conn: store.Database) -> None:
-        self.database, self.conn = database, conn
-
-    def call(
-        self, function: str, **arguments: Any
-    ) -> tuple[int, int | None, int | None, bool]:
-        named = ", ".join(f"{name} => %({name})s" for name in arguments)
-        row = self.conn.execute(
-            f"SELECT * FROM renewer.{function}({named})", arguments
-        ).fetchone()
-        assert row is not None
-        assert list(row) == ["balance", "first_seq", "last_seq", "repeated"]
-        return tuple(row.values())  # type: ignore[return-value]
-
-    def run(self, at: str, **more: Any) -> Any:
-        return renew(self.database, at, **more).counts
-
-    def entries(self, member_id: str = "m") -> list[tuple[str, int, int]]:
-        return statement(self.conn, member_id)
-
-    def lots(self, member_id: str = "m") -> list[tuple[str, int]]:
-        rows = self.conn.execute(
-            "SELECT source, remaining FROM renewer.lot "
-            "WHERE member_id = %s ORDER BY number",
-            [member_id],
-        )
-        return [(row["source"], row["remaining"]) for row in rows]
-
-    def member(self, member_id: str = "m") -> dict[str, Any]:
-        row = self.conn.execute(
-            "SELECT * FROM renewer.member WHERE member_id = %s", [member_id]
-        ).fetchone()
-        assert row is not None
-        return row
 
 
 @pytest.fixture
@@ -62,24 +29,7 @@ def market(database: str, conn: store.Database) -> Marketplace:
     """
     load_plans(conn)
     bring_in(conn, ["m,basic,2016-04-19,UTC,active,40"], EPOCH)
-    return Marketplace(database, conn)
-
-
-def refused(code: str) -> Any:
-    """Expect an error of class RN."""
-
-    class Refused:
-        def __enter__(self) -> None:
-            self.raises = pytest.raises(psycopg.Error)
-            self.caught = self.raises.__enter__()
-
-        def __exit__(self, *error: Any) -> Any:
-            swallowed = self.raises.__exit__(*error)
-            assert self.caught.value.sqlstate == code
-            assert len(str(self.caught.value.diag.message_primary)) > 15
-            return swallowed
-
-    return Refused()
+    return Marketplace(conn, database)
 
 
 MAY = {day: utc(f"2016-05-{day:02}T12:00") for day in range(1, 32)}
@@ -273,7 +223,7 @@ def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(
     """What rolled over belongs to no cycle any more."""
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
-    market = Marketplace(database, conn)
+    market = Marketplace(conn, database)
     market.run("2016-05-19T00:00")
     market.call("spend", member_id="m", amount=20, reference="job", at=MAY[20])
     assert market.lots() == [("allowance", 0), ("rollover", 10), ("allowance", 70)]
@@ -430,7 +380,7 @@ def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(
     """
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
-    market = Marketplace(database, conn)
+    market = Marketplace(conn, database)
     down = {"member_id": "m", "effective": "next_cycle"}
     market.call("change_plan", **down, plan="basic", reference="1", at=MAY[2])
     market.run("2016-05-02T13:00")
