@@ -6,6 +6,7 @@ line.
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -38,6 +39,12 @@ ROOT = Path(__file__).parent.parent
 
 
 MIGRATIONS = sorted(path.stem for path in (ROOT / "sql" / "migrations").glob("0*.sql"))
+
+
+def read_statement(path: str) -> str:
+    """Return a file of sql/ without its comments and its texts."""
+    text = re.sub("--.*", "", (ROOT / "sql" / path).read_text(encoding="utf-8"))
+    return re.sub("'[^']*'", "''", text)
 
 
 IN_MEMORY = Path("/dev/shm")
