@@ -6,21 +6,24 @@ line.
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
+import psycopg
+import pytest
+
 from renewer import store
 from renewer.answers.verification import Violation, find_violations
-from renewer.jobs import backfill, passes, renewal
-from renewer.jobs import importing as members
-from renewer.jobs import plan_files as plans
+from renewer.jobs import backfill, importing, passes, plan_files, renewal
 from renewer.rules.backfill import Backfill
 from renewer.rules.calendar import Calendar
 from renewer.rules.ledger import CatchUp, Lot, Member, Source, Status
@@ -36,6 +39,12 @@ ROOT = Path(__file__).parent.parent
 
 
 MIGRATIONS = sorted(path.stem for path in (ROOT / "sql" / "migrations").glob("0*.sql"))
+
+
+def read_statement(path: str) -> str:
+    """Return a file of sql/ without its comments and its texts."""
+    text = re.sub("--.*", "", (ROOT / "sql" / path).read_text(encoding="utf-8"))
+    return re.sub("'[^']*'", "''", text)
 
 
 IN_MEMORY = Path("/dev/shm")
@@ -102,7 +111,7 @@ def member(
 
 def load_plans(conn: store.Database, preset: str = "upwork-2016") -> None:
     """Put a preset's plans on record."""
-    plans.record_plans(conn, plans.read_plans(preset))
+    plan_files.record_plans(conn, plan_files.read_plans(preset))
 
 
 def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
@@ -119,7 +128,7 @@ def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
     )
     known = Plans(store.find_plans(conn))
     bad: list[tuple[int, str]] = []
-    done = members.import_members(
+    done = importing.import_members(
         conn,
         io.BytesIO(text.encode()),
         known,
@@ -191,6 +200,60 @@ def statement(conn: store.Database, member_id: str) -> list[tuple[str, int, int]
         (row["kind"], row["amount"], row["balance_after"])
         for row in store.find_entries(conn, member_id)
     ]
+
+
+class Marketplace:
+    """Calls the SQL functions, as an application does."""
+
+    def __init__(self, conn: store.Database, database: str = "") -> None:
+        self.conn = conn
+        self.database = database
+
+    def call(self, function: str, *arguments: Any, **named: Any) -> tuple[Any, ...]:
+        """Call a function and return its row; a time without an offset is UTC."""
+        given = ["%s"] * len(arguments) + [f"{name} => %s" for name in named]
+        row = self.conn.execute(
+            f"SELECT * FROM renewer.{function}({', '.join(given)})",
+            [*arguments, *named.values()],
+        ).fetchone()
+        assert row is not None
+        assert list(row) == ["balance", "first_seq", "last_seq", "repeated"]
+        return tuple(row.values())
+
+    def run(self, at: str, **more: Any) -> passes.Counts:
+        """Run a pass and return what it did."""
+        return renew(self.database, at, **more).counts
+
+    def entries(self, member_id: str = "m") -> list[tuple[str, int, int]]:
+        """Return kind, amount and balance_after of each of a member's entries."""
+        return statement(self.conn, member_id)
+
+    def lots(self, member_id: str = "m") -> list[tuple[str, int]]:
+        """Return source and remainder of each of a member's lots."""
+        rows = self.conn.execute(
+            "SELECT source, remaining FROM renewer.lot "
+            "WHERE member_id = %s ORDER BY number",
+            [member_id],
+        )
+        return [(row["source"], row["remaining"]) for row in rows]
+
+    def member(self, member_id: str = "m") -> dict[str, Any]:
+        """Return a member's row."""
+        row = self.conn.execute(
+            "SELECT * FROM renewer.member WHERE member_id = %s", [member_id]
+        ).fetchone()
+        assert row is not None
+        return row
+
+
+@contextmanager
+def refused(code: str, message: str | None = None) -> Iterator[None]:
+    """Expect that a function refuses a call with this SQLSTATE, and this *message*."""
+    with pytest.raises(psycopg.Error) as caught:
+        yield
+    told = caught.value.diag.message_primary or ""
+    assert (caught.value.sqlstate, len(told) > 15) == (code, True)
+    assert told == (message or told)
 
 
 def signs(connect: Callable[[], store.Database], stop: threading.Event) -> Signs:

@@ -6,6 +6,7 @@ import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from keyword import iskeyword
 from typing import Annotated, Any, NoReturn
 
 import psycopg
@@ -20,47 +21,56 @@ from renewer.host.settings import find_misnamed, what_fits
 from renewer.host.streams import steady_streams
 from renewer.store import is_server_trouble, one_line
 
-COMMANDS = {
-    "demo": "demo.demo",
-    "migrate": "setup.migrate",
-    "plans": "setup.plans",
-    "import": "setup.import_",
-    "run": "work.run",
-    "worker": "service.worker",
-    "backfill": "repairs.backfill",
-    "explain": "answering.explain",
-    "preview": "answering.preview",
-    "history": "statement.history",
-    "status": "status.status",
-    "members": "status.members",
-    "failures": "status.failures",
-    "cycles": "calendar.cycles",
-    "verify": "checks.verify",
-    "audit": "evidence.audit",
-    "export": "evidence.export",
-    "events": "announcing.events",
-    "expiring": "announcing.expiring",
-    "seal": "announcing.seal",
-    "web": "pages.web",
-    "link": "pages.link",
-}
-"""The commands in the order of the help, and where each is."""
+COMMANDS = (
+    "demo",
+    "migrate",
+    "plans",
+    "import",
+    "run",
+    "worker",
+    "backfill",
+    "explain",
+    "preview",
+    "history",
+    "status",
+    "members",
+    "failures",
+    "cycles",
+    "verify",
+    "audit",
+    "export",
+    "events",
+    "expiring",
+    "seal",
+    "web",
+    "link",
+)
+"""The commands in the order of the help."""
+
+
+def module_of(command: str) -> str:
+    """
+    Return the name of a command's module, and of the function or group in it.
+
+    It is the command's own name; a Python keyword gets an underscore (`import_`).
+    """
+    return f"{command}_" if iskeyword(command) else command
 
 
 class Commands(TyperGroup):
-    """The commands; each is imported when it is called, so none waits for another."""
+    """The commands. Each is imported when it is called, so it loads only its own."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        # By these names a misspelled one is guessed.
+        # Placeholders: Click suggests from these names after a typo.
         self.commands.update({name: TyperCommand(name) for name in COMMANDS})
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Return a command, None when there is none of that name."""
+        """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, function = COMMANDS[cmd_name].partition(".")
-        found = getattr(import_module(f"renewer.cli.{module}"), function)
+        name = module_of(cmd_name)
+        found = getattr(import_module(f"renewer.cli.{name}"), name)
         alone = typer.Typer(rich_markup_mode=self.rich_markup_mode)
         if isinstance(found, typer.Typer):
             alone.add_typer(found)

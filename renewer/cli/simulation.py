@@ -10,10 +10,10 @@ from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.answers.verification import find_violations
+from renewer.cli.cast import CAST, Part, utc
 from renewer.jobs import importing, passes, plan_files, renewal
 from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans
-from renewer.rules.value import value
 from renewer.store import migrations
 from renewer.web.stage import Account, Step
 
@@ -23,92 +23,6 @@ HOUR = timedelta(hours=1)
 HOURS_A_DAY = 24
 BEGINNING = datetime(2016, 5, 14, 12, tzinfo=UTC)
 """When the clock starts; it stands at a full hour, as passes begin at one."""
-
-
-@value
-class Part:
-    """One member of the demo, as brought in on a day, and what they show."""
-
-    line: str
-    imported_on: str
-    story: str
-
-    @property
-    def member_id(self) -> str:
-        """Return the member's id."""
-        return self.line.split(",")[0]
-
-
-CAST = (
-    Part(
-        "ana,basic,2016-04-19,UTC,active,2",
-        "2016-05-14",
-        "“More than a month and no refill, what is wrong?” Nothing: the cycle ends on "
-        "18 May.",
-    ),
-    Part(
-        "ben,plus,2016-04-17,Europe/Berlin,active,30",
-        "2016-05-01",
-        "Lives in Berlin: the day begins there two hours earlier. All 30 roll over.",
-    ),
-    Part(
-        "cleo,plus,2016-04-15,UTC,active,200",
-        "2016-05-01",
-        "Has 200 unused, and Plus keeps 140 of them.",
-    ),
-    Part(
-        "dan,basic,2016-01-31,UTC,active,0",
-        "2016-05-01",
-        "Started on January 31: short months end on their last day.",
-    ),
-    Part(
-        "eva,basic,2016-04-16,America/Sao_Paulo,active,10",
-        "2016-05-01",
-        "In São Paulo the midnight of 16 October 2016 does not exist: the cycle starts "
-        "at 01:00.",
-    ),
-    Part(
-        "finn,basic,2016-04-15,UTC,active,12",
-        "2016-05-01",
-        "“My cycle is the 14th, and I see no Connects.” It is the last day of the old "
-        "cycle.",
-    ),
-    Part(
-        "gita,basic,2016-04-15,UTC,under_review,5",
-        "2016-05-01",
-        "Is under review: boundaries wait until it ends.",
-    ),
-    Part(
-        "hugo,basic,2016-04-20,UTC,active,5",
-        "2016-05-10",
-        "Bought 20: a cycle never touches those.",
-    ),
-    Part(
-        "iris,basic,2016-02-29,UTC,active,0",
-        "2016-05-01",
-        "Started on February 29.",
-    ),
-    Part(
-        "juno,plus,2016-02-12,UTC,active,0",
-        "2016-02-20",
-        "The job was down for three months: each missed boundary is posted once.",
-    ),
-    Part(
-        "kim,plus,2016-04-18,UTC,active,80",
-        "2016-05-01",
-        "Goes from Plus to Basic with the next cycle, which keeps nothing.",
-    ),
-    Part(
-        "lea,basic,2016-04-16,UTC,suspended,4",
-        "2016-05-01",
-        "Is suspended: the cycles go on and bring 0.",
-    ),
-    Part(
-        "mia,basic,2016-04-16,UTC,closed,3",
-        "2016-05-01",
-        "Has closed the membership: nothing renews, nothing expires.",
-    ),
-)
 
 
 class Simulation:
@@ -141,10 +55,7 @@ class Simulation:
         with store.connect(self.conninfo) as conn:
             plan_files.record_plans(conn, plan_files.read_plans(PRESET))
             for part in CAST:
-                bring_in(conn, part.line, utc(part.imported_on))
-            bought_at, asked_at = utc("2016-05-11"), utc("2016-05-10")
-            store.purchase(conn, "hugo", 20, "demo", bought_at)
-            store.change_plan(conn, "kim", "basic", "demo", asked_at)
+                bring_in(conn, part)
             store.take_census(conn, timedelta(0), self._now)
 
     def advance(self, step: Step) -> None:
@@ -153,12 +64,7 @@ class Simulation:
             began_at, before = self._now, self._find_cast(conn)
             hours = list(_hours(began_at, step, before))
             for as_of in hours:
-                renewal.renew_due(
-                    partial(store.connect, self.conninfo),
-                    as_of=as_of,
-                    options=passes.Options(threads=1),
-                    trigger="schedule",
-                )
+                run_pass(self.conninfo, as_of)
             store.date_runs(conn)
             ended_at = hours[-1]
             store.take_census(conn, timedelta(0), ended_at)
@@ -214,14 +120,23 @@ def _find_posted(
     return posted
 
 
-def bring_in(conn: store.Database, line: str, as_of: datetime) -> None:
-    """Import the one member of *line*, as a file of members has it."""
-    file = io.BytesIO(f"{HEADER}\n{line}\n".encode())
-    known = Plans(store.find_plans(conn))
-    done = importing.import_members(conn, file, known, as_of, on_bad=lambda *_: None)
+def bring_in(conn: store.Database, part: Part) -> None:
+    """Import a member of the demo, and make the calls the application would make."""
+    file = io.BytesIO(f"{HEADER}\n{part.line}\n".encode())
+    known, at = Plans(store.find_plans(conn)), utc(part.imported_on)
+    done = importing.import_members(conn, file, known, at, on_bad=lambda *_: None)
     assert done.imported == 1
+    if part.bought:
+        store.purchase(conn, part.member_id, part.bought, "demo", at)
+    if part.next_plan is not None:
+        store.change_plan(conn, part.member_id, part.next_plan, "demo", at)
 
 
-def utc(text: str) -> datetime:
-    """Return an instant; *text* is a day, or a time without an offset."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def run_pass(conninfo: str, as_of: datetime) -> None:
+    """Run the pass that the worker would run at *as_of*."""
+    renewal.renew_due(
+        partial(store.connect, conninfo),
+        as_of=as_of,
+        options=passes.Options(threads=1),
+        trigger="schedule",
+    )

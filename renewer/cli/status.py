@@ -1,6 +1,5 @@
-"""How the job is doing, and what a person does about the members who failed."""
+"""The command `status`: how far behind the job is."""
 
-import shlex
 from datetime import datetime
 from typing import Annotated, NoReturn
 
@@ -10,12 +9,12 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.answers.condition import LATE, find_problems
 from renewer.answers.documents import (
-    failures_document,
     members_per_second,
     status_document,
 )
-from renewer.answers.wording import age, local, plural, usable_timezone
-from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
+from renewer.answers.wording import age, local, plural
+from renewer.cli.failures import MOST, SHOWN, print_failures
+from renewer.cli.options import AsOf, Json, resolve_as_of
 from renewer.cli.output import (
     console,
     note,
@@ -25,18 +24,10 @@ from renewer.cli.output import (
     table,
     timestamp,
 )
-from renewer.errors import InputError
 from renewer.host import database
-from renewer.jobs.failures import park as park_member
-from renewer.jobs.failures import retry as retry_member
-from renewer.rules.ledger import Status
-from renewer.store import Lag, RecordedFailure, schema
+from renewer.store import Lag, schema
 
 RUNS = 10
-SHOWN = 50
-MOST = 10_000
-
-failures = typer.Typer(name="failures", invoke_without_command=True)
 
 
 def status(
@@ -74,7 +65,7 @@ def status(
         say(f"The next one becomes due at {timestamp(next_due_at)}.")
     _print_census(census)
     _print_runs(runs)
-    _print_failures(failed, found)
+    print_failures(failed, found)
 
 
 def _print_lag(lag: Lag, at: datetime) -> None:
@@ -147,129 +138,3 @@ def _print_runs(runs: list[DictRow]) -> None:
             f"{members_per_second(run):.0f}",
         )
     print_table(made)
-
-
-def _print_failures(failed: int, found: list[RecordedFailure]) -> None:
-    if not failed:
-        say("No member failed.")
-        return
-    made = table(
-        "member",
-        "tries",
-        "next try",
-        "what is wrong",
-        numbers=("tries",),
-        times=("next try",),
-    )
-    made.columns[-1].style = "red"
-    for failure in found:
-        next_try = "parked" if failure.parked else timestamp(failure.retry_at)
-        made.add_row(
-            failure.member_id, str(failure.attempts), next_try, failure.message
-        )
-    print_table(made)
-    if failed > len(found):
-        say(
-            f"… and {failed - len(found)} more: "
-            f"renewer failures --json lists up to {MOST:,}."
-        )
-
-
-def members(
-    plan: Annotated[
-        str | None, typer.Option("--plan", metavar="P", help="Only of this plan.")
-    ] = None,
-    status: Annotated[
-        Status | None, typer.Option("--status", help="Only of this status.")
-    ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, help="How many at the most.")
-    ] = SHOWN,
-    after: Annotated[
-        str, typer.Option("--after", metavar="MEMBER", help="Go on behind this one.")
-    ] = "",
-    json: Json = False,
-) -> None:
-    """List members in the order of their ids."""
-    with database.connected(note) as (_, conn):
-        found = store.list_members(conn, plan, status, after, limit + 1)
-    shown, more = found[:limit], len(found) > limit
-    if json:
-        print_json({"members": shown, "more": more})
-        return
-    if not shown:
-        say("No such members.")
-        return
-    made = table(
-        "member",
-        "plan",
-        "status",
-        "balance",
-        "renews",
-        numbers=("balance",),
-        times=("renews",),
-    )
-    for row in shown:
-        renews = timestamp(row["renews_at"], usable_timezone(row["timezone"]))
-        if row["status"] == Status.CLOSED:
-            renews = "never"
-        balance = str(row["balance"])
-        made.add_row(row["member_id"], row["plan"], row["status"], balance, renews)
-    print_table(made)
-    if more:
-        last = shlex.quote(shown[-1]["member_id"])
-        say(f"There are more: renewer members --after {last}")
-
-
-@failures.callback()
-def list_failures(ctx: typer.Context, json: Json = False) -> None:
-    """List the members who failed or are parked, try one again, or set one aside."""
-    if ctx.invoked_subcommand is not None:
-        if json:
-            raise InputError(f"give --json behind {ctx.invoked_subcommand}")
-        return
-    with database.connected(note) as (_, conn), store.snapshot(conn):
-        failed = store.count_failures(conn)
-        found = store.find_failures(conn, MOST if json else SHOWN)
-    if json:
-        print_json(failures_document(failed, found))
-    else:
-        _print_failures(failed, found)
-
-
-@failures.command("retry")
-def retry(member: MemberId, json: Json = False) -> None:
-    """
-    Let the next pass try a member again, parked or not.
-
-    A running worker does it at once.
-    """
-    with database.connected(note) as (_, conn):
-        retry_member(conn, member)
-    _tell(
-        member,
-        "retry",
-        f"{member} is tried again by the next pass; a running worker does it now.",
-        json,
-    )
-
-
-@failures.command("park")
-def park(member: MemberId, json: Json = False) -> None:
-    """Set a member aside: no pass takes them up until `renewer failures retry`."""
-    with database.connected(note) as (_, conn):
-        park_member(conn, member)
-    _tell(
-        member,
-        "park",
-        f"{member} is parked: no pass takes them up until "
-        f"renewer failures retry {member}.",
-        json,
-    )
-
-
-def _tell(member: str, done: str, sentence: str, json: bool) -> None:
-    if json:
-        print_json({"member_id": member, "done": done})
-    else:
-        say(sentence)

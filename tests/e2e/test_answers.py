@@ -14,12 +14,13 @@ import pytest
 
 from renewer import store
 from renewer.answers.notes import ORDER
-from renewer.jobs import plan_files as plans
+from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
 from tests.support import (
     EPOCH,
     ROOT,
+    Marketplace,
     bring_in,
     command,
     documents,
@@ -29,12 +30,6 @@ from tests.support import (
 )
 
 Note = dict[str, Any]
-
-
-def call(conn: store.Database, function: str, *arguments: Any, at: str) -> None:
-    """Call one of the marketplace's functions."""
-    named = ", ".join(["%s"] * len(arguments))
-    conn.execute(f"SELECT renewer.{function}({named}, at => %s)", [*arguments, utc(at)])
 
 
 def ask(conninfo: str, as_of: str, member_id: str = "ana") -> tuple[str, str]:
@@ -118,7 +113,9 @@ def test_5_will_they_roll_over_if_i_go_to_basic(
     """Note `unused_expire`: usable to the last day; so before and after a pass."""
     load_plans(conn)
     bring_in(conn, ["ana,plus,2016-04-19,,,90"], "2016-05-14")
-    call(conn, "change_plan", "ana", "basic", "next_cycle", "r", at="2016-05-15")
+    Marketplace(conn).call(
+        "change_plan", "ana", "basic", "next_cycle", "r", at="2016-05-15"
+    )
     document = documents(database, "explain", "ana", "--as-of", "2016-05-16")
     assert find_notes(database, "2016-05-16", "unused_expire") == [
         {
@@ -167,11 +164,11 @@ def test_7_a_full_report_of_every_month(database: str, conn: store.Database) -> 
         Revision("ten", EPOCH, 0, None),
         Revision("ten", date(2016, 7, 1), 10, None),
     ]
-    plans.record_plans(conn, rules)
+    plan_files.record_plans(conn, rules)
     bring_in(conn, ["ana,ten,2016-04-19"], "2016-05-14")
     renew(database, "2016-10-20", catch_up=CatchUp.LATEST)
-    call(conn, "set_status", "ana", "suspended", "s", at="2016-11-01")
-    call(conn, "set_status", "ana", "active", "a", at="2016-12-01")
+    Marketplace(conn).call("set_status", "ana", "suspended", "s", at="2016-11-01")
+    Marketplace(conn).call("set_status", "ana", "active", "a", at="2016-12-01")
     renew(database, "2017-01-20")
     gaps = find_notes(database, "2017-01-25", "gap")
     assert [gap["text"] for gap in gaps] == [
@@ -209,7 +206,7 @@ def test_7_a_full_report_of_every_month(database: str, conn: store.Database) -> 
 def test_8_a_bonus_twice(database: str, conn: store.Database, ana: str) -> None:
     """Note `bonus`: once for one reference; note `equal_bonuses`: a person looks."""
     for reference in ("promo-1", "promo-1"):
-        call(conn, "grant_bonus", "ana", 30, reference, at="2016-05-14")
+        Marketplace(conn).call("grant_bonus", "ana", 30, reference, at="2016-05-14")
     first = {
         "amount": 30,
         "at": "2016-05-14T00:00:00+00:00",
@@ -222,7 +219,7 @@ def test_8_a_bonus_twice(database: str, conn: store.Database, ana: str) -> None:
             "values": {"total": 30, "bonuses": [first]},
         }
     ]
-    call(conn, "grant_bonus", "ana", 30, "promo-2", at="2016-05-15")
+    Marketplace(conn).call("grant_bonus", "ana", 30, "promo-2", at="2016-05-15")
     assert find_notes(database, "2016-05-16", "bonus") == []
     second = {
         "amount": 30,
@@ -236,7 +233,7 @@ def test_8_a_bonus_twice(database: str, conn: store.Database, ana: str) -> None:
             "values": {"total": 60, "bonuses": [first, second]},
         }
     ]
-    call(conn, "grant_bonus", "ana", 5, "promo-3", at="2016-05-15")
+    Marketplace(conn).call("grant_bonus", "ana", 5, "promo-3", at="2016-05-15")
     (bonus,) = find_notes(database, "2016-05-16", "bonus")
     assert bonus["values"]["total"] == 5
     lines = documents(database, "history", "ana")["lines"]
@@ -259,9 +256,9 @@ def test_9_which_cycle_do_returned_ones_belong_to(
     """Note `returned`: the current one, and what its end does to them."""
     load_plans(conn)
     bring_in(conn, [f"ana,{plan},2016-04-19,,,5"], "2016-05-14")
-    call(conn, "spend", "ana", 4, "job", at="2016-05-15")
+    Marketplace(conn).call("spend", "ana", 4, "job", at="2016-05-15")
     renew(database, "2016-05-20")
-    call(conn, "refund", "ana", "job", "back", at="2016-05-25")
+    Marketplace(conn).call("refund", "ana", "job", "back", at="2016-05-25")
     assert find_notes(database, "2016-05-26", "returned") == [
         {
             "text": "The 4 Connects returned by 25 May 2016 belong to your current "
@@ -282,7 +279,7 @@ def test_10_when_do_my_connects_expire(
     """Note `expiry_dates`: how many on which day; each lot is in the facts."""
     buy = "SELECT renewer.purchase('ana', 40, 'i1', %s, %s)"
     conn.execute(buy, [utc("2016-07-15T12:00"), utc("2016-05-14")])
-    call(conn, "purchase", "ana", 25, "i2", at="2016-05-14")
+    Marketplace(conn).call("purchase", "ana", 25, "i2", at="2016-05-14")
     assert find_notes(database, "2016-05-16", "expiry_dates") == [
         {
             "text": "Of your 67 Connects, 2 expire on 19 May 2016 and 40 on 15 July "
@@ -340,7 +337,7 @@ def test_10_with_a_lot_for_every_month(database: str, conn: store.Database) -> N
 def test_11_the_new_rule_promised_10(database: str, conn: store.Database) -> None:
     """Note `new_allowance`: rules reach a member with a new cycle; its day."""
     rules = [Revision("ten", EPOCH, 0, 140), Revision("ten", date(2016, 8, 1), 10, 200)]
-    plans.record_plans(conn, rules)
+    plan_files.record_plans(conn, rules)
     bring_in(conn, ["ana,ten,2016-04-19"], "2016-07-25")
     assert find_notes(database, "2016-08-03", "new_allowance") == [
         {

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from renewer import store
-from renewer.jobs import plan_files as plans
+from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
 from tests.support import (
@@ -160,7 +160,7 @@ def test_a_backfill_killed_half_way_is_finished_by_the_next(
     database: str, conn: store.Database
 ) -> None:
     """Each cycle is awarded once, whatever the first run did."""
-    plans.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
+    plan_files.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
     names = [f"m{number:04}" for number in range(3000)]
     bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-14")
     renew(database, "2016-08-20", catch_up=CatchUp.LATEST)
@@ -195,7 +195,7 @@ def test_a_backfill_whose_reader_leaves_is_done_all_the_same(
     As in `renewer backfill … --json | head`: what was asked for is posted, and the run
     is recorded as finished.
     """
-    plans.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
+    plan_files.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
     bring_in(
         conn, [f"m{number:04},basic,2016-04-19" for number in range(1000)], "2016-05-14"
     )
@@ -265,7 +265,7 @@ def test_an_unknown_member_is_exit_code_one(missed: str, arguments: list[str]) -
 
 def test_free_text_is_shown_as_it_is(database: str, conn: store.Database) -> None:
     """Brackets and colons of references, plans and names are no markup."""
-    plans.record_plans(conn, [Revision("[/b]p:tada:", EPOCH, 60, 0)])
+    plan_files.record_plans(conn, [Revision("[/b]p:tada:", EPOCH, 60, 0)])
     bring_in(conn, ["[red]ana,[/b]p:tada:,2016-04-19,,,9"], "2016-05-14")
     conn.execute(
         "SELECT renewer.spend('[red]ana', 1, 'proposal[job]7[/x]', %s)",
@@ -530,7 +530,7 @@ def test_tables_fit_eighty_columns(
 ) -> None:
     """With the longest of names, too; the headline is one line to be pasted."""
     member = "x" * 64
-    plans.record_plans(
+    plan_files.record_plans(
         conn,
         [
             Revision(

@@ -9,8 +9,6 @@ and repeats what it got no answer to.
 import os
 import random
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -24,9 +22,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from renewer import store
+from tests.faults.proxy import Proxy
 from tests.faults.scene import OwnServer
 from tests.support import ROOT
 
@@ -35,87 +33,6 @@ REFUSALS = {"RN002", "RN004"}
 """Not enough, and all returned: what an application runs into."""
 
 PASSES = {"RENEWER_BATCH_SIZE": "5", "RENEWER_THREADS": "2"}
-BATCH = 1 << 16
-
-
-class Proxy:
-    """Stands between clients and the server, and cuts connections without a word."""
-
-    def __init__(self, database: str) -> None:
-        known = conninfo_to_dict(database)
-        self._host, self._port = str(known["host"]), int(known.get("port") or 5432)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._guard = threading.Lock()
-        port = self._listener.getsockname()[1]
-        self.address = make_conninfo(database, host="127.0.0.1", port=port)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                pair = client, self._connect()
-            except OSError:
-                client.close()
-                continue
-            with self._guard:
-                self._pairs.append(pair)
-            for source, sink in (pair, pair[::-1]):
-                thread = threading.Thread(
-                    target=self._pump, args=(pair, source, sink), daemon=True
-                )
-                thread.start()
-
-    def _connect(self) -> socket.socket:
-        if not self._host.startswith("/"):
-            return socket.create_connection((self._host, self._port))
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(f"{self._host}/.s.PGSQL.{self._port}")
-        except OSError:
-            server.close()
-            raise
-        return server
-
-    def _pump(
-        self,
-        pair: tuple[socket.socket, socket.socket],
-        source: socket.socket,
-        sink: socket.socket,
-    ) -> None:
-        with suppress(OSError):
-            while chunk := source.recv(BATCH):
-                sink.sendall(chunk)
-        self._drop(pair)
-
-    def _drop(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        with self._guard, suppress(ValueError):
-            self._pairs.remove(pair)
-        for each in pair:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def cut(self, chance: random.Random) -> None:
-        """Reset one connection on the client's side, and drop it on the server's."""
-        with self._guard:
-            if not self._pairs:
-                return
-            pair = chance.choice(self._pairs)
-        with suppress(OSError):
-            reset = struct.pack("ii", 1, 0)
-            pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-        self._drop(pair)
-
-    def close(self) -> None:
-        """Take no more connections and drop those that are there."""
-        self._listener.close()
-        for pair in list(self._pairs):
-            self._drop(pair)
 
 
 class Answer(NamedTuple):
@@ -281,8 +198,8 @@ class Nemesis:
             self.start_pass,
             self.end_backend,
             self.end_backend,
-            partial(self.proxy.cut, self.chance),
-            partial(self.proxy.cut, self.chance),
+            self.cut_connection,
+            self.cut_connection,
             self.crash_server,
         ]
         if self.clocks is not None:
@@ -369,8 +286,19 @@ class Nemesis:
             else:
                 conn.execute("SELECT pg_terminate_backend(%s)", [pid])
 
+    @property
+    def address(self) -> str:
+        """The server, through the proxy."""
+        return self.proxy.through(self.server.conninfo)
+
     def _connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.server.conninfo, autocommit=True)
+
+    def cut_connection(self) -> None:
+        """Reset one connection through the proxy."""
+        links = [link for link in self.proxy.links if link.is_open]
+        if links:
+            self.chance.choice(links).reset()
 
     def crash_server(self) -> None:
         """Stop the server without a checkpoint, or kill it, and start it again."""
@@ -398,7 +326,7 @@ class Nemesis:
     def _start(self, *arguments: str) -> tuple[subprocess.Popen[bytes], BinaryIO]:
         """Start a pass; return it and the log it writes."""
         self._started += 1
-        env = os.environ | PASSES | {"RENEWER_DATABASE_URL": self.proxy.address}
+        env = os.environ | PASSES | {"RENEWER_DATABASE_URL": self.address}
         if self.clocks is not None:
             env |= self.clocks.of_host
         log = (self.folder / f"{self._started:04}.log").open("wb")

@@ -6,6 +6,7 @@ It passes bytes on until it is told to cut, to fall silent, or to judge each chu
 
 import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from enum import Enum, auto
@@ -33,9 +34,18 @@ class Link:
         self.client = client
         self.server = server
         self.asked = b""
+        self.is_open = True
+
+    def reset(self) -> None:
+        """Send a reset to the client, and close the server's end."""
+        with contextlib.suppress(OSError):
+            reset = struct.pack("ii", 1, 0)
+            self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        self.cut()
 
     def cut(self) -> None:
         """Close both ends."""
+        self.is_open = False
         for each in (self.client, self.server):
             if each is not None:
                 with contextlib.suppress(OSError):
@@ -68,6 +78,10 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take no more connections, and close those there are."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -96,7 +110,11 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = None if self.silent.is_set() else self._dial()
+            try:
+                server = None if self.silent.is_set() else self._dial()
+            except OSError:
+                client.close()
+                continue
             link = Link(client, server)
             self.links.append(link)
             self._start(link, client, server, "server")
@@ -115,7 +133,11 @@ class Proxy:
         if not host.startswith("/"):
             return socket.create_connection((host, port))
         upstream = socket.socket(socket.AF_UNIX)
-        upstream.connect(f"{host}/.s.PGSQL.{port}")
+        try:
+            upstream.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            upstream.close()
+            raise
         return upstream
 
     def _pump(

@@ -145,10 +145,10 @@ import os, signal, sys
 from functools import partial
 from pathlib import Path
 from renewer.host import embedded
-from renewer.jobs import importing as members
+from renewer.jobs import importing
 from renewer.store import migrations
 from renewer.jobs import passes
-from renewer.jobs import plan_files as plans
+from renewer.jobs import plan_files
 from renewer.jobs import renewal
 from renewer import store
 from renewer.rules.plans import Plans
@@ -161,11 +161,11 @@ with embedded.running(folder) as conninfo:
     if phase == "kill":
         migrations.migrate(conninfo)
         with connect() as conn:
-            plans.record_plans(conn, plans.read_plans("upwork-2016"))
+            plan_files.record_plans(conn, plan_files.read_plans("upwork-2016"))
             with open(sys.argv[3], "rb") as file:
                 known = Plans(store.find_plans(conn))
                 as_of = utc("2016-03-01T00:00")
-                members.import_members(
+                importing.import_members(
                     conn, file, known, as_of, on_bad=lambda *_: None)
         pid_file = folder / "postgresql" / "postmaster.pid"
         postmaster = int(pid_file.read_text().split()[0])

@@ -15,7 +15,8 @@ import pytest
 
 from renewer import store
 from renewer.rules.calendar import Calendar
-from tests.faults.nemesis import Answer, Clocks, Nemesis, Proxy, Spender
+from tests.faults.nemesis import Answer, Clocks, Nemesis, Spender
+from tests.faults.proxy import Proxy
 from tests.faults.scene import LIBRARY, OwnServer
 from tests.support import bring_in, load_plans, renew, utc, violations
 
@@ -53,7 +54,7 @@ def test_a_nemesis_changes_no_ledger(
     spenders = [
         Spender(
             f"s{number}",
-            proxy.address,
+            nemesis.address,
             list(ANCHORS),
             began,
             random.Random(f"{seed} {number}"),

@@ -10,7 +10,16 @@ from psycopg import sql
 from renewer import store
 from renewer.store import migrations, staging
 from renewer.store.connection import LEASE_CLASS
-from tests.support import ROOT, bring_in, load_plans, renew, statement, violations
+from tests.integration.test_trouble import post_once
+from tests.support import (
+    ROOT,
+    bring_in,
+    load_plans,
+    read_statement,
+    renew,
+    statement,
+    violations,
+)
 
 pytestmark = pytest.mark.one_server("what it plants would stay for other tests")
 
@@ -323,3 +332,71 @@ def test_who_keeps_a_migration_waiting_is_named(
         f"(process {intruder.info.backend_pid}, {intruder.info.user}): "
         "waiting for it to end."
     ]
+
+
+def test_a_better_match_in_another_schema_is_not_called(
+    m: store.Database, other: store.Database
+) -> None:
+    """
+    Whoever may create a function in public must not have it run by the job.
+
+    The search_path is what a pooled connection has: nothing is set there.
+    """
+    m.execute(
+        "CREATE FUNCTION public.jsonb_build_object("
+        "text, text, text, text, text, text, text, text) "
+        "RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RAISE 'taken in'; END$$"
+    )
+    m.execute("SET search_path = public")
+    other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
+    assert post_once(m) == ["m"]
+
+
+def test_a_better_match_in_another_schema_is_not_called_by_a_query(
+    m: store.Database,
+) -> None:
+    """What a backfill, `explain` and `history` ask is asked through poolers, too."""
+    m.execute(
+        "CREATE FUNCTION public.array_remove(timestamptz[], timestamptz) "
+        "RETURNS timestamptz[] LANGUAGE plpgsql AS $$BEGIN RAISE 'taken in'; END$$"
+    )
+    post_once(m)
+    m.execute("SET search_path = public")
+    assert len(store.find_awards(m, ["m"])["m"]) == 1
+
+
+@pytest.fixture(scope="module")
+def built_ins(server: str) -> str:
+    """
+    A pattern of the built-ins that take any type, as the server knows them.
+
+    Of max and min it has one of its own for every type we ask for.
+    """
+    with psycopg.connect(server) as conn:
+        rows = conn.execute(
+            "SELECT DISTINCT p.proname FROM pg_catalog.pg_proc AS p "
+            "JOIN pg_catalog.pg_type AS t ON t.oid = ANY (p.proargtypes) "
+            "WHERE p.pronamespace = 'pg_catalog'::regnamespace "
+            "AND t.typname LIKE 'any%' AND p.proname NOT IN ('max', 'min')"
+        )
+        return "|".join(re.escape(name) for (name,) in rows)
+
+
+STATEMENTS = sorted(
+    str(path.relative_to(ROOT / "sql"))
+    for folder in ("queries", "routines", "views")
+    for path in (ROOT / "sql" / folder).rglob("*.sql")
+)
+
+
+@pytest.mark.parametrize("path", STATEMENTS)
+def test_built_ins_that_take_any_type_are_named_with_their_schema(
+    built_ins: str, path: str
+) -> None:
+    """
+    One of the same name that takes exactly these arguments would be preferred.
+
+    There is none that count(*) could be taken for.
+    """
+    by_name_alone = rf"(?<![.\w])({built_ins})\s*\((?!\*\))"
+    assert re.findall(by_name_alone, read_statement(path)) == []

@@ -9,7 +9,7 @@ import pytest
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.jobs import plan_files as plans
+from renewer.jobs import plan_files
 from renewer.jobs.passes import PassReport
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
@@ -164,7 +164,7 @@ def test_rules_corrected_since_bring_the_difference_once(
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19", "ben,plus,2016-04-19"], "2016-05-14")
     renew(database, "2016-06-20")
-    plans.record_plans(
+    plan_files.record_plans(
         conn,
         [
             Revision("basic", date(2016, 6, 1), 75, 0),
@@ -173,7 +173,7 @@ def test_rules_corrected_since_bring_the_difference_once(
     )
     assert repair(database, "2016-06-25").counts.late == 1
     assert [row[:2] for row in late(conn)] == [(date(2016, 6, 19), 15)]
-    plans.record_plans(conn, [Revision("basic", date(2016, 6, 2), 80, 0)])
+    plan_files.record_plans(conn, [Revision("basic", date(2016, 6, 2), 80, 0)])
     assert repair(database, "2016-06-26").counts.due == 0
 
 

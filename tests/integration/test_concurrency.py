@@ -17,7 +17,15 @@ import pytest
 
 from renewer import store
 from tests.faults.scene import until
-from tests.support import bring_in, load_plans, renew, repair, utc, violations
+from tests.support import (
+    Marketplace,
+    bring_in,
+    load_plans,
+    renew,
+    repair,
+    utc,
+    violations,
+)
 
 MEMBERS = [f"m{n}" for n in range(8)]
 PLANS = ("basic", "plus", "agency-plus")
@@ -39,11 +47,6 @@ class Clock:
         return self.now
 
 
-def call(conn: store.Database, function: str, **arguments: Any) -> None:
-    named = ", ".join(f"{name} => %({name})s" for name in arguments)
-    conn.execute(f"SELECT * FROM renewer.{function}({named})", arguments)
-
-
 def shop(
     database: str, clock: Clock, seed: int, stop: threading.Event, refused: list[str]
 ) -> None:
@@ -54,6 +57,7 @@ def shop(
     number = 0
     spends: list[tuple[str, str]] = []
     with store.connect(database) as conn:
+        market = Marketplace(conn)
         while not stop.is_set():
             number += 1
             member, reference = chance.choice(MEMBERS), f"{seed}-{number}"
@@ -61,11 +65,10 @@ def shop(
             try:
                 match chance.randrange(12):
                     case 0:
-                        call(conn, "purchase", amount=chance.randint(1, 9), **known)
+                        market.call("purchase", amount=chance.randint(1, 9), **known)
                     case 1:
                         ends_at = clock.now + timedelta(days=chance.randint(1, 20))
-                        call(
-                            conn,
+                        market.call(
                             "grant_bonus",
                             amount=chance.randint(1, 9),
                             expires_at=ends_at,
@@ -73,30 +76,27 @@ def shop(
                         )
                     case 2:
                         effective = chance.choice(("now", "next_cycle"))
-                        call(
-                            conn,
+                        market.call(
                             "change_plan",
                             plan=chance.choice(PLANS),
                             effective=effective,
                             **known,
                         )
                     case 3:
-                        call(
-                            conn,
+                        market.call(
                             "set_status",
                             status=chance.choice(("active", "active", "suspended")),
                             **known,
                         )
                     case 4 | 5 | 6 if spends:
                         whose, spent = chance.choice(spends)
-                        call(
-                            conn,
+                        market.call(
                             "refund",
                             **known | {"member_id": whose},
                             spend_reference=spent,
                         )
                     case _:
-                        call(conn, "spend", amount=chance.randint(1, 12), **known)
+                        market.call("spend", amount=chance.randint(1, 12), **known)
                         spends.append((member, reference))
             except psycopg.Error as error:
                 refused.append(error.sqlstate or type(error).__name__)
@@ -300,8 +300,7 @@ def when_applied(request: dict[str, Any]) -> tuple[datetime, int]:
 
 def repeat(request: dict[str, Any]) -> Step:
     def step(_: str, conn: store.Database, again: str) -> None:
-        call(
-            conn,
+        Marketplace(conn).call(
             request["kind"],
             **request["content"],
             member_id=again,

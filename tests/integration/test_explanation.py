@@ -1,7 +1,6 @@
 """What an explanation comes to, the facts it is made of, and what is said of them."""
 
 from datetime import date
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from renewer.errors import InputError
 from renewer.rules.cycle_history import Shortfall
 from renewer.rules.ledger import CatchUp, Reason
 from renewer.rules.plans import Revision
-from tests.support import EPOCH, bring_in, load_plans, renew, repair, utc
+from tests.support import EPOCH, Marketplace, bring_in, load_plans, renew, repair, utc
 
 LINE = "ana,basic,2016-04-19,,{},2"
 START_DAY = (
@@ -52,11 +51,6 @@ def enter(conn: store.Database, status: str = "active", line: str = LINE) -> Non
     bring_in(conn, [line.format(status)], "2016-05-14")
 
 
-def call(conn: store.Database, function: str, *arguments: Any, at: str) -> None:
-    named = ", ".join(["%s"] * len(arguments))
-    conn.execute(f"SELECT renewer.{function}({named}, at => %s)", [*arguments, utc(at)])
-
-
 def fail(conn: store.Database) -> None:
     conn.execute(
         "INSERT INTO renewer.failure (member_id, code, message)"
@@ -80,13 +74,13 @@ def test_closed_comes_before_failed_and_failed_before_the_rest(
     enter(conn)
     assert explain(conn, "2016-05-18").code == "last_day"
     assert explain(conn, "2016-05-20").code == "waiting_for_pass"
-    call(conn, "set_status", "ana", "suspended", "1", at="2016-05-14")
+    Marketplace(conn).call("set_status", "ana", "suspended", "1", at="2016-05-14")
     assert explain(conn, "2016-05-20").code == "suspended"
-    call(conn, "set_status", "ana", "under_review", "2", at="2016-05-15")
+    Marketplace(conn).call("set_status", "ana", "under_review", "2", at="2016-05-15")
     assert explain(conn, "2016-05-20").code == "under_review"
     fail(conn)
     assert explain(conn, "2016-05-20").code == "failed"
-    call(conn, "set_status", "ana", "closed", "3", at="2016-05-16")
+    Marketplace(conn).call("set_status", "ana", "closed", "3", at="2016-05-16")
     assert explain(conn, "2016-05-20").code == "closed"
 
 
@@ -147,7 +141,7 @@ def test_who_enrolled_and_was_not_awarded_waits(conn: store.Database) -> None:
     """Their cycle is the one that holds the enrolment; before it nothing is said."""
     load_plans(conn)
     plan = ["basic", date(2016, 1, 31), "UTC", "active"]
-    call(conn, "enroll", "ana", *plan, "e", at="2016-05-14T10:00")
+    Marketplace(conn).call("enroll", "ana", *plan, "e", at="2016-05-14T10:00")
     facts = explain(conn, "2016-05-14T10:30")
     days = facts.cycle.first_day, facts.cycle.last_day
     assert days == (date(2016, 4, 30), date(2016, 5, 30))
@@ -173,8 +167,8 @@ def test_a_last_award_of_0_is_told_with_its_reason(
 ) -> None:
     """Suspended then, active now."""
     enter(conn)
-    call(conn, "set_status", "ana", "suspended", "1", at="2016-05-14")
-    call(conn, "set_status", "ana", "active", "2", at="2016-05-25")
+    Marketplace(conn).call("set_status", "ana", "suspended", "1", at="2016-05-14")
+    Marketplace(conn).call("set_status", "ana", "active", "2", at="2016-05-25")
     renew(database, "2016-05-26")
     assert said(conn, "2016-05-28") == (
         "You got no Connects on 19 May 2016, because your account was suspended "
@@ -185,8 +179,8 @@ def test_a_last_award_of_0_is_told_with_its_reason(
 def test_a_late_award_is_no_award_of_0(database: str, conn: store.Database) -> None:
     """What was made up for counts as awarded, today."""
     enter(conn)
-    call(conn, "set_status", "ana", "suspended", "1", at="2016-05-14")
-    call(conn, "set_status", "ana", "active", "2", at="2016-05-25")
+    Marketplace(conn).call("set_status", "ana", "suspended", "1", at="2016-05-14")
+    Marketplace(conn).call("set_status", "ana", "active", "2", at="2016-05-25")
     renew(database, "2016-05-26")
     repair(database, "2016-05-28", members=["ana"])
     facts = explain(conn, "2016-05-28T06:00")
@@ -283,7 +277,7 @@ def test_after_a_move_the_last_day_is_that_of_the_former_zone(
 ) -> None:
     """The next boundary keeps its instant, later on the day where the member is now."""
     enter(conn)
-    call(conn, "set_timezone", "ana", "Asia/Tokyo", "1", at="2016-05-15")
+    Marketplace(conn).call("set_timezone", "ana", "Asia/Tokyo", "1", at="2016-05-15")
     renew(database, "2016-05-15")
     assert explain(conn, "2016-05-18T20:00").code == "last_day"
     assert said(conn, "2016-05-18T20:00") == (
@@ -300,7 +294,9 @@ def test_after_a_move_west_the_award_comes_on_the_last_day_itself(
 ) -> None:
     """Neither a day is named as the end nor as the beginning: the instant is."""
     enter(conn)
-    call(conn, "set_timezone", "ana", "America/New_York", "1", at="2016-05-15")
+    Marketplace(conn).call(
+        "set_timezone", "ana", "America/New_York", "1", at="2016-05-15"
+    )
     renew(database, "2016-05-15")
     at = "18 May 2016 at 20:00 (America/New_York time)"
     assert said(conn, "2016-05-16T05:00") == (
@@ -315,7 +311,7 @@ def test_after_a_move_west_the_award_comes_on_the_last_day_itself(
 def test_a_change_of_plan_that_waits_is_told(conn: store.Database) -> None:
     """It takes effect with the next pass; what comes after is foreseen with it."""
     enter(conn)
-    call(conn, "change_plan", "ana", "plus", "now", "1", at="2016-05-14")
+    Marketplace(conn).call("change_plan", "ana", "plus", "now", "1", at="2016-05-14")
     facts = explain(conn, "2016-05-14T00:10")
     assert headline(facts) == (
         "Your change to Plus on 14 May 2016 soon brings 60 Connects, and you then have "
@@ -332,7 +328,7 @@ def test_after_a_change_of_plan_the_cycle_counts_from_it(
 ) -> None:
     """The anchor is the day of the change, and its credit is no gap."""
     enter(conn)
-    call(conn, "change_plan", "ana", "plus", "now", "1", at="2016-05-14")
+    Marketplace(conn).call("change_plan", "ana", "plus", "now", "1", at="2016-05-14")
     renew(database, "2016-05-14")
     assert said(conn, "2016-05-14T01:00") == (
         "You changed to Plus on 14 May 2016 and got 60 Connects. You now have 62. You "
@@ -377,7 +373,9 @@ def test_under_review_all_that_waits_is_told(conn: store.Database) -> None:
 def test_under_review_with_nothing_held_back_yet(conn: store.Database) -> None:
     """What comes if the review is over by then; a change that waits is told too."""
     enter(conn, "under_review")
-    call(conn, "change_plan", "ana", "plus", "next_cycle", "1", at="2016-05-15")
+    Marketplace(conn).call(
+        "change_plan", "ana", "plus", "next_cycle", "1", at="2016-05-15"
+    )
     assert said(conn, "2016-05-16") == (
         "Your account is under review. You get your next 70 Connects on 19 May 2016 if "
         "the review is over by then. Otherwise they wait for its end."
@@ -394,7 +392,7 @@ def test_a_closed_membership_is_told_since_when(
 ) -> None:
     """The balance stays and nothing comes."""
     enter(conn)
-    call(conn, "set_status", "ana", "closed", "1", at="2016-05-15")
+    Marketplace(conn).call("set_status", "ana", "closed", "1", at="2016-05-15")
     for _ in range(2):
         facts = explain(conn, "2016-07-20")
         assert (facts.awards_at, facts.upcoming, facts.cycles) == (None, None, [])
@@ -423,7 +421,7 @@ def test_what_was_due_before_a_suspension_is_awarded(
 ) -> None:
     """The status in force at the boundary counts, not that of today."""
     enter(conn)
-    call(conn, "set_status", "ana", "suspended", "1", at="2016-05-20T10:00")
+    Marketplace(conn).call("set_status", "ana", "suspended", "1", at="2016-05-20T10:00")
     check_foretold(
         database,
         conn,
@@ -439,7 +437,7 @@ def test_what_was_due_while_suspended_is_0_and_says_why(
 ) -> None:
     """Active again does not bring it back."""
     enter(conn, "suspended")
-    call(conn, "set_status", "ana", "active", "1", at="2016-05-20T10:00")
+    Marketplace(conn).call("set_status", "ana", "active", "1", at="2016-05-20T10:00")
     assert noted(conn, "2016-05-20T12:00")["nothing_due"] == (
         "You get no Connects for your cycle of 19 May 2016, because your account was "
         "suspended then."
@@ -458,7 +456,7 @@ def test_what_was_due_before_the_closing_is_told(
 ) -> None:
     """The balance stays as it is after that."""
     enter(conn)
-    call(conn, "set_status", "ana", "closed", "1", at="2016-05-20T10:00")
+    Marketplace(conn).call("set_status", "ana", "closed", "1", at="2016-05-20T10:00")
     facts = explain(conn, "2016-05-20T12:00")
     reasons = [past.reason for past in facts.cycles]
     assert (facts.awards_at, reasons) == (None, ["waiting_for_pass"])
@@ -476,7 +474,9 @@ def test_a_change_made_before_the_boundary_takes_its_place(
 ) -> None:
     """No renewal of the old cycle will ever be posted, and none is promised."""
     enter(conn)
-    call(conn, "change_plan", "ana", "plus", "now", "1", at="2016-05-14T10:00")
+    Marketplace(conn).call(
+        "change_plan", "ana", "plus", "now", "1", at="2016-05-14T10:00"
+    )
     assert "late" not in noted(conn, "2016-05-20T12:00")
     check_foretold(
         database,
@@ -492,7 +492,9 @@ def test_a_downgrade_asked_for_after_the_boundary_comes_a_month_later(
 ) -> None:
     """With what it brings then."""
     enter(conn, line="ana,plus,2016-04-19,,{},2")
-    call(conn, "change_plan", "ana", "basic", "next_cycle", "1", at="2016-05-20T10:00")
+    Marketplace(conn).call(
+        "change_plan", "ana", "basic", "next_cycle", "1", at="2016-05-20T10:00"
+    )
     assert noted(conn, "2016-05-20T12:00")["plan_change"] == (
         "You change from Plus to Basic on 19 June 2016 and then get 60 Connects a "
         "month instead of 70."
@@ -509,7 +511,9 @@ def test_a_downgrade_asked_for_after_the_boundary_comes_a_month_later(
 def test_a_change_that_comes_late_is_no_longer_pending(conn: store.Database) -> None:
     """What the settled member has is what is told: the plan that waits is theirs."""
     enter(conn, line="ana,plus,2016-04-19,,{},2")
-    call(conn, "change_plan", "ana", "basic", "next_cycle", "1", at="2016-05-15")
+    Marketplace(conn).call(
+        "change_plan", "ana", "basic", "next_cycle", "1", at="2016-05-15"
+    )
     facts = explain(conn, "2016-05-20T12:00")
     assert (facts.pending_plan, facts.settled.plan) == (None, "basic")
     texts = noted(conn, "2016-05-20T12:00")
@@ -524,7 +528,9 @@ def test_what_was_due_before_the_review_is_not_held_back(
 ) -> None:
     """The next pass posts it while the review goes on."""
     enter(conn)
-    call(conn, "set_status", "ana", "under_review", "1", at="2016-05-20T10:00")
+    Marketplace(conn).call(
+        "set_status", "ana", "under_review", "1", at="2016-05-20T10:00"
+    )
     check_foretold(
         database,
         conn,
@@ -540,7 +546,7 @@ def test_a_review_that_ended_is_no_late_job(
 ) -> None:
     """What it held back is posted by the next pass."""
     enter(conn, "under_review")
-    call(conn, "set_status", "ana", "active", "1", at="2016-07-20T10:00")
+    Marketplace(conn).call("set_status", "ana", "active", "1", at="2016-07-20T10:00")
     assert "late" not in noted(conn, "2016-07-20T10:30")
     check_foretold(
         database,
@@ -586,7 +592,9 @@ def test_what_was_cut_is_told_by_the_ledger_not_by_the_plan_of_today(
     store.add_plan(conn, Revision("small", EPOCH, 10, 60))
     bring_in(conn, ["ana,small,2016-04-19,,,100"], "2016-05-14")
     renew(database, "2016-05-19")
-    call(conn, "change_plan", "ana", "plus", "now", "1", at="2016-05-19T10:00")
+    Marketplace(conn).call(
+        "change_plan", "ana", "plus", "now", "1", at="2016-05-19T10:00"
+    )
     assert noted(conn, "2016-05-19T10:30")["plan_change_waiting"] == (
         "Your change from Small to Plus is not complete yet."
     )
@@ -608,7 +616,7 @@ def test_a_prorated_upgrade_says_why_it_is_no_full_allowance(
     """97 of 100: the published case."""
     load_plans(conn, "upwork-2025")
     bring_in(conn, ["ana,basic,2025-04-19,,,4"], "2025-05-01")
-    call(conn, "change_plan", "ana", "plus", "now", "1", at="2025-05-10")
+    Marketplace(conn).call("change_plan", "ana", "plus", "now", "1", at="2025-05-10")
     renew(database, "2025-05-10T01:00")
     assert noted(conn, "2025-05-12")["credit"] == (
         "Your change to Plus brought 97 of 100 Connects, because you had received "
@@ -623,7 +631,9 @@ def test_since_when_is_the_first_call_for_the_present_status(
     enter(conn)
     calls = (("active", 14), ("suspended", 15), ("suspended", 16), ("active", 18))
     for number, (status, day) in enumerate(calls):
-        call(conn, "set_status", "ana", status, str(number), at=f"2016-05-{day}")
+        Marketplace(conn).call(
+            "set_status", "ana", status, str(number), at=f"2016-05-{day}"
+        )
     assert said(conn, "2016-05-17") == (
         "Your account has been suspended since 15 May 2016. You get your next 60 "
         "Connects on 19 May 2016 only if your account is active again by then."
@@ -635,7 +645,7 @@ def test_bought_ones_are_told_apart_from_the_unused(conn: store.Database) -> Non
     plans = Revision("capped", EPOCH, 100, 515)
     store.add_plan(conn, plans)
     bring_in(conn, ["ana,capped,2016-04-19,,,595"], "2016-05-14")
-    call(conn, "purchase", "ana", 80, "i", at="2016-05-15")
+    Marketplace(conn).call("purchase", "ana", 80, "i", at="2016-05-15")
     texts = noted(conn, "2016-05-16")
     assert texts["cap"] == (
         "Of your 595 unused monthly Connects you keep 515, the most that plan Capped "
@@ -678,7 +688,7 @@ def test_the_answer_and_the_statement_give_one_reason(
     lines = ["ana,ten,2016-04-19,,suspended", "ben,ten,2016-04-19"]
     bring_in(conn, lines, "2016-05-14")
     renew(database, "2016-06-19")
-    call(conn, "set_status", "ana", "active", "1", at="2016-06-20")
+    Marketplace(conn).call("set_status", "ana", "active", "1", at="2016-06-20")
     renew(database, "2016-08-19", catch_up=CatchUp.LATEST)
     renewal = "Monthly Connects renewal"
     none = ("no_allowance", f"{renewal}: 0, the plan included none")
@@ -717,7 +727,7 @@ def test_every_reason_has_its_words() -> None:
 def test_other_marketplaces_have_another_word(conn: store.Database) -> None:
     """No answer falls back on Connects: headline and notes take the word they get."""
     enter(conn)
-    call(conn, "purchase", "ana", 1, "i", at="2016-05-15")
+    Marketplace(conn).call("purchase", "ana", 1, "i", at="2016-05-15")
     word = Word("bid", "bids")
     at = utc("2016-05-16")
     facts = find_explanation(conn, "ana", at, CatchUp.EACH, word)

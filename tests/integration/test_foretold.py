@@ -14,7 +14,7 @@ from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.headline import headline
 from renewer.answers.notes import notes
 from renewer.answers.wording import Note
-from renewer.jobs import plan_files as plans
+from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp, Kind
 from renewer.rules.plans import Revision
 from renewer.rules.posting import Boundary
@@ -178,7 +178,7 @@ def test_what_is_told_is_what_is_posted(
         f"m{number}"
         for number in range(600 if request.config.getoption("--long") else 80)
     ]
-    plans.record_plans(conn, REVISIONS)
+    plan_files.record_plans(conn, REVISIONS)
     bring_in(conn, [line(chance, name) for name in names], "2016-05-05T12:00")
     for name in names:
         live(conn, chance, name)
@@ -231,7 +231,7 @@ def test_the_longest_names_and_numbers_fit(
     applied: int,
 ) -> None:
     """Whatever happens before or after a boundary, and whatever of it still waits."""
-    plans.record_plans(
+    plan_files.record_plans(
         conn,
         [
             Revision(LONG, EPOCH, 2_000_000, 1_000_000, 1),
@@ -260,7 +260,7 @@ def test_what_cannot_be_resolved_fits(
     database: str, conn: store.Database, column: str, status: str
 ) -> None:
     """An unknown plan or zone of 64 characters, before and after it failed a pass."""
-    plans.record_plans(conn, REVISIONS)
+    plan_files.record_plans(conn, REVISIONS)
     bring_in(conn, [f"m,basic,2015-12-31,{ZONE},,7"], "2016-05-05T13:00")
     conn.execute(f"UPDATE renewer.member SET {column} = %s", ["x" * 64])
     conn.execute(

@@ -2,84 +2,28 @@
 The SQL functions the marketplace calls: what they move, record, repeat and refuse.
 """
 
+import sys
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from renewer import store
+from renewer.errors import InputError
+from renewer.jobs import importing, passes
 from renewer.rules.plans import Revision
-from tests.support import bring_in, load_plans, renew, statement, utc, violations
+from tests.support import (
+    Marketplace,
+    bring_in,
+    load_plans,
+    refused,
+    renew,
+    utc,
+    violations,
+)
 
 EPOCH = "2016-05-01T00:00"
-
-
-class Marketplace:
-    """Calls functions the way an application does."""
-
-    def __init__(self, database: str, conn: store.Database) -> None:
-        self.database, self.conn = database, conn
-
-    def call(
-        self, function: str, **arguments: Any
-    ) -> tuple[int, int | None, int | None, bool]:
-        named = ", ".join(f"{name} => %({name})s" for name in arguments)
-        row = self.conn.execute(
-            f"SELECT * FROM renewer.{function}({named})", arguments
-        ).fetchone()
-        assert row is not None
-        assert list(row) == ["balance", "first_seq", "last_seq", "repeated"]
-        return tuple(row.values())  # type: ignore[return-value]
-
-    def run(self, at: str, **more: Any) -> Any:
-        return renew(self.database, at, **more).counts
-
-    def entries(self, member_id: str = "m") -> list[tuple[str, int, int]]:
-        return statement(self.conn, member_id)
-
-    def lots(self, member_id: str = "m") -> list[tuple[str, int]]:
-        rows = self.conn.execute(
-            "SELECT source, remaining FROM renewer.lot "
-            "WHERE member_id = %s ORDER BY number",
-            [member_id],
-        )
-        return [(row["source"], row["remaining"]) for row in rows]
-
-    def member(self, member_id: str = "m") -> dict[str, Any]:
-        row = self.conn.execute(
-            "SELECT * FROM renewer.member WHERE member_id = %s", [member_id]
-        ).fetchone()
-        assert row is not None
-        return row
-
-
-@pytest.fixture
-def market(database: str, conn: store.Database) -> Marketplace:
-    """
-    A marketplace with the plans of 2016 and one member of Basic with 40 Connects, whose
-    cycle ends on May 18.
-    """
-    load_plans(conn)
-    bring_in(conn, ["m,basic,2016-04-19,UTC,active,40"], EPOCH)
-    return Marketplace(database, conn)
-
-
-def refused(code: str) -> Any:
-    """Expect an error of class RN."""
-
-    class Refused:
-        def __enter__(self) -> None:
-            self.raises = pytest.raises(psycopg.Error)
-            self.caught = self.raises.__enter__()
-
-        def __exit__(self, *error: Any) -> Any:
-            swallowed = self.raises.__exit__(*error)
-            assert self.caught.value.sqlstate == code
-            assert len(str(self.caught.value.diag.message_primary)) > 15
-            return swallowed
-
-    return Refused()
 
 
 MAY = {day: utc(f"2016-05-{day:02}T12:00") for day in range(1, 32)}
@@ -273,7 +217,7 @@ def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(
     """What rolled over belongs to no cycle any more."""
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
-    market = Marketplace(database, conn)
+    market = Marketplace(conn, database)
     market.run("2016-05-19T00:00")
     market.call("spend", member_id="m", amount=20, reference="job", at=MAY[20])
     assert market.lots() == [("allowance", 0), ("rollover", 10), ("allowance", 70)]
@@ -430,7 +374,7 @@ def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(
     """
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,30"], EPOCH)
-    market = Marketplace(database, conn)
+    market = Marketplace(conn, database)
     down = {"member_id": "m", "effective": "next_cycle"}
     market.call("change_plan", **down, plan="basic", reference="1", at=MAY[2])
     market.run("2016-05-02T13:00")
@@ -764,3 +708,159 @@ def test_what_no_ledger_holds_is_refused_in_its_own_words(
             reference="r",
             **arguments,
         )
+
+
+def test_a_plan_without_rules_for_today_is_refused(market: Marketplace) -> None:
+    """Now would fail them at every pass; with the next cycle there is time to load."""
+    store.add_plan(market.conn, Revision("gold", date(2999, 1, 1), 100, 0))
+    gold = {"member_id": "m", "plan": "gold", "at": MAY[2]}
+    told = (
+        "plan 'gold' has no rules for 2016-05-02 yet: use next_cycle, or load an "
+        "earlier revision"
+    )
+    with refused("RN006", told):
+        market.call("change_plan", **gold, effective="now", reference="now")
+    asked = market.call("change_plan", **gold, effective="next_cycle", reference="n")
+    assert asked == (40, None, None, False)
+
+
+def test_a_cycle_older_than_the_rules_of_its_plan_can_be_changed(
+    database: str, conn: store.Database
+) -> None:
+    """
+    Imported in the cycle of April 19; Gold, of 100, is there since May 1.
+
+    On May 10 they change to Plus: 70 − 100 + 100 × 21 ÷ 30 = 40.
+    """
+    load_plans(conn)
+    store.add_plan(conn, Revision("gold", date(2016, 5, 1), 100, 0))
+    bring_in(conn, ["m,gold,2016-04-19"], "2016-05-05")
+    change = {"plan": "plus", "effective": "now", "reference": "c", "at": MAY[10]}
+    market = Marketplace(conn, database)
+    market.call("change_plan", member_id="m", **change)
+    assert market.run("2016-05-10T12:00") == passes.Counts(due=1, renewed=1, entries=1)
+    assert market.entries() == [("renewal", 40, 40)]
+    assert violations(conn) == []
+
+
+@pytest.mark.parametrize(
+    ("timezone", "at"),
+    [
+        ("CET", "2016-06-30T22:30"),
+        ("MET", "2016-06-30T22:30"),
+        ("EET", "2016-06-30T21:30"),
+        ("WET", "2016-06-30T23:30"),
+    ],
+)
+def test_a_zone_that_is_also_an_abbreviation_has_its_summer(
+    market: Marketplace, timezone: str, at: str
+) -> None:
+    """Half an hour after a summer's midnight, the day that has begun may be named."""
+    market.call(
+        "enroll",
+        member_id="new",
+        plan="basic",
+        anchor_on=date(2016, 7, 1),
+        timezone=timezone,
+        status="active",
+        reference="e",
+        at=utc(at),
+    )
+    counts = market.run(at, members=["new"])
+    assert counts == passes.Counts(due=1, renewed=1, entries=1)
+    rows = market.conn.execute(
+        "SELECT first_day, occurred_at FROM renewer.ledger_entry "
+        "WHERE member_id = 'new'"
+    ).fetchall()
+    assert rows == [{"first_day": date(2016, 7, 1), "occurred_at": utc(at)}]
+
+
+def buy(market: Marketplace, amount: int, reference: str) -> tuple[Any, ...]:
+    """Buy *amount* for m."""
+    bought = {"amount": amount, "reference": reference, "at": MAY[2]}
+    return market.call("purchase", member_id="m", **bought)
+
+
+def test_a_balance_no_ledger_holds_is_refused_with_a_way_out(
+    market: Marketplace,
+) -> None:
+    """By the call that would make it, in words of our own."""
+    assert buy(market, 1_000_000_000, "first")[0] == 1_000_000_040
+    assert buy(market, 1_000_000_000, "second")[0] == 2_000_000_040
+    told = (
+        "member 'm' has 2000000040 Connects and would have 3000000040, more than a "
+        "ledger holds: let them be spent first"
+    )
+    with refused("RN006", told):
+        buy(market, 1_000_000_000, "third")
+
+
+def test_a_renewal_no_ledger_holds_fails_and_says_so(market: Marketplace) -> None:
+    """Nothing of it is written, and the member is tried again."""
+    for reference, amount in (
+        ("first", 1_000_000_000),
+        ("second", 1_000_000_000),
+        ("third", 147_483_600),
+    ):
+        buy(market, amount, reference)
+    report = renew(market.database, "2016-05-19T00:00")
+    assert (report.counts, report.failures) == (
+        passes.Counts(due=1, failed=1),
+        (
+            (
+                "m",
+                "the balance would be 2147483660, more than a ledger holds "
+                "(2147483647): let Connects be spent first",
+            ),
+        ),
+    )
+    failures = market.conn.execute(
+        "SELECT member_id, code, attempts FROM renewer.failure"
+    ).fetchall()
+    assert failures == [{"member_id": "m", "code": "InputError", "attempts": 1}]
+    assert market.member()["balance"] == 2_147_483_640
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\x1b[31mb", "a\nb", "a\x7fb", "a\x9bb", "a\u2028b", "a\u202eb", "a\u2066b"],
+)
+def test_a_name_that_steers_a_terminal_is_refused(
+    market: Marketplace, name: str
+) -> None:
+    """A member's and a call's: both are printed."""
+    new = {"plan": "basic", "timezone": "UTC", "status": "active", "at": MAY[2]}
+    new |= {"anchor_on": date(2016, 5, 1)}
+    told = "has characters that cannot be printed: leave them out"
+    with refused("RN006", f"member_id {told}"):
+        market.call("enroll", member_id=name, reference="e", **new)
+    with refused("RN006", f"reference {told}"):
+        market.call("spend", member_id="m", reference=name, amount=1)
+    assert market.conn.execute("SELECT member_id FROM renewer.member").fetchall() == [
+        {"member_id": "m"}
+    ]
+
+
+def test_a_name_is_refused_by_a_call_as_by_an_import(market: Marketplace) -> None:
+    """
+    Characters that steer, or that nobody sees, make two members look like one.
+
+    Each that Python's Unicode calls control, format or separator, within a name and at
+    its ends; letters and the plain blank within are nobody's business.
+    """
+    unseen = [
+        each
+        for each in map(chr, range(1, sys.maxunicode + 1))
+        if unicodedata.category(each) in ("Cc", "Cf", "Zs", "Zl", "Zp")
+    ]
+    names = [f"a{each}b" for each in unseen if each != " "]
+    names += [f"a{each}" for each in unseen] + [f"{each}b" for each in unseen]
+    check = "SELECT renewer.check_name('member_id', %s, 64)"
+    for name in names:
+        with pytest.raises(InputError):
+            importing.read_member_id(name)
+        with refused("RN006"):
+            market.conn.execute(check, [name])
+    for name in ["a b", "é", "名前", "a/b:c-d_e", "👍"]:
+        assert importing.read_member_id(name) == name
+        market.conn.execute(check, [name])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from renewer.errors import InputError
-from renewer.jobs import plan_files as plans
+from renewer.jobs import plan_files
 from renewer.rules.plans import Revision
 from tests.support import EPOCH
 
@@ -26,7 +26,7 @@ GOOD = 'code = "a"\neffective_from = 2026-01-01\nallowance = 1\nrollover_cap = 0
 
 def test_there_is_a_preset_for_each_period() -> None:
     """No more, no fewer."""
-    assert plans.presets() == sorted(PRESETS)
+    assert plan_files.presets() == sorted(PRESETS)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -36,7 +36,7 @@ def test_presets_are_what_was_published(name: str) -> None:
         Revision(code, EPOCH, allowance, cap, months)
         for code, allowance, cap, months in PRESETS[name]
     ]
-    assert plans.read_plans(name) == expected
+    assert plan_files.read_plans(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_file_that_is_wrong_says_where_and_how(
     path = tmp_path / "plans.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
-        plans.read_plans(str(path))
+        plan_files.read_plans(str(path))
     assert "\n" not in str(caught.value)
 
 
@@ -99,4 +99,4 @@ def test_a_file_that_is_not_there_names_the_presets() -> None:
         InputError,
         match="there is no file upwork-2061, and the presets are elance-2013",
     ):
-        plans.read_plans("upwork-2061")
+        plan_files.read_plans("upwork-2061")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from renewer.cli.app import COMMANDS
+from renewer.cli.app import COMMANDS, module_of
 from renewer.host.settings import LIBPQ_VARIABLES, Settings
-from tests.support import ROOT
+from tests.support import ROOT, read_statement
 
 ROOMS = {
     "errors": set(),
@@ -37,8 +37,14 @@ IMPURE = re.compile(
 )
 
 MODULES = sorted((ROOT / "renewer").rglob("*.py"))
-QUERIES = sorted((ROOT / "sql" / "queries").rglob("*.sql"))
+SQL = ROOT / "sql"
+QUERIES = sorted((SQL / "queries").rglob("*.sql"))
 README = (ROOT / "README.md").read_text()
+
+
+COMMAND_MODULES = {
+    ROOT / "renewer" / "cli" / f"{module_of(name)}.py" for name in COMMANDS
+}
 
 
 def room(path: Path) -> str:
@@ -119,6 +125,19 @@ def test_a_query_is_one_statement_with_a_sentence_before_it(path: Path) -> None:
     assert all("%" not in line for line in text.splitlines() if line.startswith("--"))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        str(path.relative_to(SQL))
+        for path in sorted(SQL.rglob("*.sql"))
+        if "ON CONFLICT" in path.read_text(encoding="utf-8")
+    ],
+)
+def test_a_conflict_that_is_expected_is_named(path: str) -> None:
+    """Another key that is broken must be an error, not silence."""
+    assert re.findall(r"ON CONFLICT (?!ON CONSTRAINT )\w+", read_statement(path)) == []
+
+
 def test_readme_and_operations_name_every_command_setting_and_table() -> None:
     """Whoever adds one describes it."""
     for command in COMMANDS:
@@ -141,7 +160,7 @@ def test_readme_and_operations_name_every_command_setting_and_table() -> None:
 def test_a_pass_loads_nothing_that_only_others_use() -> None:
     """A command starts without what migrates, schedules, measures or serves."""
     look = (
-        "import sys, renewer.cli.app, renewer.cli.work, renewer.jobs.mate; "
+        "import sys, renewer.cli.app, renewer.cli.run, renewer.jobs.mate; "
         "print({'yoyo', 'apscheduler', 'prometheus_client', 'starlette'}"
         " & set(sys.modules))"
     )

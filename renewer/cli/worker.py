@@ -1,4 +1,4 @@
-"""The command that runs a pass every hour."""
+"""The command `worker`: a pass at every full hour."""
 
 import os
 import sys
@@ -12,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from renewer import store
 from renewer.cli.options import CatchUpOption
 from renewer.cli.output import note
-from renewer.cli.work import pass_crew, pass_options, stop_on_signal
+from renewer.cli.run import pass_crew, pass_options
+from renewer.cli.signals import stop_on_signal
 from renewer.errors import DatabaseUnreachable, InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs

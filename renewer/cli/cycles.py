@@ -1,4 +1,4 @@
-"""Boundaries alone: no database."""
+"""The command `cycles`: the calendar of an anchor; needs no database."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Commands for an auditor: what every cycle brought, and the tables in bulk."""
+"""The command `audit`: what every cycle of a range brought, or why it did not."""
 
 import csv
 import sys
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ import typer
 
 from renewer import store
 from renewer.answers.wording import plural
-from renewer.cli.options import Json, read_days, read_instant
+from renewer.cli.options import Json, read_days
 from renewer.cli.output import (
     JsonRows,
     note,
@@ -229,42 +228,3 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
-
-
-class Table(StrEnum):
-    """What can be exported."""
-
-    ENTRIES = "entries"
-    MEMBERS = "members"
-    LOTS = "lots"
-
-
-class Form(StrEnum):
-    """How rows are written."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
-
-
-def export(
-    what: Annotated[Table, typer.Argument(metavar="WHAT", help="What to write.")],
-    form: Annotated[
-        Form, typer.Option("--format", help="JSON lines, or CSV with a header.")
-    ] = Form.JSONL,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="T", help="Only what was posted or moved from T on."
-        ),
-    ] = None,
-) -> None:
-    """
-    Write entries, members or lots to stdout, for spreadsheets and warehouses.
-
-    All of one moment, in the order of the members' ids; nothing is held in memory.
-    """
-    since_at = None if since is None else read_instant("--since", since)
-    with database.connected(note) as (_, conn), store.snapshot(conn):
-        for block in store.copy_rows(conn, what, form, since_at):
-            sys.stdout.buffer.write(block)
-    sys.stdout.flush()

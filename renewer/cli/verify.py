@@ -1,4 +1,4 @@
-"""Checks on live data."""
+"""The command `verify`: check the invariants of the ledger on live data."""
 
 import sys
 import time

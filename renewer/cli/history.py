@@ -1,4 +1,4 @@
-"""A member's ledger as a statement."""
+"""The command `history`: a member's ledger as a statement."""
 
 import shlex
 from datetime import timedelta

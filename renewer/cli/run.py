@@ -1,12 +1,6 @@
-"""The command that runs a pass now, and what every command with passes needs."""
+"""The command `run`: one pass, now."""
 
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +17,7 @@ from renewer.cli.options import (
 )
 from renewer.cli.output import is_watched, note, print_json, progress, say, timestamp
 from renewer.cli.rehearsal import Rehearsal
+from renewer.cli.signals import stop_on_signal
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
@@ -30,37 +25,6 @@ from renewer.jobs import renewal
 from renewer.jobs.crew import Crew
 from renewer.jobs.passes import Options, PassReport, log_pass
 from renewer.rules.ledger import CatchUp
-
-LEAVE_S = 45.0
-"""How long a process that was asked to stop may take before it is ended."""
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """
-    Yield an event that SIGTERM and SIGINT set, so that the batch in hand is finished.
-
-    A second signal ends the process at once, and LEAVE_S after the first it ends by
-    itself: a log that nobody reads can hold a thread for ever.
-    """
-    stop = threading.Event()
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-        timer = threading.Timer(LEAVE_S, os._exit, [3])
-        timer.daemon = True
-        timer.start()
-
-    before = {
-        number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def pass_options(catch_up: CatchUp | None) -> Options:

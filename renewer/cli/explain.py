@@ -1,8 +1,6 @@
-"""Why a member's Connects renewed, or not yet, and what is to come."""
+"""The command `explain`: why a member's Connects renewed, or not yet."""
 
 from collections.abc import Sequence
-from itertools import islice
-from typing import Annotated
 
 import typer
 
@@ -10,13 +8,12 @@ from renewer import store
 from renewer.answers.documents import (
     ends_with_cycle,
     explanation_document,
-    preview_document,
     stranger_document,
 )
 from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
-from renewer.answers.wording import signed, usable_timezone
+from renewer.answers.wording import signed
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -24,25 +21,14 @@ from renewer.cli.output import (
     print_json,
     print_list,
     print_table,
-    say,
     table,
     timestamp,
 )
 from renewer.host import database
 from renewer.host.settings import read_settings
 from renewer.rules.cycle_history import CycleRecord
-from renewer.rules.forecast import foresee
-from renewer.rules.ledger import Member, Status
-from renewer.rules.plans import RULES, Plans
-from renewer.rules.posting import Boundary
-
-MOST = 1200
-AMOUNTS = ("cycle", "award", "carried", "expiring", "balance")
-
-Cycles = Annotated[
-    int,
-    typer.Option("--cycles", metavar="N", min=1, max=MOST, help="How many boundaries."),
-]
+from renewer.rules.ledger import Status
+from renewer.rules.plans import RULES
 
 
 def explain(
@@ -178,51 +164,3 @@ def _rules(facts: Explanation) -> str:
         if unresolved == pending:
             text += ": could not be resolved"
     return text
-
-
-def preview(
-    member: MemberId,
-    cycles: Cycles = 3,
-    as_of: AsOf = None,
-    catch_up: CatchUpOption = None,
-    json: Json = False,
-) -> None:
-    """
-    Show the boundaries to come and what they will post, if nothing is spent meanwhile.
-
-    The job itself plans them. A review is taken to end now, with the member active.
-    """
-    with database.connected(note) as (_, conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
-        held = database.find_member(conn, member)
-        plans = Plans(store.find_plans(conn))
-    catching_up = catch_up or read_settings().catch_up
-    found = list(islice(foresee(held, plans, at, catching_up), cycles))
-    if json:
-        print_json(preview_document(held, at, found))
-    elif found:
-        _print_preview(held, found)
-    else:
-        say("Nothing is to come: the membership is closed.")
-
-
-def _print_preview(held: Member, found: list[Boundary]) -> None:
-    if held.status is Status.UNDER_REVIEW:
-        note(
-            "Under review: this is what comes if the review ends now and the member is "
-            "active."
-        )
-    zone = usable_timezone(held.timezone)
-    columns = ("cycle", "awards at", "plan", "award", "carried", "expiring", "balance")
-    made = table(*columns, numbers=AMOUNTS)
-    for each in found:
-        made.add_row(
-            str(each.n),
-            timestamp(each.awards_at, zone),
-            each.plan,
-            signed(each.allowance),
-            str(each.carried),
-            str(each.expiring),
-            str(each.balance_after),
-        )
-    print_table(made)

@@ -1,4 +1,4 @@
-"""The command that repairs: cycles that were missed, or awarded too little."""
+"""The command `backfill`: repair cycles that were missed or awarded too little."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -27,7 +27,8 @@ from renewer.cli.output import (
     timestamp,
 )
 from renewer.cli.rehearsal import entry_document
-from renewer.cli.work import pass_options, stop_on_signal
+from renewer.cli.run import pass_options
+from renewer.cli.signals import stop_on_signal
 from renewer.errors import InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs

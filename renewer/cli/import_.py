@@ -1,4 +1,4 @@
-"""Commands that prepare a database: schema, plans, members."""
+"""The command `import`: bring members in from a file."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -8,97 +8,11 @@ import typer
 from renewer import store
 from renewer.answers.wording import plural
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
-from renewer.cli.output import note, print_json, print_table, progress, say, table
+from renewer.cli.output import note, print_json, progress, say
 from renewer.errors import InputError
 from renewer.host import database
-from renewer.jobs import importing, plan_files
-from renewer.rules.plans import RULES, Plans
-from renewer.store import migrations
-
-plans = typer.Typer(name="plans", help="Load and list plans.", no_args_is_help=True)
-
-
-def migrate(
-    roles: Annotated[
-        bool,
-        typer.Option(
-            "--roles",
-            help="Also create the roles renewer_worker, renewer_app and renewer_read.",
-        ),
-    ] = False,
-    distributed: Annotated[
-        bool,
-        typer.Option(
-            "--distributed",
-            help="Also spread the members over the nodes of a Citus cluster.",
-        ),
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Create or upgrade the schema. Safe to repeat and to run twice at once."""
-    with database.address(note) as conninfo:
-        applied = migrations.migrate(
-            conninfo, roles=roles, distributed=distributed, tell=note
-        )
-    if json:
-        print_json({"applied": applied, "roles": roles})
-    else:
-        say(
-            f"Applied {', '.join(applied)}." if applied else "The schema is up to date."
-        )
-
-
-@plans.command("load")
-def load(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="FILE|PRESET", help="A TOML file, or a preset by name."),
-    ],
-    json: Json = False,
-) -> None:
-    """
-    Put plan revisions on record. Loading the same again does nothing.
-
-    A changed one is refused.
-    """
-    revisions = plan_files.read_plans(source)
-    with database.connected(note) as (_, conn):
-        added = plan_files.record_plans(conn, revisions)
-    if json:
-        print_json({"loaded": len(added), "unchanged": len(revisions) - len(added)})
-    else:
-        say(
-            f"{plural(len(added), 'plan revision')} loaded, "
-            f"{len(revisions) - len(added)} on record already."
-        )
-
-
-@plans.command("list")
-def list_(json: Json = False) -> None:
-    """List every plan's revisions."""
-    with database.connected(note) as (_, conn):
-        revisions = store.find_plans(conn)
-    if json:
-        print_json(
-            [
-                {
-                    name: getattr(revision, name)
-                    for name in revision.__dataclass_fields__
-                }
-                for revision in revisions
-            ]
-        )
-        return
-    if not revisions:
-        say(f"No plans yet. Load some: renewer plans load {plan_files.presets()[-1]}")
-        return
-    labels = [rule.label for rule in RULES.values()]
-    numbers = tuple(rule.label for rule in RULES.values() if not rule.unit)
-    made = table("plan", "from", *labels, numbers=numbers)
-    for revision in revisions:
-        shown = [RULES[name].show(number) for name, number in revision.rules.items()]
-        made.add_row(revision.code, str(revision.effective_from), *shown)
-    print_table(made)
+from renewer.jobs import importing
+from renewer.rules.plans import Plans
 
 
 class BadLines:

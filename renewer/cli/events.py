@@ -1,4 +1,4 @@
-"""Commands that tell others what was posted and what is coming, as JSON lines."""
+"""The command `events`: the postings as events, as JSON lines."""
 
 import sys
 import time
@@ -10,15 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from renewer import store
-from renewer.answers.upcoming import find_notices
-from renewer.answers.wording import many
-from renewer.cli.options import Json
-from renewer.cli.output import console, note, print_json, print_line, say
+from renewer.cli.output import note, print_line
 from renewer.host import database
 from renewer.host.settings import read_settings
 from renewer.host.streams import has_reader
-from renewer.jobs.sealing import Sealed, end_batch, seal_ledger
-from renewer.rules.calendar import read_duration
+from renewer.jobs.sealing import end_batch
 
 POLL_S = 1.0
 PAGE = 5000
@@ -78,52 +74,3 @@ def _read_on(
             time.sleep(POLL_S)
         else:
             return
-
-
-def expiring(
-    within: Annotated[
-        str,
-        typer.Option("--within", metavar="W", help="How far ahead: 36h, 7d."),
-    ],
-) -> None:
-    """
-    Print which Connects end soon unless they are spent, one lot of a member a line.
-
-    What the next boundary cuts is as the planner sees it today. The id stays the same
-    until the lot's end moves, so each notice can be sent once.
-    """
-    span = read_duration("--within", within)
-    with database.connected(note) as (_, conn):
-        as_of = store.read_clock(conn)
-        for notices in find_notices(conn, as_of, as_of + span):
-            for each in notices.items:
-                print_line(each)
-            sys.stdout.flush()
-
-
-def seal(json: Json = False) -> None:
-    """
-    Seal what was posted, so that a change of it is noticed, and print the head.
-
-    Keep the head elsewhere: `renewer verify --seals --head` compares with it.
-    """
-    with database.connected(note) as (_, conn):
-        end_batch(conn)
-        done = seal_ledger(conn)
-    if json:
-        head = None
-        if done.head is not None:
-            head = {"number": done.head.mark.number, "hash": done.head.hash.hex()}
-        print_json({"batches": done.batches, "entries": done.entries, "head": head})
-    else:
-        _print_sealed(done)
-
-
-def _print_sealed(done: Sealed) -> None:
-    told = "Nothing new to seal."
-    if done.batches:
-        batches = many(done.batches, "batch", "batches")
-        told = f"Sealed {batches} with {many(done.entries, 'entry', 'entries')}."
-    say(told)
-    if done.head is not None:
-        console().print(f"Head: {done.head.head}", soft_wrap=True)
