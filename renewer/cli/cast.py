@@ -127,8 +127,8 @@ CAST = (
     Part(
         "kim,plus,2016-04-18,UTC,active,80",
         "2016-05-01",
-        "Goes from Plus to Basic",
-        "The change comes with the next cycle, and Basic keeps nothing.",
+        "Changes to Basic",
+        "It starts with the next cycle and keeps nothing.",
         next_plan="basic",
     ),
     Part(
