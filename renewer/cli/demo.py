@@ -19,7 +19,9 @@ from renewer.cli.simulation import HOUR, PRESET, Simulation, bring_in, utc
 from renewer.host import embedded
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
-from renewer.jobs import passes, plan_files, renewal
+from renewer.jobs import plan_files
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import Member
 from renewer.store import migrations
 
@@ -205,10 +207,9 @@ def _play(number: int, scene: Scene, conninfo: str, conn: store.Database) -> Non
     for text in scene.passes:
         as_of = datetime.fromisoformat(text).replace(tzinfo=UTC)
         seen = _member(conn, scene).last_seq
-        renewal.renew_due(
+        renew_due(
             partial(store.connect, conninfo),
-            as_of=as_of,
-            options=passes.Options(threads=1),
+            PassRequest(as_of, PassOptions(threads=1)),
         )
         posted = store.find_statement(conn, scene.member_id, seen)
         when = f"{as_of:%Y-%m-%d %H:%M}"

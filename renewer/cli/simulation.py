@@ -10,7 +10,9 @@ from psycopg.rows import DictRow
 
 from renewer import store
 from renewer.answers.verification import find_violations
-from renewer.jobs import importing, passes, plan_files, renewal
+from renewer.jobs import importing, plan_files
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import Member, Status, value
 from renewer.rules.plans import Plans
 from renewer.store import migrations
@@ -152,11 +154,9 @@ class Simulation:
             began_at, before = self._now, self._find_cast(conn)
             hours = list(_hours(began_at, step, before))
             for as_of in hours:
-                renewal.renew_due(
+                renew_due(
                     partial(store.connect, self.conninfo),
-                    as_of=as_of,
-                    options=passes.Options(threads=1),
-                    trigger="schedule",
+                    PassRequest(as_of, PassOptions(threads=1), "schedule"),
                 )
             store.date_runs(conn)
             ended_at = hours[-1]

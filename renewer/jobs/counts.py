@@ -1,82 +1,108 @@
-"""What all passes of one process did, and the batches that are under way."""
+"""What a batch did, and the counts that batches are added up in."""
 
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
 
 from renewer.rules.ledger import Kind
 from renewer.rules.posting import Posting
 
+RUN_COLUMNS = (
+    "due", "renewed", "late", "expired", "applied", "skipped", "failed", "entries",
+)  # fmt: skip
+"""The counts that a row of table `run` has."""
+
 
 @dataclass(slots=True)
-class Tally:
+class Counts:
     """
-    What was posted, by the kind of entry, and how often a member was planned anew.
+    Members per outcome, and the entries and Connects that were posted per kind.
 
-    *connects* counts what was given or, of an expiry, taken: never below zero. Of a
-    rollover pair one side counts.
+    *due* counts members that were taken up; each counts once more, under its most
+    significant outcome. *connects_by_kind* counts Connects that were given or, by an
+    expiry, taken: it is never negative, and a rollover counts the positive entry of its
+    pair. *conflicts* counts members that changed meanwhile and were planned again.
     """
 
-    entries: Counter[Kind] = field(default_factory=Counter)
-    connects: Counter[Kind] = field(default_factory=Counter)
+    due: int = 0
+    renewed: int = 0
+    late: int = 0
+    expired: int = 0
+    applied: int = 0
+    skipped: int = 0
+    failed: int = 0
     conflicts: int = 0
+    entries_by_kind: Counter[str] = field(default_factory=Counter)
+    connects_by_kind: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def entries(self) -> int:
+        """Return the number of entries of all kinds."""
+        return self.entries_by_kind.total()
+
+    def add(self, other: "Counts") -> None:
+        """Add *other* to these counts."""
+        self.due += other.due
+        self.renewed += other.renewed
+        self.late += other.late
+        self.expired += other.expired
+        self.applied += other.applied
+        self.skipped += other.skipped
+        self.failed += other.failed
+        self.conflicts += other.conflicts
+        self.entries_by_kind.update(other.entries_by_kind)
+        self.connects_by_kind.update(other.connects_by_kind)
 
     def add_posting(self, posting: Posting) -> None:
-        """Count one posting's entries."""
+        """Count one posted member, its entries and their Connects."""
+        if posting.posts(Kind.RENEWAL):
+            self.renewed += 1
+        elif posting.posts(Kind.LATE_RENEWAL):
+            self.late += 1
+        elif posting.applied:
+            self.applied += 1
+        elif posting.posts(Kind.EXPIRY):
+            self.expired += 1
+        else:
+            self.skipped += 1
         for entry in posting.entries:
-            self.entries[entry.kind] += 1
+            self.entries_by_kind[entry.kind] += 1
             if entry.amount > 0:
-                self.connects[entry.kind] += entry.amount
+                self.connects_by_kind[entry.kind] += entry.amount
             elif entry.kind is Kind.EXPIRY:
-                self.connects[Kind.EXPIRY] -= entry.amount
+                self.connects_by_kind[Kind.EXPIRY] -= entry.amount
 
-    def add(self, other: "Tally") -> None:
-        """Add the tally of a batch."""
-        self.entries.update(other.entries)
-        self.connects.update(other.connects)
-        self.conflicts += other.conflicts
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts that a run records, by name."""
+        return {name: getattr(self, name) for name in RUN_COLUMNS}
 
 
-class Watch:
+@dataclass(slots=True)
+class BatchResult:
     """
-    What passes show while they work: their totals, and since when batches are in hand.
+    What a batch did.
 
-    *members* counts by what happened to them, as `Counts` does. Threads share it.
+    *failures* are pairs of member and message. *locked* members were locked by others
+    to the end: they stay due and are in no count. *postings* are those of this process.
     """
 
-    def __init__(self) -> None:
-        self.members: Counter[str] = Counter()
-        self.tally = Tally()
-        self._began: dict[int, float] = {}
-        self._guard = threading.Lock()
+    counts: Counts = field(default_factory=Counts)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Count what this thread does inside as one batch that is under way."""
-        thread = threading.get_ident()
-        self._began[thread] = time.monotonic()
-        try:
-            yield
-        finally:
-            del self._began[thread]
+    def to_json(self) -> bytes:
+        """Return the counts and failures as one line of JSON."""
+        document = {"counts": self.counts, "failures": self.failures}
+        return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
-    def longest_batch_s(self, now: float) -> float:
-        """Return for how long the oldest batch has been under way; 0: none is."""
-        began = min(list(self._began.values()), default=now)
-        return now - began
-
-    def add(self, members: dict[str, int], tally: Tally) -> None:
-        """Add what a batch did."""
-        with self._guard:
-            self.members.update(members)
-            self.tally.add(tally)
-
-    def totals(self) -> tuple[dict[str, int], Tally]:
-        """Return a copy of the totals so far."""
-        with self._guard:
-            tally = Tally()
-            tally.add(self.tally)
-            return dict(self.members), tally
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "BatchResult":
+        """Return what to_json wrote; KeyError, TypeError or ValueError if invalid."""
+        numbers = document["counts"]
+        for name in ("entries_by_kind", "connects_by_kind"):
+            numbers[name] = Counter(numbers[name])
+        failures = [(member_id, text) for member_id, text in document["failures"]]
+        return cls(Counts(**numbers), failures)

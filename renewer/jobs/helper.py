@@ -1,89 +1,104 @@
 """
-A process that helps with a pass which another one began.
+A helper process of a pass: `python -m renewer.jobs.helper`.
 
-`python -m renewer.jobs.mate DESCRIPTOR`, where it is told what to do. It leaves after
-the batches in hand when it is asked to, or when nobody listens any more.
+`jobs/parallel.py` starts it and describes what it reads and writes.
 """
 
 import gc
+import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from functools import partial
-from multiprocessing.connection import Connection
 
-from renewer import store
-from renewer.jobs.crew import Order, Share
-from renewer.jobs.passes import Batch, Pass
-from renewer.jobs.renewal import Walk, renewal_planner
-from renewer.store import one_line, schema
+import orjson
+
+from renewer.jobs.counts import BatchResult
+from renewer.jobs.parallel import HelperSpec
+from renewer.jobs.poster import BatchPoster, LockRetry
+from renewer.jobs.recorder import PassObserver, RunningPass, RunRecorder
+from renewer.jobs.renewal import renewal_planner
+from renewer.jobs.scan import BucketScan
+from renewer.rules.plans import Plans
+from renewer.store.connection import connect, one_line
+from renewer.store.revisions import find_plans
+from renewer.store.schema import check_schema
 
 
-class Wire:
-    """The wire to the process that began the pass; *stop* is set when it has to end."""
+class LineWriter(PassObserver):
+    """Writes a line for each batch; sets *stop* when nobody reads it any more."""
 
-    def __init__(self, connection: Connection, stop: threading.Event) -> None:
-        self._connection = connection
+    def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._guard = threading.Lock()
 
-    def hear_the_end(self) -> None:
-        """Wait until the other side says that it is over, or is gone."""
-        with suppress(EOFError, OSError):
-            self._connection.recv()
-        self._stop.set()
+    def batch_done(self, batch: BatchResult) -> None:
+        """Write what *batch* did."""
+        self._write(batch.to_json())
 
-    def tell(self, word: Batch | str) -> None:
-        """Tell what a batch did, or why this process leaves."""
+    def still_alive(self) -> None:
+        """Write an empty line, the heartbeat."""
+        self._write(b"")
+
+    def write_error(self, error: Exception) -> None:
+        """Write why this process ends."""
+        told = one_line(error) or type(error).__name__
+        self._write(orjson.dumps({"error": told}))
+
+    def _write(self, line: bytes) -> None:
         try:
             with self._guard:
-                self._connection.send(word)
+                sys.stdout.buffer.write(line + b"\n")
+                sys.stdout.buffer.flush()
         except OSError:
             self._stop.set()
 
 
 def main() -> int:
-    """Help with the pass that is told first; return the exit code."""
+    """Help with the pass that standard input specifies; return the exit code."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     gc.freeze()  # as the command line does
     gc.set_threshold(50_000)
-    connection = Connection(int(sys.argv[1]))
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0  # the process that began the pass is gone
+    threading.Thread(target=_stop_at_end_of_input, args=[stop], daemon=True).start()
+    writer = LineWriter(stop)
     try:
-        order, share = connection.recv()
-    except (EOFError, OSError):
-        return 0  # nobody needs help any more
-    wire = Wire(connection, stop)
-    threading.Thread(target=wire.hear_the_end, daemon=True).start()
-    try:
-        help_with(order, share, wire, stop)
+        help_with(HelperSpec.from_line(line), writer, stop)
     except Exception as error:
-        wire.tell(one_line(error) or type(error).__name__)
+        writer.write_error(error)
         return 1
     return 0
 
 
-def help_with(order: Order, share: Share, wire: Wire, stop: threading.Event) -> None:
-    """Do a *share* of the pass, then what is left of the others' shares."""
-    crew, options = order.crew, order.options
-    connect = partial(
-        store.connect, crew.conninfo, patience_s=crew.patience_s, stop=stop
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    """Set *stop* when standard input is closed: an order, or the parent's death."""
+    # Not by sys.stdin: a thread that waits in it would block the interpreter's end.
+    while os.read(0, 1):
+        pass
+    stop.set()
+
+
+def help_with(spec: HelperSpec, observer: PassObserver, stop: threading.Event) -> None:
+    """Work through the partition of *spec*, then through the buckets that remain."""
+    settings, options = spec.settings, spec.options
+    connect_helper = partial(
+        connect, settings.conninfo, patience_s=settings.statement_timeout_s, stop=stop
     )
-    renewal = Pass(
-        renewal_planner(order.plans, order.as_of, options.catch_up),
-        order.as_of,
-        order.clock,
-        order.run_id,
-        tell=wire.tell,
-    )
-    walk = Walk(renewal, connect, options, stop)
-    with connect() as conn:
-        # An upgrade may have brought newer code than that of who began.
-        schema.check_schema(conn)
-        walk.go(conn, share)
-        walk.go(conn)
+    with connect_helper() as conn:
+        # The package may have been upgraded since the parent started.
+        check_schema(conn)
+        plans = Plans(find_plans(conn))
+        planner = renewal_planner(plans, spec.as_of, options.catch_up)
+        poster = BatchPoster(planner, spec.run_id, spec.retry_from, LockRetry(stop))
+        recorder = RunRecorder(None, spec.as_of, observer)
+        running = RunningPass(spec.as_of, poster, recorder, stop)
+        scan = BucketScan(running, connect_helper, options)
+        scan.run(conn, spec.partition)
+        scan.run(conn)
 
 
 if __name__ == "__main__":

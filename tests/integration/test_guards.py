@@ -20,7 +20,9 @@ from psycopg.conninfo import make_conninfo
 from renewer import store
 from renewer.cli import output
 from renewer.errors import DatabaseUnreachable, InputError
-from renewer.jobs import importing, passes, renewal
+from renewer.jobs import importing, poster, scan
+from renewer.jobs.pass_request import PassOptions
+from renewer.jobs.poster import BatchPoster, LockRetry, Planner
 from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans, Revision
@@ -31,6 +33,7 @@ from tests.support import (
     ROOT,
     bring_in,
     command,
+    counted,
     load_plans,
     renew,
     signs,
@@ -41,7 +44,7 @@ from tests.support import (
 
 IMPORTED = "2016-05-01T00:00"
 AS_OF = "2016-05-19T00:00"
-POSTED = passes.Counts(due=1, renewed=1, entries=2)
+POSTED = counted(due=1, renewed=1, entries=2)
 """What a pass does for the member below: their 40 expire and 60 come."""
 
 
@@ -105,20 +108,18 @@ def read_lots(conn: store.Database) -> list[tuple[str, int]]:
     return [(row["source"], row["remaining"]) for row in rows]
 
 
-def start_pass(
-    conn: store.Database, planner: passes.Planner | None = None
-) -> passes.Pass:
+def start_pass(conn: store.Database, planner: Planner | None = None) -> BatchPoster:
     """Begin a pass at the end of m's cycle; *planner* is not an ordinary one."""
     as_of = utc(AS_OF)
     plans = Plans(store.find_plans(conn))
     planner = planner or renewal_planner(plans, as_of, CatchUp.EACH)
     run_id = store.start_run(conn, "manual", CatchUp.EACH, as_of)
-    return passes.Pass(planner, as_of, store.read_clock(conn), run_id)
+    return BatchPoster(planner, run_id, as_of, LockRetry(threading.Event()))
 
 
 def post_once(conn: store.Database) -> list[str]:
     """Take up m once, as a pass does; return who was busy."""
-    return start_pass(conn).post(conn, store.find_members(conn, ["m"]))
+    return start_pass(conn).post(conn, store.find_members(conn, ["m"])).locked
 
 
 # 1. Busy members, versions and leases
@@ -157,7 +158,7 @@ def test_who_was_busy_is_looked_at_again_in_the_same_pass(
         other.execute("ROLLBACK")
 
     report = renew(database, AS_OF, progress=let_go)
-    assert (report.counts, report.left) == (POSTED, 0)
+    assert (report.counts.as_dict(), report.left) == (POSTED, 0)
 
 
 def test_a_pass_ends_by_counting_who_is_still_due(
@@ -167,13 +168,13 @@ def test_a_pass_ends_by_counting_who_is_still_due(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One who was busy to the end is skipped and left, and no failure."""
-    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.0)
+    monkeypatch.setattr(poster, "RETRY_BUDGET_S", 0.0)
     other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
     report = renew(database, AS_OF)
-    assert (report.counts, report.left) == (passes.Counts(due=1, skipped=1), 1)
+    assert (report.counts.as_dict(), report.left) == (counted(due=1, skipped=1), 1)
     other.execute("ROLLBACK")
     report = renew(database, AS_OF)
-    assert (report.counts, report.left) == (POSTED, 0)
+    assert (report.counts.as_dict(), report.left) == (POSTED, 0)
 
 
 def test_leases_that_are_never_given_back_stop_nobody(
@@ -183,12 +184,12 @@ def test_leases_that_are_never_given_back_stop_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Anybody may take an advisory lock: after a while a pass goes on without."""
-    monkeypatch.setattr(renewal, "LEASE_PATIENCE_S", 0.0)
+    monkeypatch.setattr(scan, "LEASE_TIMEOUT_S", 0.0)
     with other.transaction():
         for bucket in range(64):
             assert store.lease_bucket(other, bucket)
         report = renew(database, AS_OF)
-    assert (report.counts, report.left) == (POSTED, 0)
+    assert (report.counts.as_dict(), report.left) == (POSTED, 0)
 
 
 def test_a_failure_counts_once_for_the_version_that_was_planned(
@@ -227,7 +228,7 @@ def test_a_request_made_while_a_pass_plans_is_not_forgotten(
         return planned
 
     running = start_pass(m, plan_and_be_late)
-    assert running.post(m, store.find_members(m, ["m"])) == []
+    assert running.post(m, store.find_members(m, ["m"])).locked == []
     assert statement(m, "m")[1:] == [("expiry", -40, 0), ("renewal", 0, 0)]
     assert read_member(m, "status", "requested_at") == ("suspended", None)
     assert violations(m) == []
@@ -375,7 +376,7 @@ def test_a_pass_that_comes_late_is_run_all_the_same(
 
     connect = partial(store.connect, database)
     shown = signs(connect, stop)
-    options = passes.Options()
+    options = PassOptions()
     worker = schedule.Worker(connect, [connect], options, prepare_pass, stop, shown)
     thread = threading.Thread(target=worker.serve)
     thread.start()
@@ -429,9 +430,9 @@ def test_who_is_due_and_when(
 def test_who_is_closed_is_never_due_again(database: str, m: store.Database) -> None:
     """However much later a pass comes, it takes nobody up."""
     call(m, "set_status", member_id="m", status="closed", reference="c", at=DAYS[2])
-    assert renew(database, "2016-05-02").counts == passes.Counts(due=1, applied=1)
+    assert renew(database, "2016-05-02").counts.as_dict() == counted(due=1, applied=1)
     report = renew(database, "2017-05-02")
-    assert (report.counts, report.left) == (passes.Counts(), 0)
+    assert (report.counts.as_dict(), report.left) == (counted(), 0)
     assert read_member(m, "status", "due_at") == ("closed", None)
 
 
@@ -464,7 +465,7 @@ def test_a_lot_ends_at_its_end_and_not_before(database: str, m: store.Database) 
         expires_at=ends_at,
         at=DAYS[2],
     )
-    assert renew(database, "2016-05-19T00:00").counts == POSTED
+    assert renew(database, "2016-05-19T00:00").counts.as_dict() == POSTED
     assert statement(m, "m")[-1] == ("renewal", 60, 65)
     spend = {"member_id": "m", "amount": 61}
     before = utc("2016-05-19T09:59:59")
@@ -474,7 +475,7 @@ def test_a_lot_ends_at_its_end_and_not_before(database: str, m: store.Database) 
         "RN002",
         "not enough Connects: member 'm' has 60 to spend, 61 were asked for",
     )
-    assert renew(database, "2016-05-19T10:00").counts == passes.Counts(
+    assert renew(database, "2016-05-19T10:00").counts.as_dict() == counted(
         due=1, expired=1, entries=1
     )
     assert statement(m, "m")[-1] == ("expiry", -5, 60)
@@ -532,7 +533,7 @@ def test_a_cycle_older_than_the_rules_of_its_plan_can_be_changed(
     bring_in(conn, ["m,gold,2016-04-19"], "2016-05-05")
     change = {"plan": "plus", "effective": "now", "reference": "c", "at": DAYS[10]}
     call(conn, "change_plan", member_id="m", **change)
-    assert renew(database, "2016-05-10").counts == passes.Counts(
+    assert renew(database, "2016-05-10").counts.as_dict() == counted(
         due=1, renewed=1, entries=1
     )
     assert statement(conn, "m") == [("renewal", 40, 40)]
@@ -563,7 +564,7 @@ def test_a_zone_that_is_also_an_abbreviation_has_its_summer(
         reference="e",
         at=utc(at),
     )
-    assert renew(database, at, members=["new"]).counts == passes.Counts(
+    assert renew(database, at, members=["new"]).counts.as_dict() == counted(
         due=1, renewed=1, entries=1
     )
     rows = m.execute(
@@ -604,8 +605,8 @@ def test_a_renewal_no_ledger_holds_fails_and_says_so(
     ):
         buy(m, amount, reference)
     report = renew(database, AS_OF)
-    assert (report.counts, report.failures) == (
-        passes.Counts(due=1, failed=1),
+    assert (report.counts.as_dict(), report.failures) == (
+        counted(due=1, failed=1),
         (
             (
                 "m",
