@@ -8,29 +8,23 @@ allows one late renewal per boundary.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from renewer.errors import InputError
 from renewer.jobs.pass_request import PassRequest
-from renewer.jobs.poster import BatchPoster, LockRetry, Planner, planning_failure
-from renewer.jobs.recorder import (
-    SILENT,
-    PassObserver,
-    PassReport,
-    RunningPass,
-    RunRecorder,
-)
-from renewer.jobs.renewal import find_listed
-from renewer.rules.ledger import CatchUp, Member
+from renewer.jobs.poster import Planner, planning_failure
+from renewer.jobs.recorder import SILENT, PassObserver, PassReport, RunningPass
+from renewer.jobs.renewal import start_pass
+from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Posting
 from renewer.rules.repair import Repair, plan_repair
 from renewer.store.batches import Unplanned
-from renewer.store.connection import Database, read_clock
+from renewer.store.connection import Database
 from renewer.store.history import find_awards
 from renewer.store.members import find_members, find_repairable
 from renewer.store.revisions import find_plans
-from renewer.store.runs import start_run
 
 
 def backfill(
@@ -48,7 +42,13 @@ def backfill(
     """
     stop = stop or threading.Event()
     with connect() as conn:
-        running = _start_pass(conn, repair, request, stop, observer)
+        plans = Plans(find_plans(conn))
+        if repair.plan is not None and repair.plan not in plans:
+            known = ", ".join(plans.codes())
+            raise InputError(f"unknown plan {repair.plan!r}: the plans are {known}")
+        planner = repair_planner(plans, repair, request.as_of)
+        request = replace(request, trigger="backfill", reason=repair.reason)
+        running = start_pass(conn, request, planner, stop, observer)
         if request.members is not None:
             members = find_members(conn, request.members)
             _post(conn, running, members)
@@ -56,32 +56,6 @@ def backfill(
         else:
             _scan(conn, running, repair, request.options.batch_size)
         return running.recorder.finish(conn, stopped=stop.is_set())
-
-
-def _start_pass(
-    conn: Database,
-    repair: Repair,
-    request: PassRequest,
-    stop: threading.Event,
-    observer: PassObserver,
-) -> RunningPass:
-    """Read the rules, check what *repair* and *request* name, and open the run."""
-    as_of, plans = request.as_of, Plans(find_plans(conn))
-    if repair.plan is not None and repair.plan not in plans:
-        known = ", ".join(plans.codes())
-        raise InputError(f"unknown plan {repair.plan!r}: the plans are {known}")
-    if request.members is not None:
-        find_listed(conn, request.members)
-    run_id = None
-    if not request.dry_run:
-        named = request.members is not None
-        run_id = start_run(
-            conn, "backfill", CatchUp.EACH, as_of, repair.reason, named=named
-        )
-    planner = repair_planner(plans, repair, as_of)
-    retry_from = min(as_of, read_clock(conn))
-    poster = BatchPoster(planner, run_id, retry_from, LockRetry(stop))
-    return RunningPass(as_of, poster, RunRecorder(run_id, as_of, observer), stop)
 
 
 def _scan(conn: Database, running: RunningPass, repair: Repair, size: int) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, Any
+from typing import IO
 
 import orjson
 import structlog
@@ -202,7 +202,12 @@ class HelperProcesses:
                 self._lost.append((helper.process.pid, error))
 
     def _take(self, helper: Helper, lines: list[bytes]) -> None:
-        """Count the batches in *lines*; an empty line is a heartbeat."""
+        """
+        Count the batches in *lines*; an empty line is a heartbeat.
+
+        Whatever goes wrong, the other helpers are still read: they must not wait for a
+        full pipe.
+        """
         try:
             for line in filter(None, lines):
                 document = orjson.loads(line)
@@ -210,8 +215,8 @@ class HelperProcesses:
                     helper.error = document["error"]
                 else:
                     self._recorder.add(BatchResult.from_json(document))
-        except (KeyError, TypeError, ValueError) as error:
-            helper.error = f"it wrote an invalid line: {one_line(error)}"
+        except Exception as error:
+            helper.error = f"what it wrote cannot be counted: {one_line(error)}"
             helper.process.kill()
 
     def _check(self, helper: Helper) -> None:
@@ -248,6 +253,6 @@ def start_process() -> subprocess.Popen[bytes]:
 def describe_exit(code: int) -> str:
     """Return how a process with exit code *code* ended."""
     if code < 0:
-        names: dict[int, Any] = {each.value: each.name for each in signal.Signals}
+        names = {each.value: each.name for each in signal.Signals}
         return f"it was ended by {names.get(-code, f'signal {-code}')}"
     return f"it left with exit code {code}"

@@ -40,7 +40,8 @@ class PassRequest:
 
     *as_of* is the instant the pass acts at, *trigger* what started it. With *members*
     only those are posted, else every due member. A *dry_run* writes nothing. With
-    *run_id* the pass adds its counts to that run instead of one of its own.
+    *run_id* the pass adds its counts to that run instead of one of its own. *reason* is
+    what an operator gave for it.
     """
 
     as_of: datetime
@@ -49,3 +50,4 @@ class PassRequest:
     members: Sequence[str] | None = None
     dry_run: bool = False
     run_id: int | None = None
+    reason: str | None = None

@@ -65,7 +65,10 @@ def renew_due(
     """
     stop = stop or threading.Event()
     with connect() as conn:
-        running = _start_pass(conn, request, stop, observer)
+        planner = renewal_planner(
+            Plans(find_plans(conn)), request.as_of, request.options.catch_up
+        )
+        running = start_pass(conn, request, planner, stop, observer)
         recorder, retry = running.recorder, running.poster.retry
         scan: MemberListScan | BucketScan
         if request.members is None:
@@ -86,24 +89,40 @@ def renew_due(
         return recorder.finish(conn, stopped=scan.is_stopped, left=left)
 
 
-def _start_pass(
+def start_pass(
     conn: Database,
     request: PassRequest,
+    planner: Planner,
     stop: threading.Event,
     observer: PassObserver,
 ) -> RunningPass:
-    """Read the rules, check the explicit members, and open the run."""
-    as_of, catch_up = request.as_of, request.options.catch_up
-    planner = renewal_planner(Plans(find_plans(conn)), as_of, catch_up)
+    """Check the explicit members of *request* and open its run, unless it has one."""
+    as_of, run_id = request.as_of, request.run_id
     if request.members is not None:
-        find_listed(conn, request.members)
-    run_id = request.run_id
+        refuse_unknown_members(conn, request.members)
     if run_id is None and not request.dry_run:
-        named = request.members is not None
-        run_id = start_run(conn, request.trigger, catch_up, as_of, named=named)
+        run_id = start_run(
+            conn,
+            request.trigger,
+            request.options.catch_up,
+            as_of,
+            request.reason,
+            named=request.members is not None,
+        )
     retry_from = min(as_of, read_clock(conn))
     poster = BatchPoster(planner, run_id, retry_from, LockRetry(stop))
     return RunningPass(as_of, poster, RunRecorder(run_id, as_of, observer), stop)
+
+
+def refuse_unknown_members(conn: Database, members: Sequence[str]) -> None:
+    """Raise InputError when one of the explicit *members* is unknown."""
+    known = {member.member_id for member in find_members(conn, members)}
+    missing = sorted(set(members) - known)
+    if missing:
+        raise InputError(
+            f"unknown member {missing[0]!r}: nothing was done; "
+            "check the name or `renewer import` them"
+        )
 
 
 def _scan_with_helpers(
@@ -138,15 +157,3 @@ def _scan_with_helpers(
     except BaseException:
         helpers.dismiss()
         raise
-
-
-def find_listed(conn: Database, members: Sequence[str]) -> list[Member]:
-    """Return the explicit *members*; InputError when one is unknown."""
-    listed = find_members(conn, members)
-    missing = sorted(set(members) - {member.member_id for member in listed})
-    if missing:
-        raise InputError(
-            f"unknown member {missing[0]!r}: nothing was done; "
-            "check the name or `renewer import` them"
-        )
-    return listed

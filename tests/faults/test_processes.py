@@ -11,6 +11,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+import orjson
 import psutil
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -18,8 +19,10 @@ from structlog.testing import capture_logs
 
 from renewer import store
 from renewer.jobs import parallel, poster, scan
-from renewer.jobs.pass_request import HelperSettings
+from renewer.jobs.counts import BatchResult, Counts
+from renewer.jobs.pass_request import HelperSettings, PassOptions
 from renewer.jobs.recorder import PassReport
+from renewer.rules.ledger import CatchUp, Kind
 from renewer.worker.health import PassActivity
 from tests.e2e.test_worker import wait_for
 from tests.faults.scene import (
@@ -368,6 +371,24 @@ def test_a_process_that_waits_for_a_lease_is_not_silent(
 def test_how_a_process_ended_is_told(code: int, told: str) -> None:
     """Also by a signal that has no name."""
     assert parallel.describe_exit(code) == told
+
+
+def test_what_a_helper_writes_and_reads_is_what_was_meant() -> None:
+    """A specification and a batch come out of their lines as they went in."""
+    spec = parallel.HelperSpec(
+        HelperSettings(3, "host=/nowhere", 60.0),
+        PassOptions(CatchUp.LATEST, 1, 50),
+        7,
+        utc(AS_OF),
+        utc("2016-04-30T23:00"),
+        scan.Partition(1, 3),
+    )
+    assert parallel.HelperSpec.from_line(spec.to_line()) == spec
+    counts = Counts(due=2, renewed=1, failed=1, conflicts=1)
+    counts.entries_by_kind.update({Kind.ROLLOVER: 2, Kind.RENEWAL: 1})
+    counts.connects_by_kind.update({Kind.ROLLOVER: 30, Kind.RENEWAL: 70})
+    batch = BatchResult(counts, [("m", "unknown plan 'gold'")])
+    assert BatchResult.from_json(orjson.loads(batch.to_json())) == batch
 
 
 def test_few_members_are_not_worth_a_process(

@@ -346,3 +346,36 @@ def test_named_members_of_many_buckets_are_each_posted(
     assert [statement(conn, name) for name in names] == [[("renewal", 60, 60)]] * 40
     assert statement(conn, "unnamed") == []
     assert violations(conn) == []
+
+
+def test_passes_that_share_a_run_add_their_counts_to_it(
+    database: str, conn: store.Database
+) -> None:
+    """Neither knows what the other counted; each reports what it did itself."""
+    load_plans(conn)
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in "abc"], "2016-05-01")
+    run_id = store.start_run(conn, "manual", CatchUp.EACH, utc(AS_OF))
+    reports = [
+        renew(database, AS_OF, members=names, run_id=run_id)
+        for names in (["a"], ["b", "c"])
+    ]
+    assert [report.counts.as_dict() for report in reports] == [
+        counted(due=1, renewed=1, entries=1),
+        counted(due=2, renewed=2, entries=2),
+    ]
+    (row,) = store.find_runs(conn, 2)
+    expected = counted(due=3, renewed=3, entries=3)
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_report_shows_a_hundred_failures_and_counts_all(
+    database: str, conn: store.Database
+) -> None:
+    """The failures on record are complete."""
+    load_plans(conn)
+    names = [f"m{n}" for n in range(101)]
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
+    conn.execute("UPDATE renewer.member SET plan = 'gold'")
+    report = renew(database, AS_OF)
+    assert report.counts.as_dict() == counted(due=101, failed=101)
+    assert (len(report.failures), len(find_failures(conn))) == (100, 101)
