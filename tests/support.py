@@ -23,10 +23,13 @@ import pytest
 
 from renewer import store
 from renewer.answers.verification import Violation, find_violations
-from renewer.jobs import backfill, importing, passes, plan_files, renewal
+from renewer.jobs import backfill, importing, plan_files, renewal
+from renewer.jobs.counts import BatchResult, Counts
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.jobs.recorder import SILENT, PassObserver, PassReport
 from renewer.rules.backfill import Backfill
 from renewer.rules.calendar import Calendar
-from renewer.rules.ledger import CatchUp, Lot, Member, Source, Status
+from renewer.rules.ledger import Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.worker.duties import Duties
 from renewer.worker.health import Pulse
@@ -139,16 +142,36 @@ def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
     assert done.imported == len(lines)
 
 
-def renew(
-    conninfo: str, as_of: str, *, catch_up: CatchUp = CatchUp.EACH, **more: Any
-) -> passes.PassReport:
-    """Run one pass."""
-    options = passes.Options(
-        catch_up, more.pop("threads", 2), more.pop("batch_size", 500)
-    )
-    return renewal.renew_due(
-        partial(store.connect, conninfo), as_of=utc(as_of), options=options, **more
-    )
+class BatchCallback(PassObserver):
+    """Calls a function with the number of members taken up by each batch."""
+
+    def __init__(self, call: Callable[[int], object]) -> None:
+        self._call = call
+
+    def batch_done(self, batch: BatchResult) -> None:
+        """Call the function."""
+        self._call(batch.counts.due)
+
+
+def counted(**numbers: int) -> dict[str, int]:
+    """Return the counts of a run; those that are not given are 0."""
+    return Counts().as_dict() | numbers
+
+
+def renew(conninfo: str, as_of: str, **more: Any) -> PassReport:
+    """
+    Run one pass.
+
+    *progress* is called after each batch; *stop* and *observer* are as in `renew_due`,
+    other arguments are fields of the request or its options.
+    """
+    observer, stop = more.pop("observer", SILENT), more.pop("stop", None)
+    if "progress" in more:
+        observer = BatchCallback(more.pop("progress"))
+    names = ("catch_up", "threads", "batch_size", "helpers")
+    options = PassOptions(**{name: more.pop(name) for name in names if name in more})
+    request = PassRequest(utc(as_of), options, **more)
+    return renewal.renew_due(partial(store.connect, conninfo), request, stop, observer)
 
 
 def repair(
@@ -157,20 +180,14 @@ def repair(
     start: date = date(2016, 1, 1),
     end: date = date(2016, 12, 31),
     **more: Any,
-) -> passes.PassReport:
+) -> PassReport:
     """Run one backfill."""
     members, dry_run = more.pop("members", None), more.pop("dry_run", False)
-    options = passes.Options(batch_size=more.pop("batch_size", 2))
+    options = PassOptions(batch_size=more.pop("batch_size", 2))
     return backfill.backfill(
         partial(store.connect, conninfo),
         Backfill(start, end, **more, named=members is not None),
-        as_of=utc(as_of),
-        options=options,
-        members=members,
-        dry_run=dry_run,
-        stop=threading.Event(),
-        progress=lambda _: None,
-        report=lambda _: None,
+        PassRequest(utc(as_of), options, members=members, dry_run=dry_run),
     )
 
 
@@ -220,9 +237,9 @@ class Marketplace:
         assert list(row) == ["balance", "first_seq", "last_seq", "repeated"]
         return tuple(row.values())
 
-    def run(self, at: str, **more: Any) -> passes.Counts:
-        """Run a pass and return what it did."""
-        return renew(self.database, at, **more).counts
+    def run(self, at: str, **more: Any) -> dict[str, int]:
+        """Run a pass and return its counts."""
+        return renew(self.database, at, **more).counts.as_dict()
 
     def entries(self, member_id: str = "m") -> list[tuple[str, int, int]]:
         """Return kind, amount and balance_after of each of a member's entries."""

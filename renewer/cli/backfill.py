@@ -1,5 +1,6 @@
 """The command `backfill`: repair cycles that were missed or awarded too little."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -34,7 +35,9 @@ from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
 from renewer.jobs.backfill import backfill as repair_members
-from renewer.jobs.passes import PassReport, log_pass
+from renewer.jobs.counts import BatchResult
+from renewer.jobs.pass_request import PassRequest
+from renewer.jobs.recorder import PassObserver, PassReport, log_pass
 from renewer.rules.backfill import Backfill
 from renewer.rules.ledger import CatchUp, Entry, Kind
 from renewer.rules.posting import Posting
@@ -94,21 +97,14 @@ def backfill(
         total = store.count_members(conn) if member is None else len(member)
         configure_logs(quiet=is_watched())
         with progress("Looking for gaps", total) as advance:
-
-            def looked(members: int) -> None:
-                report.looked += members
-                advance(members)
-
+            report.advance = advance
+            options = pass_options(CatchUp.EACH, conninfo)
             outcome = repair_members(
                 partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
                 repair,
-                as_of=at,
-                options=pass_options(CatchUp.EACH),
-                members=member,
-                dry_run=dry_run,
-                stop=stop,
-                progress=looked,
-                report=report.add,
+                PassRequest(at, options, members=member, dry_run=dry_run),
+                stop,
+                report,
             )
     log_pass(outcome, "backfill")
     report.end(outcome, repair)
@@ -132,7 +128,7 @@ def _read_repair(
 AMOUNTS = ("amount", "balance")
 
 
-class Report:
+class Report(PassObserver):
     """
     What a backfill prints: the entries it posts, then a summary by outcome.
 
@@ -141,13 +137,24 @@ class Report:
 
     def __init__(self, rows: JsonRows | None) -> None:
         self.looked = 0
+        self.advance: Callable[[int], None] = lambda _: None
         self._rows = rows
         self._entries = 0
         self._renewed = 0
         self._late = 0
         self._shown = table("member", "entry", "of", *AMOUNTS, numbers=AMOUNTS)
 
-    def add(self, posting: Posting) -> None:
+    def members_read(self, number: int) -> None:
+        """Count *number* members more that were looked at."""
+        self.looked += number
+        self.advance(number)
+
+    def batch_done(self, batch: BatchResult) -> None:
+        """Print or keep the entries of a batch."""
+        for posting in batch.postings:
+            self._add(posting)
+
+    def _add(self, posting: Posting) -> None:
         """Take note of one member's posting."""
         for entry in posting.entries:
             self._entries += 1

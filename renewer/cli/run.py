@@ -1,5 +1,6 @@
 """The command `run`: one pass, now."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,24 +22,43 @@ from renewer.cli.signals import stop_on_signal
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
-from renewer.jobs import renewal
-from renewer.jobs.crew import Crew
-from renewer.jobs.passes import Options, PassReport, log_pass
+from renewer.jobs.counts import BatchResult
+from renewer.jobs.pass_request import HelperSettings, PassOptions, PassRequest
+from renewer.jobs.recorder import PassObserver, PassReport, log_pass
+from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import CatchUp
 
 
-def pass_options(catch_up: CatchUp | None) -> Options:
+def pass_options(catch_up: CatchUp | None, conninfo: str) -> PassOptions:
     """
-    Return how passes work here: the environment's settings, *catch_up* before them.
+    Return how passes over *conninfo* work here.
+
+    *catch_up* comes before the environment's settings.
     """
     settings = read_settings()
-    return Options(catch_up or settings.catch_up, settings.threads, settings.batch_size)
+    return PassOptions(
+        catch_up or settings.catch_up,
+        settings.threads,
+        settings.batch_size,
+        HelperSettings(settings.processes, conninfo, settings.statement_timeout),
+    )
 
 
-def pass_crew(conninfo: str) -> Crew:
-    """Return the processes that a pass over many members has here."""
-    settings = read_settings()
-    return Crew(settings.processes, conninfo, settings.statement_timeout)
+class RunObserver(PassObserver):
+    """Advances the progress bar and, in a dry run, fills the *rehearsal*."""
+
+    def __init__(
+        self, advance: Callable[[int], None], rehearsal: Rehearsal | None
+    ) -> None:
+        self._advance = advance
+        self._rehearsal = rehearsal
+
+    def batch_done(self, batch: BatchResult) -> None:
+        """Take note of a batch."""
+        self._advance(batch.counts.due)
+        if self._rehearsal is not None:
+            for posting in batch.postings:
+                self._rehearsal.add(posting)
 
 
 def run(
@@ -58,26 +78,27 @@ def run(
     Safe to repeat and to run beside others. Exit code 1 means that members failed: they
     are tried again by a later pass and delay nobody.
     """
-    options = pass_options(catch_up)
+    settings = read_settings()
     with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
         now = database.read_clock(conn)
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
-        patience_s = read_settings().statement_timeout
         configure_logs(quiet=is_watched())
         rehearsal = Rehearsal(named=member is not None)
         # Who counts asks every node of a cluster, and one may be away.
         total = None if conn.distributed else store.count_due(conn, at, member)
         with progress("Renewing", total) as advance:
-            outcome = renewal.renew_due(
-                partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
-                as_of=at,
-                options=options,
-                members=member,
-                dry_run=dry_run,
-                stop=stop,
-                progress=advance,
-                report=rehearsal.add if dry_run else lambda _: None,
-                crew=pass_crew(conninfo),
+            outcome = renew_due(
+                partial(
+                    store.connect,
+                    conninfo,
+                    patience_s=settings.statement_timeout,
+                    stop=stop,
+                ),
+                PassRequest(
+                    at, pass_options(catch_up, conninfo), "manual", member, dry_run
+                ),
+                stop,
+                RunObserver(advance, rehearsal if dry_run else None),
             )
     log_pass(outcome)
     if json:

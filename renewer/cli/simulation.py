@@ -11,7 +11,9 @@ from psycopg.rows import DictRow
 from renewer import store
 from renewer.answers.verification import find_violations
 from renewer.cli.cast import CAST, Part, utc
-from renewer.jobs import importing, passes, plan_files, renewal
+from renewer.jobs import importing, plan_files
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans
 from renewer.store import migrations
@@ -134,9 +136,7 @@ def bring_in(conn: store.Database, part: Part) -> None:
 
 def run_pass(conninfo: str, as_of: datetime) -> None:
     """Run the pass that the worker would run at *as_of*."""
-    renewal.renew_due(
+    renew_due(
         partial(store.connect, conninfo),
-        as_of=as_of,
-        options=passes.Options(threads=1),
-        trigger="schedule",
+        PassRequest(as_of, PassOptions(threads=1), "schedule"),
     )

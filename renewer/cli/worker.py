@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from renewer import store
 from renewer.cli.options import CatchUpOption
 from renewer.cli.output import note
-from renewer.cli.run import pass_crew, pass_options
+from renewer.cli.run import pass_options
 from renewer.cli.signals import stop_on_signal
 from renewer.errors import DatabaseUnreachable, InputError
 from renewer.host import database
@@ -41,7 +41,7 @@ def worker(catch_up: CatchUpOption = None) -> None:
     While the database is away the worker waits for it and tries again every minute.
     """
     configure_logs()
-    options, settings = pass_options(catch_up), read_settings()
+    settings = read_settings()
     with database.address(note) as conninfo, stop_on_signal() as stop:
         _look_at_database(conninfo)
         patience_s = settings.statement_timeout
@@ -62,8 +62,8 @@ def worker(catch_up: CatchUpOption = None) -> None:
                 settings.verify_at,
             )
             prepare = database.prepare_pass
-            crew = pass_crew(conninfo)
-            work = Worker(connect, listen, options, prepare, stop, signs, crew)
+            options = pass_options(catch_up, conninfo)
+            work = Worker(connect, listen, options, prepare, stop, signs)
             if not work.serve():
                 # A thread that waits for ever must not keep the process.
                 sys.stderr.flush()

@@ -4,7 +4,7 @@ What a person does about a member who failed: try them again now, or set them as
 
 from renewer import store
 from renewer.errors import InputError, UnknownMember
-from renewer.jobs.passes import LOCK_TIMEOUT_S
+from renewer.jobs.poster import LOCK_TIMEOUT_S
 
 
 def retry(conn: store.Database, member_id: str) -> None:

@@ -20,9 +20,10 @@ def start_run(
     named: bool = False,
 ) -> int:
     """
-    Record that a pass begins, and the *reason* given for it; return its number.
+    Record that a pass begins, and return the number of its run.
 
-    It is for everybody, or only for members who were *named*.
+    *reason* is what an operator gave for it. *named* says that it posts an explicit
+    list of members.
     """
     parameters = {
         "trigger": trigger,
@@ -43,7 +44,7 @@ def record_progress(
     finished: bool = False,
     stopped: bool = False,
 ) -> None:
-    """Record the *counts* of a pass so far; *finished* ends it."""
+    """Add *counts* to the row of a run, and show that it is alive or *finished*."""
     conn.execute(
         query("runs/record_progress"),
         {"run_id": run_id, "finished": finished, "stopped": stopped, **counts},

@@ -112,28 +112,31 @@ class Metrics(Collector):
         yield from self._count()
 
     def _count(self) -> Iterator[Metric]:
-        members, tally = self._pulse.watch.totals()
+        counts = self._pulse.activity.totals()
+        members = counts.as_dict()
         results = ("renewed", "late", "expired", "applied", "skipped", "failed")
         yield _counter(
             "renewer_pass_members",
             "Members this worker took up, by what happened to them.",
             "result",
-            {name: members.get(name, 0) for name in results},
+            {name: members[name] for name in results},
         )
         yield _counter(
             "renewer_entries",
             "Entries this worker posted.",
             "kind",
-            {kind.value: number for kind, number in tally.entries.items()},
+            counts.entries_by_kind,
         )
         yield _counter(
             "renewer_connects",
             "Connects this worker posted; of an expiry, those taken.",
             "kind",
-            {kind.value: number for kind, number in tally.connects.items()},
+            counts.connects_by_kind,
         )
         conflicts = "Members who changed meanwhile and were planned anew."
-        yield CounterMetricFamily("renewer_conflicts", conflicts, value=tally.conflicts)
+        yield CounterMetricFamily(
+            "renewer_conflicts", conflicts, value=counts.conflicts
+        )
 
     def _read_now_and_then(self) -> Readings | None:
         """Return readings not older than FRESH_S; None when the database is away."""

@@ -18,18 +18,18 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from renewer.errors import RenewerError
 from renewer.host.settings import OFF
-from renewer.jobs.crew import Crew
-from renewer.jobs.passes import Options, SharedRun, log_pass
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.jobs.recorder import log_pass
 from renewer.jobs.renewal import renew_due
 from renewer.rules.value import value
-from renewer.store import (
+from renewer.store.connection import (
     STOP_GRACE_S,
     Database,
-    find_due_among,
     is_server_trouble,
     one_line,
-    start_run,
 )
+from renewer.store.members import find_due_among
+from renewer.store.runs import start_run
 from renewer.worker.duties import Duties
 from renewer.worker.health import Pulse
 from renewer.worker.listener import listen
@@ -69,24 +69,21 @@ class Worker:
     *prepare_pass* returns the time a pass acts at, or raises a RenewerError when there
     should be none. Members who are announced meanwhile are renewed within a second,
     beside a pass or between two, over each of *listen_connects*: on a cluster a node
-    tells only those who listen there. The hourly pass is shared by a *crew* of
-    processes.
+    tells only those who listen there.
     """
 
     def __init__(
         self,
         connect: Callable[[], Database],
         listen_connects: Sequence[Callable[[], Database]],
-        options: Options,
+        options: PassOptions,
         prepare_pass: Callable[[Database], datetime],
         stop: threading.Event,
         signs: Signs,
-        crew: Crew | None = None,
     ) -> None:
         self._connect = connect
         self._signs = signs
         self._options = options
-        self._crew = crew
         self._prepare_pass = prepare_pass
         self._stop = stop
         self._scheduler = BackgroundScheduler(timezone=UTC)
@@ -107,7 +104,7 @@ class Worker:
         self._passing = threading.Lock()
         self._retry = threading.Event()
         self._in_trouble = False
-        self._announced: SharedRun | None = None
+        self._announced_run: int | None = None
         self._announced_hour: datetime | None = None
 
     def serve(self) -> bool:
@@ -130,11 +127,12 @@ class Worker:
             listener.start()
         self._ticker.start()
         options = self._options
+        helpers = options.helpers
         log.info(
             "worker.started",
             catch_up=options.catch_up.value,
             threads=options.threads,
-            processes=1 if self._crew is None else self._crew.size,
+            processes=1 if helpers is None else helpers.processes,
         )
         while not self._stop.wait(TICK_S):
             self._schedule_retry()
@@ -241,35 +239,29 @@ class Worker:
                 members = find_due_among(conn, announced, as_of, heed_retry=True)
             if members == []:
                 return
-            run = None if members is None else self._share_run(conn, as_of)
-        report = renew_due(
-            self._connect,
-            as_of=as_of,
-            options=self._options,
-            trigger="schedule",
-            members=members,
-            stop=self._stop,
-            watch=self._signs.pulse.watch,
-            run=run,
-            crew=self._crew,
+            run_id = None
+            if members is not None:
+                run_id = self._find_hourly_run(conn, as_of)
+        request = PassRequest(
+            as_of, self._options, "schedule", members=members, run_id=run_id
         )
+        activity = self._signs.pulse.activity
+        report = renew_due(self._connect, request, self._stop, activity)
         log_pass(report)
-        if run is not None:
-            run.counts.add(report.counts)
-        else:
+        if run_id is None:
             self._signs.metrics.durations.observe(report.seconds)
             if not self._stop.is_set():
                 self._signs.duties.keep_house()
 
-    def _share_run(self, conn: Database, as_of: datetime) -> SharedRun:
-        """Return the run of the hour's announced members, a new one in a new hour."""
+    def _find_hourly_run(self, conn: Database, as_of: datetime) -> int:
+        """Return the run of this hour's announced members, new in a new hour."""
         hour = as_of.replace(minute=0, second=0, microsecond=0)
-        if self._announced is None or self._announced_hour != hour:
-            run_id = start_run(
+        if self._announced_run is None or self._announced_hour != hour:
+            self._announced_run = start_run(
                 conn, "announced", self._options.catch_up, as_of, named=True
             )
-            self._announced, self._announced_hour = SharedRun(run_id), hour
-        return self._announced
+            self._announced_hour = hour
+        return self._announced_run
 
     def _report_trouble(self, error: BaseException) -> None:
         """Say once that the server is in trouble, and try again until it is not."""

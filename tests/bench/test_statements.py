@@ -26,7 +26,8 @@ from typer.testing import CliRunner
 
 from renewer import store
 from renewer.cli.app import app
-from renewer.jobs import passes, renewal
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.jobs.renewal import renew_due
 from renewer.store import migrations
 from renewer.store.queries import sql_folder
 from tests.bench.crowd import MOVEMENTS, fill
@@ -313,10 +314,9 @@ def test_a_pass_reads_a_few_rows_for_each_who_is_due(crowded: str) -> None:
         conn.execute("VACUUM ANALYZE renewer.member")
         due = count_units(conn)["due"]
         statistics = Statistics(conn)
-        report = renewal.renew_due(
+        report = renew_due(
             partial(store.connect, crowded),
-            as_of=store.read_clock(conn),
-            options=passes.Options(threads=1),
+            PassRequest(store.read_clock(conn), PassOptions(threads=1)),
         )
         look = statistics.look()
     print(f"a pass over {due}: {look.read} rows", file=sys.stderr)

@@ -16,10 +16,9 @@ from pathlib import Path
 from statistics import median
 
 from renewer import store
-from renewer.jobs.crew import BATCHES_EACH, Crew
-from renewer.jobs.passes import Options
+from renewer.jobs.parallel import BATCHES_PER_PROCESS
+from renewer.jobs.pass_request import HelperSettings, PassOptions, PassRequest
 from renewer.jobs.renewal import renew_due
-from renewer.jobs.tallies import Watch
 from tests.bench.compare import MEMBERS, ROUNDS
 from tests.bench.scene import AS_OF, BATCH, Ground, Round, ground
 from tests.bench.tables import Plot, Table
@@ -106,7 +105,7 @@ def measure_workers(
     rows = [Row(each, 1) for each in workers]
     rows += [Row(1, each) for each in workers if each > 1]
     # All of the same size, so that there are batches enough for each process.
-    batch = max(1, min(BATCH, here.members // (BATCHES_EACH * max(workers))))
+    batch = max(1, min(BATCH, here.members // (BATCHES_PER_PROCESS * max(workers))))
     for number in range(rounds):
         order = rows if number % 2 == 0 else rows[::-1]
         for row in order:
@@ -129,16 +128,14 @@ def renew(conninfo: str, *, row: Row, batch: int) -> None:
 
 def main(conninfo: str, batch: int, threads: int, processes: int) -> None:
     """Renew everybody, and print how many members were taken up twice."""
-    watch = Watch()
+    helpers = HelperSettings(processes, conninfo, PATIENCE_S)
+    options = PassOptions(threads=threads, batch_size=batch, helpers=helpers)
     report = renew_due(
         partial(store.connect, conninfo, patience_s=PATIENCE_S),
-        as_of=utc(AS_OF),
-        options=Options(threads=threads, batch_size=batch),
-        watch=watch,
-        crew=Crew(processes, conninfo, PATIENCE_S),
+        PassRequest(utc(AS_OF), options),
     )
     assert (report.left, report.counts.failed) == (0, 0)
-    print(report.counts.skipped + watch.tally.conflicts)
+    print(report.counts.skipped + report.counts.conflicts)
 
 
 if __name__ == "__main__":

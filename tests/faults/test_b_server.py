@@ -19,8 +19,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from renewer import store
 from renewer.host import database as host_database
-from renewer.jobs import passes, renewal
-from renewer.store import Outcome, Unposted
+from renewer.jobs import renewal
+from renewer.jobs.pass_request import PassOptions, PassRequest
+from renewer.store import Outcome, Unposted, batches
 from renewer.worker import schedule, ticker
 from tests.faults.proxy import Link, Proxy, Verdict
 from tests.faults.scene import (
@@ -205,11 +206,9 @@ def test_b5_b6_a_commit_of_a_locked_member_is_lost(
     proxy.judge = judge_chunk
     connect = partial(store.connect, proxy.through(database))
     with monkeypatch.context() as patched:
-        patched.setattr(store, "post_batch", conflict)
+        patched.setattr(batches, "post_batch", conflict)
         with pytest.raises(psycopg.OperationalError):
-            renewal.renew_due(
-                connect, as_of=utc(RUN[2]), options=passes.Options(threads=1)
-            )
+            renewal.renew_due(connect, PassRequest(utc(RUN[2]), PassOptions(threads=1)))
     until(lambda: not at_work(conn))
     assert due(conn) == len(LINES) - (lost == "answer")
     judge(database, conn, expected)
@@ -431,7 +430,7 @@ def test_b13_a_worker_goes_on_once_the_server_may_be_written_to(
 
     connect = partial(store.connect, database, stop=stop)
     shown = signs(connect, stop)
-    options = passes.Options()
+    options = PassOptions()
     work = schedule.Worker(connect, [connect], options, prepare, stop, shown)
     read_only(conn, "on")
     thread = threading.Thread(target=work.serve)

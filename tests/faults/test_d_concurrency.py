@@ -6,7 +6,8 @@ import time
 import pytest
 
 from renewer import store
-from renewer.jobs import passes, renewal
+from renewer.jobs import poster, scan
+from renewer.store import batches
 from tests.faults.scene import (
     Ledger,
     arguments_of_run,
@@ -32,7 +33,7 @@ def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Twenty callers keep changing the member; the pass renews them all the same."""
-    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 3.0)
+    monkeypatch.setattr(poster, "RETRY_BUDGET_S", 3.0)
     stop, called = threading.Event(), []
 
     def flood(caller: int) -> None:
@@ -68,16 +69,16 @@ def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
     All are held but one, who is renewed; the pass waits for the others together, and
     how often it asked for a lock does not grow with their number.
     """
-    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.6)
-    monkeypatch.setattr(passes, "WAIT_S", 0.05)
+    monkeypatch.setattr(poster, "RETRY_BUDGET_S", 0.6)
+    monkeypatch.setattr(poster, "LOCK_WAIT_S", 0.05)
     asked = []
-    lock_member = store.lock_member
+    lock_member = batches.lock_member
 
     def count(conn: store.Database, member_id: str, lock_timeout_s: float) -> None:
         asked.append(lock_timeout_s)
         lock_member(conn, member_id, lock_timeout_s)
 
-    monkeypatch.setattr(store, "lock_member", count)
+    monkeypatch.setattr(batches, "lock_member", count)
     names = find_neighbours(conn, 100)
     set_scene(conn, [f"{name},plus,2016-02-19,UTC,active,9" for name in names])
     with store.connect(database) as other:
@@ -87,7 +88,7 @@ def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
         )
         report = renew(database, RUN[2])
     assert (report.counts.renewed, report.counts.skipped, report.left) == (1, 99, 99)
-    assert set(asked) == {passes.LEAST_WAIT_S}
+    assert set(asked) == {poster.MIN_LOCK_WAIT_S}
     assert len(asked) < len(names) // 2
     assert renew(database, RUN[2]).counts.renewed == 99
     assert violations(conn) == []
@@ -145,7 +146,7 @@ def test_d_leases_that_others_hold_are_waited_for_and_then_done_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Anybody may take an advisory lock: it delays a pass, and never stops it."""
-    monkeypatch.setattr(renewal, "LEASE_PATIENCE_S", 0.3)
+    monkeypatch.setattr(scan, "LEASE_TIMEOUT_S", 0.3)
     began = time.monotonic()
     with store.connect(database) as other:
         other.execute(

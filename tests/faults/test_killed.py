@@ -147,17 +147,17 @@ from pathlib import Path
 from renewer.host import embedded
 from renewer.jobs import importing
 from renewer.store import migrations
-from renewer.jobs import passes
 from renewer.jobs import plan_files
 from renewer.jobs import renewal
+from renewer.jobs.pass_request import PassOptions, PassRequest
 from renewer import store
 from renewer.rules.plans import Plans
-from tests.support import utc
+from tests.support import BatchCallback, utc
 
 folder, phase = Path(sys.argv[1]), sys.argv[2]
 with embedded.running(folder) as conninfo:
     connect = partial(store.connect, conninfo)
-    options = passes.Options(batch_size=10)
+    request = PassRequest(utc("2016-05-01T00:00"), PassOptions(batch_size=10))
     if phase == "kill":
         migrations.migrate(conninfo)
         with connect() as conn:
@@ -177,12 +177,11 @@ with embedded.running(folder) as conninfo:
                 os.kill(postmaster, signal.SIGKILL)
 
         try:
-            renewal.renew_due(
-                connect, as_of=utc("2016-05-01T00:00"), options=options, progress=kill)
+            renewal.renew_due(connect, request, observer=BatchCallback(kill))
         except Exception as error:
             print(type(error).__name__)
         os._exit(1)
-    renewal.renew_due(connect, as_of=utc("2016-05-01T00:00"), options=options)
+    renewal.renew_due(connect, request)
     with connect() as conn:
         from tests.support import ledger, violations
         assert violations(conn) == []

@@ -11,16 +11,19 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+import orjson
 import psutil
 import pytest
 from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
 from renewer import store
-from renewer.jobs import crew as crews
-from renewer.jobs import passes, renewal
-from renewer.jobs.crew import Crew
-from renewer.jobs.tallies import Watch
+from renewer.jobs import parallel, poster, scan
+from renewer.jobs.counts import BatchResult, Counts
+from renewer.jobs.pass_request import HelperSettings, PassOptions
+from renewer.jobs.recorder import PassReport
+from renewer.rules.ledger import CatchUp, Kind
+from renewer.worker.health import PassActivity
 from tests.e2e.test_worker import wait_for
 from tests.faults.scene import (
     AS_OF,
@@ -57,10 +60,10 @@ def expected(database: str, conn: store.Database) -> Ledger:
     return foresee(database, conn, LINES)
 
 
-def mates_of(pid: int) -> list[psutil.Process]:
+def helpers_of(pid: int) -> list[psutil.Process]:
     """Return the processes that help with a pass of process *pid*, by their age."""
     children = psutil.Process(pid).children()
-    return [each for each in children if "renewer.jobs.mate" in each.cmdline()]
+    return [each for each in children if "renewer.jobs.helper" in each.cmdline()]
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -117,10 +120,10 @@ def long_only(request: pytest.FixtureRequest) -> None:
         pytest.skip("with --long")
 
 
-def renew_together(database: str, **more: Any) -> passes.PassReport:
-    """Run a pass of three processes, this one and two more."""
-    crew = more.pop("crew", Crew(3, database, 60))
-    return renew(database, AS_OF, batch_size=BATCH, crew=crew, **more)
+def renew_together(database: str, **more: Any) -> PassReport:
+    """Run a pass of three processes, this one and two helpers."""
+    helpers = more.pop("helpers", HelperSettings(3, database, 60))
+    return renew(database, AS_OF, batch_size=BATCH, helpers=helpers, **more)
 
 
 def test_a_pass_of_three_processes_is_one_pass(
@@ -162,8 +165,8 @@ def test_what_a_killed_process_leaves_is_done_by_the_others(
     """In the same pass, each once; a line says which process was lost, and how."""
     with started(database, *RUN, "--json", env=TWO) as process:
         with standing(database, conn):
-            (mate,) = mates_of(process.pid)
-            mate.kill()
+            (helper,) = helpers_of(process.pid)
+            helper.kill()
             # The server lets go of what it held.
             until(lambda: len(waiting(conn)) == 1)
         left = ended(process)
@@ -171,7 +174,7 @@ def test_what_a_killed_process_leaves_is_done_by_the_others(
     assert (left.code, told["left"], told["failed"]) == (0, 0, 0)
     lost = [json.loads(line) for line in left.err.splitlines() if "lost" in line]
     assert [(each["event"], each["process"], each["error"]) for each in lost] == [
-        ("renewal.process_lost", mate.pid, "it was ended by SIGKILL")
+        ("renewal.process_lost", helper.pid, "it was ended by SIGKILL")
     ]
     assert_undisturbed(conn, expected)
 
@@ -183,10 +186,10 @@ def test_processes_may_be_killed_at_any_time(
 ) -> None:
     """At their start, between two batches or in one: the first finishes the pass."""
     with started(database, *RUN, "--json", env=THREE) as process:
-        until(lambda: len(mates_of(process.pid)) == 2)
+        until(lambda: len(helpers_of(process.pid)) == 2)
         until(lambda: len(find_due(conn)) <= MEMBERS - renewed)
-        for mate in mates_of(process.pid):
-            mate.kill()
+        for helper in helpers_of(process.pid):
+            helper.kill()
         left = ended(process)
     told = json.loads(left.out)
     assert (left.code, told["left"], told["failed"]) == (0, 0, 0)
@@ -212,16 +215,16 @@ def test_processes_finish_their_batches_and_leave(
     secret = make_conninfo(database, password=CANARY)
     with started(secret, *RUN, env=TWO, process_group=0) as process:
         with standing(database, conn) as held:
-            (mate,) = mates_of(process.pid)
-            command = mate.cmdline()
+            (helper,) = helpers_of(process.pid)
+            command = helper.cmdline()
             os.killpg(process.pid, number)
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(0.5)
         left = ended(process)
     assert (left.code, "Stopped before the end." in left.out) == (1, True)
     assert ("Traceback" in left.err, "process_lost" in left.err) == (False, False)
-    assert ("renewer.jobs.mate" in command, CANARY in str(command)) == (True, False)
-    assert is_gone(mate)
+    assert ("renewer.jobs.helper" in command, CANARY in str(command)) == (True, False)
+    assert is_gone(helper)
     assert 0 < len(find_due(conn) - set(held)) == len(find_due(conn)) < MEMBERS
     assert [each["state"] for each in store.find_runs(conn, 1)] == ["stopped"]
     judge(database, conn, expected)
@@ -233,13 +236,13 @@ def test_processes_do_not_outlive_a_pass_that_is_killed(
     """They post the batch in hand and leave; the next pass does the rest."""
     with started(database, *RUN, env=TWO) as process:
         with standing(database, conn) as (ours, theirs):
-            (mate,) = mates_of(process.pid)
+            (helper,) = helpers_of(process.pid)
             process.kill()
             process.wait()
             # The server lets go of what it held.
             until(lambda: len(waiting(conn)) == 1)
-            assert not is_gone(mate)
-        until(lambda: is_gone(mate))
+            assert not is_gone(helper)
+        until(lambda: is_gone(helper))
     until(lambda: not at_work(conn))
     assert {ours, theirs} & find_due(conn) == {ours}
     judge(database, conn, expected)
@@ -251,7 +254,7 @@ def test_a_worker_has_its_pass_done_by_processes(
     """It says how many there may be, tells what they did, and leaves when asked."""
     with started(database, "worker", env=TWO | {"RENEWER_CATCH_UP": "latest"}) as own:
         assert wait_for(own, "worker.started")["processes"] == 2
-        until(lambda: mates_of(own.pid))
+        until(lambda: helpers_of(own.pid))
         pass_ = wait_for(own, "renewal.pass_finished")
         assert (pass_["due"], pass_["renewed"], pass_["left"]) == (MEMBERS, MEMBERS, 0)
         own.terminate()
@@ -276,17 +279,15 @@ def test_a_member_somebody_holds_is_counted_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Though each process met them; what they did is seen by who watches the pass."""
-    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.3)
-    watch = Watch()
+    monkeypatch.setattr(poster, "RETRY_BUDGET_S", 0.3)
+    activity = PassActivity()
     with store.connect(database) as other, other.transaction():
         store.lock_member(other, members_of(conn, 3)[1], 1)
-        report = renew_together(database, watch=watch)
+        report = renew_together(database, observer=activity)
     counts = report.counts
     assert (counts.due, counts.renewed, counts.skipped) == (MEMBERS, MEMBERS - 1, 1)
     assert report.left == 1
-    members, tally = watch.totals()
-    assert members == counts.as_dict()
-    assert sum(tally.entries.values()) == counts.entries
+    assert activity.totals() == counts
     judge(database, conn, expected)
 
 
@@ -295,9 +296,11 @@ def test_processes_that_cannot_work_leave_it_to_the_first(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
     """As where a server has no connection left for them: two lines say so."""
-    nowhere = Crew(3, make_conninfo(database, dbname="nowhere", password=CANARY), 60)
+    nowhere = HelperSettings(
+        3, make_conninfo(database, dbname="nowhere", password=CANARY), 60
+    )
     with capture_logs() as logs:
-        report = renew_together(database, crew=nowhere)
+        report = renew_together(database, helpers=nowhere)
     assert (report.counts.renewed, report.left) == (MEMBERS, 0)
     assert [each["event"] for each in logs] == ["renewal.process_lost"] * 2
     assert all("cannot be reached" in each["error"] for each in logs)
@@ -313,23 +316,23 @@ def test_a_process_that_is_silent_is_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Frozen, it delays its bucket for a while, and the pass by no more."""
-    monkeypatch.setattr(crews, "SILENCE_S", 0.0)
-    monkeypatch.setattr(renewal, "LEASE_PATIENCE_S", 0.1)
-    crew = Crew(2, database, 3)
+    monkeypatch.setattr(parallel, "SILENCE_GRACE_S", 0.0)
+    monkeypatch.setattr(scan, "LEASE_TIMEOUT_S", 0.1)
+    helpers = HelperSettings(2, database, 3)
     with capture_logs() as logs, ThreadPoolExecutor(1) as pool:
         pending = []
 
         def start() -> None:
-            work = partial(renew_together, database, crew=crew, threads=1)
+            work = partial(renew_together, database, helpers=helpers, threads=1)
             pending.append(pool.submit(work))
 
         with standing(database, conn, start):
-            (mate,) = mates_of(os.getpid())
-            mate.send_signal(signal.SIGSTOP)
+            (helper,) = helpers_of(os.getpid())
+            helper.send_signal(signal.SIGSTOP)
         report = pending[0].result(timeout=60)
     assert (report.left, report.counts.failed) == (0, 0)
     assert [(each["process"], each["error"]) for each in logs] == [
-        (mate.pid, "it has told nothing for too long")
+        (helper.pid, "it has told nothing for too long")
     ]
     assert_undisturbed(conn, expected)
 
@@ -342,14 +345,14 @@ def test_a_process_that_waits_for_a_lease_is_not_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It says that it is there, though it has nothing to tell."""
-    monkeypatch.setattr(crews, "SILENCE_S", 0.0)
-    crew = Crew(2, database, 5)
+    monkeypatch.setattr(parallel, "SILENCE_GRACE_S", 0.0)
+    helpers = HelperSettings(2, database, 5)
     leases = "SELECT pg_advisory_lock(%s, n) FROM generate_series(0, 63) AS n"
     with capture_logs() as logs, ThreadPoolExecutor(1) as pool:
         with store.connect(database) as other:
             other.execute(leases, [store.LEASE_CLASS])
-            pending = pool.submit(renew_together, database, crew=crew, threads=1)
-            until(lambda: mates_of(os.getpid()))
+            pending = pool.submit(renew_together, database, helpers=helpers, threads=1)
+            until(lambda: helpers_of(os.getpid()))
             with pytest.raises(TimeoutError):
                 pending.result(timeout=8)
         report = pending.result(timeout=60)
@@ -367,16 +370,38 @@ def test_a_process_that_waits_for_a_lease_is_not_silent(
 )
 def test_how_a_process_ended_is_told(code: int, told: str) -> None:
     """Also by a signal that has no name."""
-    assert crews.describe_end(code) == told
+    assert parallel.describe_exit(code) == told
+
+
+def test_what_a_helper_writes_and_reads_is_what_was_meant() -> None:
+    """A specification and a batch come out of their lines as they went in."""
+    spec = parallel.HelperSpec(
+        HelperSettings(3, "host=/nowhere", 60.0),
+        PassOptions(CatchUp.LATEST, 1, 50),
+        7,
+        utc(AS_OF),
+        utc("2016-04-30T23:00"),
+        scan.Partition(1, 3),
+    )
+    assert parallel.HelperSpec.from_line(spec.to_line()) == spec
+    counts = Counts(due=2, renewed=1, failed=1, conflicts=1)
+    counts.entries_by_kind.update({Kind.ROLLOVER: 2, Kind.RENEWAL: 1})
+    counts.connects_by_kind.update({Kind.ROLLOVER: 30, Kind.RENEWAL: 70})
+    batch = BatchResult(counts, [("m", "unknown plan 'gold'")])
+    assert BatchResult.from_json(orjson.loads(batch.to_json())) == batch
 
 
 def test_few_members_are_not_worth_a_process(
     database: str, conn: store.Database, expected: Ledger
 ) -> None:
     """Each is for twenty batches, and there are never more than may be."""
-    crew = Crew(3, database, 60)
-    sizes = [crew.measure(conn, utc(AS_OF), batch) for batch in (1, 2, 3, 4, 500)]
+    helpers = HelperSettings(3, database, 60)
+    sizes = [
+        parallel.count_processes(conn, helpers, utc(AS_OF), batch)
+        for batch in (1, 2, 3, 4, 500)
+    ]
     assert sizes == [3, 3, 2, 1, 1]
-    assert Crew(1, database, 60).measure(conn, utc(AS_OF), 1) == 1
+    alone = HelperSettings(1, database, 60)
+    assert parallel.count_processes(conn, alone, utc(AS_OF), 1) == 1
     assert ledger(conn) != expected
     assert violations(conn) == []

@@ -10,7 +10,7 @@ import pytest
 from renewer import store
 from renewer.errors import InputError
 from renewer.jobs import plan_files
-from renewer.jobs.passes import PassReport
+from renewer.jobs.recorder import PassReport
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
 from tests.support import (

@@ -3,8 +3,7 @@
 import pytest
 
 from renewer import store
-from renewer.jobs import passes
-from tests.support import Marketplace, refused, utc, violations
+from tests.support import Marketplace, counted, refused, utc, violations
 
 DAYS = {n: utc(f"2016-05-{n:02}T00:00") for n in range(1, 32)}
 
@@ -48,8 +47,8 @@ def test_who_is_due_and_when(
 def test_who_is_closed_is_never_due_again(market: Marketplace) -> None:
     """However much later a pass comes, it takes nobody up."""
     market.call("set_status", member_id="m", status="closed", reference="c", at=DAYS[2])
-    assert market.run("2016-05-02") == passes.Counts(due=1, applied=1)
-    assert market.run("2017-05-02") == passes.Counts()
+    assert market.run("2016-05-02") == counted(due=1, applied=1)
+    assert market.run("2017-05-02") == counted()
     closed = market.member()
     assert (closed["status"], closed["due_at"]) == ("closed", None)
 
@@ -79,7 +78,7 @@ def test_a_lot_ends_at_its_end_and_not_before(market: Marketplace) -> None:
         expires_at=ends_at,
         at=DAYS[2],
     )
-    assert market.run("2016-05-19T00:00") == passes.Counts(due=1, renewed=1, entries=2)
+    assert market.run("2016-05-19T00:00") == counted(due=1, renewed=1, entries=2)
     assert market.entries()[-1] == ("renewal", 60, 65)
     spend = {"member_id": "m", "amount": 61}
     before = utc("2016-05-19T09:59:59")
@@ -90,7 +89,7 @@ def test_a_lot_ends_at_its_end_and_not_before(market: Marketplace) -> None:
     told = "not enough Connects: member 'm' has 60 to spend, 61 were asked for"
     with refused("RN002", told):
         market.call("spend", **spend, reference="at", at=ends_at)
-    assert market.run("2016-05-19T10:00") == passes.Counts(due=1, expired=1, entries=1)
+    assert market.run("2016-05-19T10:00") == counted(due=1, expired=1, entries=1)
     assert market.entries()[-1] == ("expiry", -5, 60)
     assert violations(market.conn) == []
 

@@ -1,5 +1,6 @@
 """A pass beside others: members who change meanwhile, fail, are named or set aside."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -8,7 +9,9 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from renewer import store
-from renewer.jobs import failures, passes, plan_files
+from renewer.jobs import failures, plan_files, poster
+from renewer.jobs.poster import BatchPoster, LockRetry, Planner
+from renewer.jobs.recorder import SILENT, RunningPass, RunRecorder
 from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans, Revision
@@ -16,6 +19,7 @@ from renewer.rules.posting import Posting
 from tests.support import (
     EPOCH,
     bring_in,
+    counted,
     find_neighbours,
     load_plans,
     renew,
@@ -29,14 +33,16 @@ GOLD = Revision("gold", EPOCH, 100, 0)
 
 
 def run_pass(
-    conn: store.Database, planner: passes.Planner, names: Sequence[str]
-) -> passes.Counts:
+    conn: store.Database, planner: Planner, names: Sequence[str]
+) -> dict[str, int]:
     """Run a pass over *names* whose postings *planner* decides."""
     as_of = utc(AS_OF)
     run_id = store.start_run(conn, "manual", CatchUp.EACH, as_of)
-    running = passes.Pass(planner, as_of, store.read_clock(conn), run_id)
-    running.skip(len(running.post(conn, store.find_members(conn, names))))
-    return running.finish(conn, stopped=False).counts
+    stop, recorder = threading.Event(), RunRecorder(run_id, as_of, SILENT)
+    posting = BatchPoster(planner, run_id, as_of, LockRetry(stop))
+    running = RunningPass(as_of, posting, recorder, stop)
+    recorder.skip(len(running.post(conn, store.find_members(conn, names))))
+    return recorder.finish(conn, stopped=False).counts.as_dict()
 
 
 class Meddled:
@@ -103,7 +109,7 @@ def test_a_failure_of_a_version_that_is_gone_is_not_recorded(
         assert renew(database, AS_OF).counts.renewed == 1
 
     planner = Meddled(read_before, [apply_the_change])
-    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, skipped=1)
+    assert run_pass(conn, planner, ["m"]) == counted(due=1, skipped=1)
     assert find_failures(conn) == []
     assert find_facts(conn) == []
     conn.execute("SELECT renewer.set_status('m', 'active', 'a', '2016-06-01Z')")
@@ -135,7 +141,7 @@ def test_a_value_sql_cannot_read_fails_its_member_alone(
                 entries = tuple(replace(entry, reason="\x00") for entry in entries)
             yield replace(item, entries=entries)
 
-    assert run_pass(conn, spoil, names) == passes.Counts(
+    assert run_pass(conn, spoil, names) == counted(
         due=3, renewed=2, failed=1, entries=2
     )
     assert find_failures(conn) == [{"member_id": bad, "code": "22P05"}]
@@ -144,7 +150,7 @@ def test_a_value_sql_cannot_read_fails_its_member_alone(
     ]
     awarded = [("renewal", 60, 60)]
     assert [statement(conn, name) for name in names] == [awarded, [], awarded]
-    assert renew(database, "2016-05-19T01:00").counts == passes.Counts(
+    assert renew(database, "2016-05-19T01:00").counts.as_dict() == counted(
         due=1, renewed=1, entries=1
     )
     assert find_failures(conn) == find_facts(conn) == []
@@ -173,7 +179,7 @@ def test_a_failure_names_a_constraint_as_the_schema_does(
         "INSERT INTO renewer.lot (member_id, number, source, remaining, issued_at) "
         "VALUES ('ana', 2, 'bonus', 0, '2016-05-14')"
     )
-    assert renew(database, AS_OF).counts == passes.Counts(due=1, failed=1)
+    assert renew(database, AS_OF).counts.as_dict() == counted(due=1, failed=1)
     failed = conn.execute("SELECT code, message FROM renewer.failure").fetchone()
     assert failed == {
         "code": "23505",
@@ -195,7 +201,7 @@ def test_a_member_who_never_holds_still_is_posted_under_a_lock(
             lambda: spend(other, "third"),
         ],
     )
-    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, renewed=1, entries=3)
+    assert run_pass(conn, planner, ["m"]) == counted(due=1, renewed=1, entries=3)
     assert planner.locked == [False, False, False, True]
     assert statement(conn, "m") == [
         ("opening", 50, 50),
@@ -223,7 +229,7 @@ def test_a_locked_member_with_nothing_left_to_do_is_skipped(
             lambda: renew(database, AS_OF),
         ],
     )
-    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, skipped=1)
+    assert run_pass(conn, planner, ["m"]) == counted(due=1, skipped=1)
     assert planner.locked == [False, False, False, True]
     assert statement(conn, "m")[-2:] == [("expiry", -48, 0), ("renewal", 60, 60)]
     assert violations(conn) == []
@@ -237,7 +243,7 @@ def test_a_member_who_stays_busy_under_the_lock_is_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They are neither renewed nor failed, and still due: the next pass renews them."""
-    monkeypatch.setattr(passes, "LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(poster, "LOCK_TIMEOUT_S", 0.05)
     load_plans(conn)
     bring_in(conn, ["m,basic,2016-04-19,UTC,active,50"], "2016-05-01")
     planner = Meddled(
@@ -248,11 +254,13 @@ def test_a_member_who_stays_busy_under_the_lock_is_skipped(
             lambda: other.execute("BEGIN; SELECT FROM renewer.member FOR UPDATE"),
         ],
     )
-    assert run_pass(conn, planner, ["m"]) == passes.Counts(due=1, skipped=1)
+    assert run_pass(conn, planner, ["m"]) == counted(due=1, skipped=1)
     assert planner.locked == [False, False, False]
     other.execute("ROLLBACK")
     assert find_failures(conn) == find_facts(conn) == []
-    assert renew(database, AS_OF).counts == passes.Counts(due=1, renewed=1, entries=2)
+    assert renew(database, AS_OF).counts.as_dict() == counted(
+        due=1, renewed=1, entries=2
+    )
     assert violations(conn) == []
 
 
@@ -273,7 +281,7 @@ def test_loading_a_plan_lets_those_who_lacked_it_be_tried_at_once(
         set_plan(conn, name, plan)
     # The back-off counts from the earlier of as_of and the clock: it is ahead of now.
     now = store.read_clock(conn).isoformat()[:19]
-    assert renew(database, now).counts == passes.Counts(due=3, failed=3)
+    assert renew(database, now).counts.as_dict() == counted(due=3, failed=3)
     failures.park(conn, "aside")
     waits: dict[str, datetime] = {
         row["member_id"]: row["retry_at"] for row in find_facts(conn)
@@ -305,19 +313,19 @@ def test_a_named_member_does_not_wait_but_stays_where_they_were_put(
     bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
     for name in names:
         set_plan(conn, name, "gold")
-    assert renew(database, AS_OF).counts == passes.Counts(due=2, failed=2)
+    assert renew(database, AS_OF).counts.as_dict() == counted(due=2, failed=2)
     failures.park(conn, "aside")
     for name in names:
         set_plan(conn, name, "basic")
-    assert renew(database, "2016-05-19T00:01").counts == passes.Counts()
-    assert renew(database, "2016-05-19T00:01", members=names).counts == passes.Counts(
-        due=1, renewed=1, entries=1
-    )
+    assert renew(database, "2016-05-19T00:01").counts.as_dict() == counted()
+    assert renew(
+        database, "2016-05-19T00:01", members=names
+    ).counts.as_dict() == counted(due=1, renewed=1, entries=1)
     assert [statement(conn, name) for name in names] == [[], [("renewal", 60, 60)]]
     failures.retry(conn, "aside")
-    assert renew(database, "2016-05-19T00:01", members=names).counts == passes.Counts(
-        due=1, renewed=1, entries=1
-    )
+    assert renew(
+        database, "2016-05-19T00:01", members=names
+    ).counts.as_dict() == counted(due=1, renewed=1, entries=1)
     assert statement(conn, "aside") == [("renewal", 60, 60)]
     assert violations(conn) == []
 
@@ -334,7 +342,40 @@ def test_named_members_of_many_buckets_are_each_posted(
     buckets = conn.execute("SELECT DISTINCT bucket FROM renewer.member").fetchall()
     assert len(buckets) > 10
     done = renew(database, AS_OF, members=names, batch_size=batch_size)
-    assert done.counts == passes.Counts(due=40, renewed=40, entries=40)
+    assert done.counts.as_dict() == counted(due=40, renewed=40, entries=40)
     assert [statement(conn, name) for name in names] == [[("renewal", 60, 60)]] * 40
     assert statement(conn, "unnamed") == []
     assert violations(conn) == []
+
+
+def test_passes_that_share_a_run_add_their_counts_to_it(
+    database: str, conn: store.Database
+) -> None:
+    """Neither knows what the other counted; each reports what it did itself."""
+    load_plans(conn)
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in "abc"], "2016-05-01")
+    run_id = store.start_run(conn, "manual", CatchUp.EACH, utc(AS_OF))
+    reports = [
+        renew(database, AS_OF, members=names, run_id=run_id)
+        for names in (["a"], ["b", "c"])
+    ]
+    assert [report.counts.as_dict() for report in reports] == [
+        counted(due=1, renewed=1, entries=1),
+        counted(due=2, renewed=2, entries=2),
+    ]
+    (row,) = store.find_runs(conn, 2)
+    expected = counted(due=3, renewed=3, entries=3)
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_report_shows_a_hundred_failures_and_counts_all(
+    database: str, conn: store.Database
+) -> None:
+    """The failures on record are complete."""
+    load_plans(conn)
+    names = [f"m{n}" for n in range(101)]
+    bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
+    conn.execute("UPDATE renewer.member SET plan = 'gold'")
+    report = renew(database, AS_OF)
+    assert report.counts.as_dict() == counted(due=101, failed=101)
+    assert (len(report.failures), len(find_failures(conn))) == (100, 101)

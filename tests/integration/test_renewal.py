@@ -11,12 +11,16 @@ import pytest
 
 from renewer import store
 from renewer.errors import InputError
-from renewer.jobs import passes, renewal
+from renewer.jobs import poster, renewal
+from renewer.jobs.counts import Counts
+from renewer.jobs.pass_request import PassOptions, PassRequest
 from renewer.rules.ledger import CatchUp
+from renewer.store import batches
 from renewer.store.queries import query
 from tests.support import (
     BASIC,
     bring_in,
+    counted,
     ledger,
     load_plans,
     renew,
@@ -66,11 +70,11 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(
     """
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
-    assert renew(database, "2016-05-18T23:00").counts == passes.Counts()
-    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
+    assert renew(database, "2016-05-18T23:00").counts.as_dict() == counted()
+    assert renew(database, "2016-05-19T00:00").counts.as_dict() == counted(
         due=1, renewed=1, entries=2
     )
-    assert renew(database, "2016-05-19T01:00").counts == passes.Counts()
+    assert renew(database, "2016-05-19T01:00").counts.as_dict() == counted()
     assert statement(conn, "ana") == [
         ("opening", 2, 2),
         ("expiry", -2, 0),
@@ -104,7 +108,7 @@ def test_an_hourly_walk_equals_one_pass_at_the_end(
     assert ledger(crowd) == walked
 
 
-def renew_beside_others(database: str, barrier: threading.Barrier) -> passes.Counts:
+def renew_beside_others(database: str, barrier: threading.Barrier) -> Counts:
     """Run a pass that waits after its first batch until each of the others did one."""
     first = threading.Event()
 
@@ -172,11 +176,11 @@ def test_a_member_who_fails_delays_nobody_and_is_tried_again(
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     outcome = renew(database, "2016-05-19T00:00")
-    assert outcome.counts == passes.Counts(due=2, renewed=1, failed=1, entries=1)
+    assert outcome.counts.as_dict() == counted(due=2, renewed=1, failed=1, entries=1)
     assert outcome.failures == (
         ("bad", "unknown plan 'gold': load it with `renewer plans load`"),
     )
-    assert renew(database, "2016-05-19T00:30").counts == passes.Counts()
+    assert renew(database, "2016-05-19T00:30").counts.as_dict() == counted()
     assert renew(database, "2016-05-19T01:00").counts.failed == 1
     row = conn.execute(
         "SELECT code, attempts, retry_at "
@@ -202,9 +206,9 @@ def test_a_named_member_is_tried_again_at_once(
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
     assert renew(database, "2016-05-19T00:00", members=["bad"]).counts.failed == 1
     conn.execute("UPDATE renewer.member SET plan = 'basic' WHERE member_id = 'bad'")
-    assert renew(database, "2016-05-19T00:01", members=["bad"]).counts == passes.Counts(
-        due=1, renewed=1, entries=1
-    )
+    assert renew(
+        database, "2016-05-19T00:01", members=["bad"]
+    ).counts.as_dict() == counted(due=1, renewed=1, entries=1)
     assert statement(conn, "good") == []
     with pytest.raises(InputError, match="unknown member 'nobody'"):
         renew(database, "2016-05-19T00:00", members=["good", "nobody"])
@@ -233,7 +237,7 @@ def test_what_the_database_refuses_is_that_members_failure(
         "VALUES ('bad', 9, 'renewal', 60, 60, 1, '2016-05-19', '2016-06-18', "
         "'2016-04-19', 1, now())"
     )
-    assert renew(database, "2016-05-19T00:00").counts == passes.Counts(
+    assert renew(database, "2016-05-19T00:00").counts.as_dict() == counted(
         due=2, renewed=1, failed=1, entries=2
     )
     assert conn.execute("SELECT code FROM renewer.failure").fetchall() == [
@@ -252,7 +256,7 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
     A row that stays locked is no failure: it is counted, and the next pass renews the
     member.
     """
-    monkeypatch.setattr(passes, "BUSY_PATIENCE_S", 0.5)
+    monkeypatch.setattr(poster, "RETRY_BUDGET_S", 0.5)
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
     with store.connect(database) as other, other.transaction():
@@ -260,12 +264,12 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
             "SELECT 1 FROM renewer.member WHERE member_id = 'held' FOR UPDATE"
         )
         report = renew(database, "2016-05-19T00:00")
-    assert report.left == 1
-    assert report.counts == passes.Counts(due=2, renewed=1, skipped=1, entries=1)
+    taken_up = counted(due=2, renewed=1, skipped=1, entries=1)
+    assert (report.counts.as_dict(), report.left) == (taken_up, 1)
     assert conn.execute("SELECT 1 FROM renewer.failure").fetchone() is None
     report = renew(database, "2016-05-19T00:00")
-    assert report.left == 0
-    assert report.counts == passes.Counts(due=1, renewed=1, entries=1)
+    taken_up = counted(due=1, renewed=1, entries=1)
+    assert (report.counts.as_dict(), report.left) == (taken_up, 0)
 
 
 class Meddler:
@@ -302,15 +306,15 @@ def test_a_member_who_changes_meanwhile_is_planned_again(
     load_plans(conn)
     bring_in(conn, ["busy,plus,2016-04-19,UTC,active,50"], "2016-05-01")
     meddler = Meddler(database, times)
-    post_batch = store.post_batch
+    post_batch = batches.post_batch
 
     def meddle_and_post(*arguments: object) -> object:
         meddler()
         return post_batch(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "post_batch", meddle_and_post)
+    monkeypatch.setattr(batches, "post_batch", meddle_and_post)
     assert renew(database, "2016-05-19T00:00").counts.renewed == 1
-    spent = min(times, passes.CONFLICTS)
+    spent = min(times, poster.OPTIMISTIC_ATTEMPTS)
     assert [row for row in statement(conn, "busy") if row[0] == "spend"] == [
         ("spend", -1, 49 - i) for i in range(spent)
     ]
@@ -456,7 +460,7 @@ def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
 def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:
     """The first, after 50 minutes, comes with the next hourly pass."""
     as_of = utc("2016-05-19T00:00")
-    waits = [passes.back_off(as_of, attempts) - as_of for attempts in range(12)]
+    waits = [poster.back_off(as_of, attempts) - as_of for attempts in range(12)]
     minutes = [50, 100, 200, 400, 800, *[24 * 60] * 7]
     assert waits == [timedelta(minutes=each) for each in minutes]
 
@@ -466,9 +470,8 @@ def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -
     store.add_plan(conn, BASIC)
     bring_in(conn, ["m,basic,2016-04-19,Asia/Tokyo"], "2016-05-01")
     boundary = utc("2016-05-18T15:00")
-    options = passes.Options()
     for as_of, renewed in ((boundary - timedelta(seconds=1), 0), (boundary, 1)):
         outcome = renewal.renew_due(
-            partial(store.connect, database), as_of=as_of, options=options
+            partial(store.connect, database), PassRequest(as_of, PassOptions())
         )
         assert outcome.counts.renewed == renewed

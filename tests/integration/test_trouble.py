@@ -12,7 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from renewer import store
 from renewer.errors import DatabaseUnreachable
-from renewer.jobs import passes
+from renewer.jobs.pass_request import PassOptions
+from renewer.jobs.poster import BatchPoster, LockRetry, Planner
 from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
@@ -22,6 +23,7 @@ from renewer.worker import schedule
 from tests.support import (
     Marketplace,
     command,
+    counted,
     renew,
     signs,
     statement,
@@ -30,7 +32,7 @@ from tests.support import (
 )
 
 AS_OF = "2016-05-19T00:00"
-POSTED = passes.Counts(due=1, renewed=1, entries=2)
+POSTED = counted(due=1, renewed=1, entries=2)
 """What a pass does for the member below: their 40 expire and 60 come."""
 
 
@@ -50,20 +52,18 @@ def read_failures(conn: store.Database) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def start_pass(
-    conn: store.Database, planner: passes.Planner | None = None
-) -> passes.Pass:
+def start_pass(conn: store.Database, planner: Planner | None = None) -> BatchPoster:
     """Begin a pass at the end of m's cycle; *planner* is not an ordinary one."""
     as_of = utc(AS_OF)
     plans = Plans(store.find_plans(conn))
     planner = planner or renewal_planner(plans, as_of, CatchUp.EACH)
     run_id = store.start_run(conn, "manual", CatchUp.EACH, as_of)
-    return passes.Pass(planner, as_of, store.read_clock(conn), run_id)
+    return BatchPoster(planner, run_id, as_of, LockRetry(threading.Event()))
 
 
 def post_once(conn: store.Database) -> list[str]:
     """Take up m once, as a pass does; return who was busy."""
-    return start_pass(conn).post(conn, store.find_members(conn, ["m"]))
+    return start_pass(conn).post(conn, store.find_members(conn, ["m"])).locked
 
 
 # 1. Busy members and versions
@@ -102,7 +102,7 @@ def test_who_was_busy_is_looked_at_again_in_the_same_pass(
         other.execute("ROLLBACK")
 
     report = renew(database, AS_OF, progress=let_go)
-    assert (report.counts, report.left) == (POSTED, 0)
+    assert (report.counts.as_dict(), report.left) == (POSTED, 0)
 
 
 def test_a_failure_counts_once_for_the_version_that_was_planned(
@@ -141,7 +141,7 @@ def test_a_request_made_while_a_pass_plans_is_not_forgotten(
         return planned
 
     running = start_pass(m, plan_and_be_late)
-    assert running.post(m, store.find_members(m, ["m"])) == []
+    assert running.post(m, store.find_members(m, ["m"])).locked == []
     assert statement(m, "m")[1:] == [("expiry", -40, 0), ("renewal", 0, 0)]
     assert read_member(m, "status", "requested_at") == ("suspended", None)
     assert violations(m) == []
@@ -273,7 +273,7 @@ def test_a_pass_that_comes_late_is_run_all_the_same(
 
     connect = partial(store.connect, database)
     shown = signs(connect, stop)
-    options = passes.Options()
+    options = PassOptions()
     worker = schedule.Worker(connect, [connect], options, prepare_pass, stop, shown)
     thread = threading.Thread(target=worker.serve)
     thread.start()

@@ -187,8 +187,8 @@ excluded.last_failed_at;""",
     Mutation(
         "no-second-look",
         "Who was busy is looked at again before the pass ends.",
-        "renewer/jobs/passes.py",
-        "while busy and not self._is_over() and not self._stop.is_set():",
+        "renewer/jobs/renewal.py",
+        "while retry.pause(locked):",
         "while False:",
         (TROUBLE + "test_who_was_busy_is_looked_at_again_in_the_same_pass",),
         quick=True,
@@ -196,10 +196,10 @@ excluded.last_failed_at;""",
     Mutation(
         "patience-counts-as-done",
         "A bucket whose lease is never given back is done without the lease.",
-        "renewer/jobs/renewal.py",
+        "renewer/jobs/scan.py",
         """\
             elif self._wait_for_lease(bucket):
-                self._renewal.show_alive(conn)
+                running.recorder.keep_alive(conn)
                 return False
 """,
         """\
@@ -215,14 +215,14 @@ excluded.last_failed_at;""",
         "left-is-not-counted",
         "A pass says how many are still due at its end.",
         "renewer/jobs/renewal.py",
-        "left = None if dry_run else store.count_due(conn, as_of, members)",
-        "left = None if dry_run else 0",
+        "left = count_due(conn, request.as_of, request.members)",
+        "left = 0",
         (RENEWAL + "test_a_member_somebody_holds_stays_due_and_is_skipped",),
     ),
     Mutation(
         "named-member-waits",
         "A named member does not wait for their next try.",
-        "renewer/jobs/renewal.py",
+        "renewer/jobs/scan.py",
         "heed_retry=self._has_tried",
         "heed_retry=True",
         (
@@ -268,8 +268,8 @@ excluded.last_failed_at;""",
     Mutation(
         "busy-member-never-has-a-turn",
         "A member whom callers change without pause is waited for.",
-        "renewer/jobs/passes.py",
-        "        self._wait_for_busy(conn, batch)\n",
+        "renewer/jobs/poster.py",
+        "        self._wait_for_locks(conn, results)\n",
         "",
         (
             "tests/faults/test_d_concurrency.py::"
@@ -279,7 +279,7 @@ excluded.last_failed_at;""",
     Mutation(
         "busy-members-wait-one-after-the-other",
         "Many whom somebody holds delay a pass no longer than one does.",
-        "renewer/jobs/passes.py",
+        "renewer/jobs/poster.py",
         "if time.monotonic() > until:",
         "if False:",
         (
@@ -860,28 +860,36 @@ $$;""",
             "test_a_cursor_of_what_a_failover_lost_is_refused_for_ever",
         ),
     ),
-    # 12. Processes of a pass: counted, asked to leave, missed
+    # 12. Processes and passes that share a run: counted, asked to stop, missed
+    Mutation(
+        "counts-of-a-run-are-replaced",
+        "Passes that share a run add their counts to it.",
+        "sql/queries/runs/record_progress.sql",
+        "SET due = r.due + %(due)s::bigint",
+        "SET due = %(due)s::bigint",
+        ("tests/e2e/test_monitor.py::test_announced_members_of_an_hour_are_one_run",),
+    ),
     Mutation(
         "other-processes-are-not-counted",
         "A pass counts what all its processes did.",
-        "renewer/jobs/crew.py",
-        "self._renewal.add(told)",
+        "renewer/jobs/parallel.py",
+        "self._recorder.add(BatchResult.from_json(document))",
         "pass",
         (PROCESSES + "test_a_pass_of_three_processes_is_one_pass",),
     ),
     Mutation(
         "other-processes-are-not-asked-to-leave",
         "A pass that is asked to leave does so with all its processes.",
-        "renewer/jobs/mate.py",
-        """            self._connection.recv()
-        self._stop.set()""",
-        """            self._connection.recv()""",
+        "renewer/jobs/helper.py",
+        """        pass
+    stop.set()""",
+        """        pass""",
         (PROCESSES + "test_processes_finish_their_batches_and_leave",),
     ),
     Mutation(
         "a-killed-process-is-not-missed",
         "A process that dies is told of.",
-        "renewer/jobs/crew.py",
+        "renewer/jobs/parallel.py",
         "if code and not self._has_to_end():",
         "if False:",
         (PROCESSES + "test_what_a_killed_process_leaves_is_done_by_the_others",),

@@ -160,7 +160,7 @@ def test_readme_and_operations_name_every_command_setting_and_table() -> None:
 def test_a_pass_loads_nothing_that_only_others_use() -> None:
     """A command starts without what migrates, schedules, measures or serves."""
     look = (
-        "import sys, renewer.cli.app, renewer.cli.run, renewer.jobs.mate; "
+        "import sys, renewer.cli.app, renewer.cli.run, renewer.jobs.helper; "
         "print({'yoyo', 'apscheduler', 'prometheus_client', 'starlette'}"
         " & set(sys.modules))"
     )
