@@ -78,25 +78,19 @@ def run(
     Safe to repeat and to run beside others. Exit code 1 means that members failed: they
     are tried again by a later pass and delay nobody.
     """
-    settings = read_settings()
+    patience_s = read_settings().statement_timeout
     with database.connected(note) as (conninfo, conn), stop_on_signal() as stop:
         now = database.read_clock(conn)
         at = resolve_as_of(as_of, now, allow_future=allow_future or dry_run)
+        options = pass_options(catch_up, conninfo)
         configure_logs(quiet=is_watched())
         rehearsal = Rehearsal(named=member is not None)
         # Who counts asks every node of a cluster, and one may be away.
         total = None if conn.distributed else store.count_due(conn, at, member)
         with progress("Renewing", total) as advance:
             outcome = renew_due(
-                partial(
-                    store.connect,
-                    conninfo,
-                    patience_s=settings.statement_timeout,
-                    stop=stop,
-                ),
-                PassRequest(
-                    at, pass_options(catch_up, conninfo), "manual", member, dry_run
-                ),
+                partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
+                PassRequest(at, options, members=member, dry_run=dry_run),
                 stop,
                 RunObserver(advance, rehearsal if dry_run else None),
             )

@@ -18,7 +18,7 @@ def test_a_worker_is_ill_when_its_scheduler_is_silent_or_a_batch_does_not_end() 
     """A minute and five minutes are allowed; a batch that ended is forgotten."""
     pulse, now = Pulse(), time.monotonic()
     assert pulse.find_problems(now + 59) == []
-    with pulse.watch.batch():
+    with pulse.activity.batch_in_hand():
         assert pulse.find_problems(now + 59) == []
         assert [each.split(" for ")[0] for each in pulse.find_problems(now + 302)] == [
             "the scheduler has not ticked",
