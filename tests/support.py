@@ -26,7 +26,7 @@ from renewer.rules.ledger import CatchUp, Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.repair import Repair
 from renewer.worker.duties import Duties
-from renewer.worker.health import Pulse
+from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 from renewer.worker.presence import Presence
 from renewer.worker.schedule import Signs

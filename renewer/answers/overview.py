@@ -13,8 +13,8 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.answers.condition import LATE, OVERDUE
 from renewer.answers.documents import members_per_second
+from renewer.answers.health import LATE, OVERDUE
 from renewer.rules.plans import Revision
 
 SHOWN_FOR = timedelta(hours=48)

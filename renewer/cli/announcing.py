@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from renewer import store
-from renewer.answers.upcoming import find_notices
+from renewer.answers.expiring import find_notices
 from renewer.answers.wording import many
 from renewer.cli.options import Json
 from renewer.cli.output import console, note, print_json, print_line, say

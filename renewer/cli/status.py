@@ -8,12 +8,12 @@ import typer
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.answers.condition import LATE, find_problems
 from renewer.answers.documents import (
     failures_document,
     members_per_second,
     status_document,
 )
+from renewer.answers.health import LATE, find_problems
 from renewer.answers.wording import age, local, plural, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (

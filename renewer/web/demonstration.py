@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from renewer import store
-from renewer.answers.portrait import line_document, said
+from renewer.answers.member_page import line_document, said
 from renewer.answers.wording import instant, plural, usable_timezone
 from renewer.rules.ledger import Member
 from renewer.web.links import segment

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from renewer import store
-from renewer.answers.upcoming import find_notices
+from renewer.answers.expiring import find_notices
 from renewer.errors import RenewerError
 from renewer.rules.cycle import read_duration
 from renewer.web.description import SPAN

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from renewer import store
 from renewer.answers.documents import explanation_document, preview_document
 from renewer.answers.explanation import Explanation, read_explanation
-from renewer.answers.portrait import (
+from renewer.answers.member_page import (
     find_page,
     line_document,
     portrait,

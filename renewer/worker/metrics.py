@@ -20,7 +20,7 @@ from renewer import store
 from renewer.errors import RenewerError
 from renewer.host.database import measure_skew
 from renewer.store import Database, schema
-from renewer.worker.health import Pulse
+from renewer.worker.liveness import Pulse
 
 FRESH_S = 15.0
 """How long a reading of the database is good, however often it is asked for."""

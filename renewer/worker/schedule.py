@@ -31,8 +31,8 @@ from renewer.store import (
     start_run,
 )
 from renewer.worker.duties import Duties
-from renewer.worker.health import Pulse
 from renewer.worker.listener import listen
+from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 from renewer.worker.presence import Presence
 from renewer.worker.ticker import keep_ticking

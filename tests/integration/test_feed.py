@@ -13,9 +13,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
 from renewer import store
-from renewer.answers.condition import find_problems
+from renewer.answers.expiring import find_notices
+from renewer.answers.health import find_problems
 from renewer.answers.seals import Chain
-from renewer.answers.upcoming import find_notices
 from renewer.errors import UnknownCursor
 from renewer.jobs.sealing import seal_ledger
 from renewer.store import migrations

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from renewer.worker.health import Pulse
+from renewer.worker.liveness import Pulse
 
 LOG = (
     "import structlog; from renewer.host.logs import configure_logs; configure_logs();"
