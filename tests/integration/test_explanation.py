@@ -152,7 +152,7 @@ def test_who_enrolled_and_was_not_awarded_waits(conn: store.Database) -> None:
     days = facts.cycle.first_day, facts.cycle.last_day
     assert days == (date(2016, 4, 30), date(2016, 5, 30))
     document = explanation_document(facts)
-    assert (document["status_code"], document["cycle"], document["last_renewal"]) == (
+    assert (document.status_code, document.cycle, document.last_renewal) == (
         "waiting_for_pass",
         None,
         None,
@@ -199,8 +199,9 @@ def test_a_late_award_is_no_award_of_0(database: str, conn: store.Database) -> N
     assert (facts.last_award.awarded, facts.last_award.reason) == (60, "suspended")
     cycles = [(past.awarded, past.reason, past.late) for past in facts.cycles]
     assert cycles == [(60, None, True)]
-    renewal = explanation_document(facts)["last_renewal"]
-    assert (renewal["amount"], renewal["reason"]) == (60, None)
+    renewal = explanation_document(facts).last_renewal
+    assert renewal is not None
+    assert (renewal.amount, renewal.reason) == (60, None)
 
 
 def test_a_plan_without_connects_is_told(database: str, conn: store.Database) -> None:
@@ -237,8 +238,8 @@ def test_an_unknown_plan_is_told_before_and_after_it_failed(
     cycles = [(past.expected, past.awarded, past.reason) for past in facts.cycles]
     assert cycles == [(None, 0, "failed")]
     document = explanation_document(facts)
-    assert (document["next"], document["plan"]["allowance"]) == (None, None)
-    assert [(note["code"], note["text"]) for note in document["notes"]] == [
+    assert (document.next, document.plan.allowance) == (None, None)
+    assert [(note.code, note.text) for note in document.notes] == [
         (
             "late",
             "Your renewal has been due since 19 May 2016 at 00:00 UTC, which is 5 "
