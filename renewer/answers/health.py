@@ -34,7 +34,7 @@ class Light(StrEnum):
 
 
 @value
-class Problem:
+class HealthProblem:
     """One thing that is not well: a line for a person, and the light it sets."""
 
     light: Light
@@ -71,7 +71,7 @@ class Health:
     workers: list[WorkerDocument]
     violations: int | None
     verified_at: datetime | None
-    problems: list[Problem]
+    problems: list[HealthProblem]
 
     @property
     def light(self) -> Light:
@@ -105,15 +105,15 @@ def find_health(conn: Database, as_of: datetime, most: int = watch.MOST) -> Heal
     risky = find_risky_settings(conn)
     if risky:
         text = f"commits may be lost: {', '.join(risky)}"
-        health.problems.append(Problem(Light.FAILING, text))
+        health.problems.append(HealthProblem(Light.FAILING, text))
     holder = find_holder(conn)
     if holder is not None:
         text = f"the feed stands still: {holder} ticked in a transaction it leaves open"
-        health.problems.append(Problem(Light.FAILING, text))
+        health.problems.append(HealthProblem(Light.FAILING, text))
     return health
 
 
-def find_problems(health: Health) -> Iterator[Problem]:
+def find_problems(health: Health) -> Iterator[HealthProblem]:
     """
     Yield what is not well by the readings of *health*.
 
@@ -129,29 +129,29 @@ def find_problems(health: Health) -> Iterator[Problem]:
         if members:
             oldest = "" if since is None else f", the oldest for {_age(health, since)}"
             text = f"{plural(members, 'member')} {state}{oldest}"
-            yield Problem(Light.FAILING, text)
+            yield HealthProblem(Light.FAILING, text)
     for worker in health.workers:
         if not worker.alive:
             text = (
                 f"the worker on {escape(worker.host)}, process {worker.process}, "
                 f"stopped without signing out {_age(health, worker.seen_at)} ago"
             )
-            yield Problem(Light.FAILING, text)
+            yield HealthProblem(Light.FAILING, text)
     if health.violations:
         found = plural(health.violations, "violation")
-        yield Problem(Light.FAILING, f"the last verification found {found}")
+        yield HealthProblem(Light.FAILING, f"the last verification found {found}")
 
 
-def _find_delays(health: Health) -> Iterator[Problem]:
+def _find_delays(health: Health) -> Iterator[HealthProblem]:
     succeeded_at = health.passes.succeeded_at
     if succeeded_at is None:
-        yield Problem(Light.LATE, "no pass has succeeded yet")
+        yield HealthProblem(Light.LATE, "no pass has succeeded yet")
     elif health.as_of - succeeded_at > OVERDUE:
         ended = f"ended {_age(health, succeeded_at)} ago"
-        yield Problem(Light.LATE, f"the last pass that succeeded {ended}")
+        yield HealthProblem(Light.LATE, f"the last pass that succeeded {ended}")
     if health.backlog.lag > LATE:
         waited = age(health.backlog.lag)
-        yield Problem(Light.LATE, f"a member has been due for {waited}")
+        yield HealthProblem(Light.LATE, f"a member has been due for {waited}")
 
 
 def _age(health: Health, at: datetime) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from renewer import store
-from renewer.answers.documents import explanation_document
+from renewer.answers.documents import NextDocument, explanation_document
 from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.headline import headline
 from renewer.answers.notes import notes
@@ -254,12 +254,12 @@ def test_an_error_of_ours_is_told_without_its_words(conn: store.Database) -> Non
     enter(conn)
     fail(conn)
     document = explanation_document(explain(conn, "2016-05-18"))
-    assert document["headline"] == (
+    assert document.headline == (
         "We could not bring your account up to date, because of an error in our "
         "system. You lose nothing and get what is due when we have corrected this. You "
         "now have 2 Connects."
     )
-    assert (document["next"], document["awards_at"]) == (None, utc("2016-05-19"))
+    assert (document.next, document.awards_at) == (None, utc("2016-05-19"))
 
 
 def test_an_unknown_zone_is_told(conn: store.Database) -> None:
@@ -369,9 +369,9 @@ def test_under_review_all_that_waits_is_told(conn: store.Database) -> None:
         (date(2016, month, 19), "under_review") for month in (5, 6, 7)
     ]
     document = explanation_document(facts)
-    assert (document["awards_at"], document["next"]) == (
+    assert (document.awards_at, document.next) == (
         None,
-        {"allowance": 180, "carried": 0, "expiring": 122, "balance_after": 60},
+        NextDocument(allowance=180, carried=0, expiring=122, balance_after=60),
     )
 
 
@@ -404,7 +404,7 @@ def test_a_closed_membership_is_told_since_when(
             "monthly Connects. You keep your 2 Connects."
         )
         assert notes(facts) == []
-        assert explanation_document(facts)["next"] is None
+        assert explanation_document(facts).next is None
         renew(database, "2016-05-16")
 
 
@@ -700,7 +700,7 @@ def test_the_answer_and_the_statement_give_one_reason(
 def reasons(conn: store.Database, member_id: str) -> list[tuple[str | None, str]]:
     """Return the reason of each cycle, and what the statement says of its award."""
     document = explanation_document(explain(conn, "2016-08-20", member_id))
-    found = [cycle["reason"] for cycle in document["past_cycles"]]
+    found = [cycle.reason for cycle in document.past_cycles]
     lines = [
         line["what"]
         for line in store.find_statement(conn, member_id)
