@@ -21,7 +21,6 @@ from renewer.answers.wording import CONNECTS, Note, Word, local, usable_timezone
 from renewer.rules.awards import PastCycle
 from renewer.rules.ledger import Lot, Member, value
 from renewer.rules.posting import Boundary
-from renewer.store.runs import RecordedFailure
 
 
 @value
@@ -187,30 +186,6 @@ class CyclesDocument:
     next_cycles: list[BoundaryDocument]
 
 
-@value
-class FailureDocument:
-    """Why a member could not be posted, and when it is tried again; null: parked."""
-
-    member_id: str
-    code: str
-    error: str
-    plan: str | None
-    timezone: str | None
-    attempts: int
-    first_failed_at: datetime
-    last_failed_at: datetime
-    next_try_at: datetime | None
-    parked: bool
-
-
-@value
-class FailuresDocument:
-    """The members that failed: how many, and the first of them."""
-
-    failed: int
-    failures: list[FailureDocument]
-
-
 def localised(part: Any, timezone: str) -> Any:
     """Return a document with each instant at its offset in *timezone*, a usable one."""
     if isinstance(part, datetime):
@@ -318,13 +293,6 @@ def statement_lines(
         yield _in_zone_of(held, line)
 
 
-def failures_document(
-    failed: int, failures: Sequence[RecordedFailure]
-) -> FailuresDocument:
-    """Return the document of the members that failed."""
-    return FailuresDocument(failed, [_failure(each) for each in failures])
-
-
 def ends_with_cycle(facts: Explanation, lot: Lot) -> int:
     """Return how many Connects of *lot* expire at the next boundary, by the cap."""
     return facts.upcoming.lost.get(lot.number, 0) if facts.upcoming else 0
@@ -423,19 +391,4 @@ def _boundary(each: Boundary) -> BoundaryDocument:
         plan=each.plan,
         reason=each.reason,
         **_amounts(each),
-    )
-
-
-def _failure(each: RecordedFailure) -> FailureDocument:
-    return FailureDocument(
-        member_id=each.member_id,
-        code=each.code,
-        error=each.message,
-        plan=each.plan,
-        timezone=each.timezone,
-        attempts=each.attempts,
-        first_failed_at=each.first_failed_at,
-        last_failed_at=each.last_failed_at,
-        next_try_at=None if each.parked else each.retry_at,
-        parked=each.parked,
     )

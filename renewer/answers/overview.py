@@ -21,7 +21,7 @@ from renewer.store import watch
 from renewer.store.connection import Database
 from renewer.store.members import find_next_due
 from renewer.store.revisions import find_plans
-from renewer.store.runs import find_causes, find_runs
+from renewer.store.runs import RecordedFailure, find_causes, find_runs
 
 SHOWN_FOR = timedelta(hours=48)
 AHEAD = timedelta(hours=24)
@@ -71,6 +71,30 @@ class CauseDocument:
     message: str
     first_failed_at: datetime
     next_try_at: datetime | None
+
+
+@value
+class FailureDocument:
+    """Why a member could not be posted, and when it is tried again; null: parked."""
+
+    member_id: str
+    code: str
+    error: str
+    plan: str | None
+    timezone: str | None
+    attempts: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    next_try_at: datetime | None
+    parked: bool
+
+
+@value
+class FailuresDocument:
+    """The members that failed: how many, and the first of them."""
+
+    failed: int
+    failures: list[FailureDocument]
 
 
 @value
@@ -286,6 +310,28 @@ def passes_by_hour(runs: Sequence[DictRow], now: datetime) -> list[HourOfPasses]
         )
         for at, done in hours.items()
     ]
+
+
+def failures_document(
+    failed: int, failures: Sequence[RecordedFailure]
+) -> FailuresDocument:
+    """Return the document of the members that failed."""
+    return FailuresDocument(failed, [_failure(each) for each in failures])
+
+
+def _failure(each: RecordedFailure) -> FailureDocument:
+    return FailureDocument(
+        member_id=each.member_id,
+        code=each.code,
+        error=each.message,
+        plan=each.plan,
+        timezone=each.timezone,
+        attempts=each.attempts,
+        first_failed_at=each.first_failed_at,
+        last_failed_at=each.last_failed_at,
+        next_try_at=None if each.parked else each.retry_at,
+        parked=each.parked,
+    )
 
 
 def _hour_of(at: datetime) -> datetime:

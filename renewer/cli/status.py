@@ -7,9 +7,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from renewer import store
-from renewer.answers.documents import failures_document
 from renewer.answers.health import LATE, Light, find_health
-from renewer.answers.overview import StatusDocument, find_status
+from renewer.answers.overview import StatusDocument, failures_document, find_status
 from renewer.answers.wording import age, plural, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
