@@ -32,7 +32,7 @@ from renewer.rules.calendar import Calendar
 from renewer.rules.ledger import Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.worker.duties import Duties
-from renewer.worker.health import Pulse
+from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 from renewer.worker.presence import Presence
 from renewer.worker.schedule import Signs

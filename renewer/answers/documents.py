@@ -1,30 +1,208 @@
 """
-The JSON documents of what is explained: the command line and the pages share them.
+The JSON documents about members: the command line, the pages and the API share them.
 
-Days are `date` and instants `datetime` with the member's offset: whoever writes the
-document out puts them into ISO 8601.
+Each class is one JSON object, its fields the keys in order; the OpenAPI description is
+generated from the classes. They are dataclasses, so that a command need not load
+pydantic's model builder. Days are `date`, instants `datetime`: `localised` gives all
+instants of a document the member's offset at once, and the writer makes them ISO 8601.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 from psycopg.rows import DictRow
 
 from renewer.answers.explanation import Code, Explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
-from renewer.answers.wording import Note, local, usable_timezone
+from renewer.answers.wording import CONNECTS, Note, Word, local, usable_timezone
 from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.ledger import Lot, Member
 from renewer.rules.posting import Boundary
-from renewer.store import Lag, RecordedFailure
+from renewer.rules.value import value
 
-INSTANTS = ("occurred_at", "posted_at", "expires_at")
+
+@value
+class NoteDocument:
+    """One sentence about one thing, with its numbers and dates as *values*."""
+
+    code: str
+    text: str
+    values: dict[str, Any]
+
+
+@value
+class PlanDocument:
+    """The plan of the current cycle and its rules, null as far as they are unknown."""
+
+    code: str
+    allowance: int | None
+    rollover_cap: int | None
+    lifetime_months: int | None
+
+
+@value
+class CycleDocument:
+    """The cycle that the ledger has reached."""
+
+    n: int
+    first_day: date
+    last_day: date
+
+
+@value
+class NextDocument:
+    """What the next boundary brings; under review, what its end would bring now."""
+
+    allowance: int
+    carried: int
+    expiring: int
+    balance_after: int
+
+
+@value
+class LotDocument:
+    """Connects that were issued together."""
+
+    source: str
+    remaining: int
+    issued_at: datetime
+    expires_at: datetime | None
+    ends_with_cycle: bool
+
+
+@value
+class RenewalDocument:
+    """The last renewal on record."""
+
+    first_day: date
+    amount: int
+    reason: str | None
+    posted_at: datetime
+
+
+@value
+class PastCycleDocument:
+    """What a cycle that has begun should have brought, and what it brought."""
+
+    first_day: date
+    last_day: date
+    expected: int | None
+    awarded: int
+    reason: str | None
+
+
+@value
+class MemberDocument:
+    """Why a member's Connects renewed or not yet: the document of `explain --json`."""
+
+    member_id: str
+    as_of: datetime
+    status_code: Code
+    headline: str
+    notes: list[NoteDocument]
+    timezone: str
+    plan: PlanDocument
+    pending_plan: str | None
+    balance: int
+    cycle: CycleDocument | None
+    awards_at: datetime | None
+    next: NextDocument | None
+    lots: list[LotDocument]
+    last_renewal: RenewalDocument | None
+    past_cycles: list[PastCycleDocument]
+
+
+@value
+class LineDocument:
+    """A line of a statement."""
+
+    seq: int
+    occurred_at: datetime
+    kind: str
+    what: str
+    amount: int
+    balance_after: int
+    reference: str | None
+
+
+@value
+class StatementDocument:
+    """A page of a statement, newest line first; *next* is the cursor to go on with."""
+
+    member_id: str
+    timezone: str
+    balance: int
+    lines: list[LineDocument]
+    next: str | None
+
+
+@value
+class HistoryDocument:
+    """The document of `history --json`: lines, oldest first, and their entries."""
+
+    member_id: str
+    timezone: str
+    balance: int
+    lines: list[LineDocument]
+    entries: list[dict[str, Any]]
+
+
+@value
+class BoundaryDocument:
+    """What a boundary to come will post."""
+
+    n: int
+    first_day: date
+    last_day: date
+    awards_at: datetime
+    plan: str
+    reason: str | None
+    allowance: int
+    carried: int
+    expiring: int
+    balance_after: int
+
+
+@value
+class PreviewDocument:
+    """The boundaries to come: the document of `preview --json`."""
+
+    member_id: str
+    as_of: datetime
+    timezone: str
+    balance: int
+    cycles: list[BoundaryDocument]
+
+
+@value
+class CyclesDocument:
+    """The cycles there were, and those to come."""
+
+    member_id: str
+    as_of: datetime
+    past_cycles: list[PastCycleDocument]
+    next_cycles: list[BoundaryDocument]
+
+
+def localised(part: Any, timezone: str) -> Any:
+    """Return a document with each instant at its offset in *timezone*, a usable one."""
+    if isinstance(part, datetime):
+        return local(part, timezone)
+    if isinstance(part, dict):
+        return {name: localised(item, timezone) for name, item in part.items()}
+    if isinstance(part, list):
+        return [localised(item, timezone) for item in part]
+    if is_dataclass(part) and not isinstance(part, type):
+        items = (getattr(part, each.name) for each in fields(part))
+        return type(part)(*(localised(item, timezone) for item in items))
+    return part
 
 
 def stranger_document(member_id: str, as_of: datetime) -> dict[str, Any]:
-    """Return the document of a member nobody knows: there is nothing else to tell."""
+    """Return the document about an id that no member has."""
     return {
         "member_id": member_id,
         "as_of": as_of,
@@ -34,136 +212,137 @@ def stranger_document(member_id: str, as_of: datetime) -> dict[str, Any]:
     }
 
 
-def explanation_document(facts: Explanation) -> dict[str, Any]:
-    """Return the document of an explanation."""
+def explanation_document(facts: Explanation) -> MemberDocument:
+    """Return the document of an explanation, in the member's time zone."""
     member = facts.member
-    is_awarded = member.cycle_n is not None
-    awards_at = facts.awards_at
-    return {
-        "member_id": member.member_id,
-        "as_of": facts.local(facts.as_of),
-        "status_code": facts.code,
-        "headline": headline(facts),
-        "notes": [_note(each) for each in notes(facts)],
-        "timezone": member.timezone,
-        "plan": _plan(facts),
-        "pending_plan": facts.pending_plan,
-        "balance": member.balance,
-        "cycle": _cycle(facts) if is_awarded else None,
-        "awards_at": None if awards_at is None else facts.local(awards_at),
-        "next": _next(facts),
-        "lots": [_lot(facts, lot) for lot in member.lots if lot.remaining],
-        "last_renewal": _last_renewal(facts),
-        "past_cycles": [_past_cycle(each) for each in facts.cycles],
-    }
+    document = MemberDocument(
+        member_id=member.member_id,
+        as_of=facts.as_of,
+        status_code=facts.code,
+        headline=headline(facts),
+        notes=[_note(each) for each in notes(facts)],
+        timezone=member.timezone,
+        plan=_plan(facts),
+        pending_plan=facts.pending_plan,
+        balance=member.balance,
+        cycle=_cycle(facts),
+        awards_at=facts.awards_at,
+        next=_next(facts),
+        lots=[_lot(facts, lot) for lot in member.lots if lot.remaining],
+        last_renewal=_last_renewal(facts),
+        past_cycles=[_past_cycle(each) for each in facts.cycles],
+    )
+    return _in_zone_of(member, document)
 
 
 def preview_document(
     held: Member, as_of: datetime, boundaries: Sequence[Boundary]
-) -> dict[str, Any]:
-    """Return the document of the boundaries to come."""
-    timezone = usable_timezone(held.timezone)
-    return {
-        "member_id": held.member_id,
-        "as_of": local(as_of, timezone),
-        "timezone": held.timezone,
-        "balance": held.balance,
-        "cycles": [_boundary(each, timezone) for each in boundaries],
-    }
+) -> PreviewDocument:
+    """Return the document of the boundaries to come, in the member's time zone."""
+    cycles = [_boundary(each) for each in boundaries]
+    document = PreviewDocument(
+        held.member_id, as_of, held.timezone, held.balance, cycles
+    )
+    return _in_zone_of(held, document)
+
+
+def cycles_document(
+    facts: Explanation, boundaries: Sequence[Boundary]
+) -> CyclesDocument:
+    """Return the document of past and coming cycles, in the member's time zone."""
+    document = CyclesDocument(
+        facts.member.member_id,
+        facts.as_of,
+        [_past_cycle(each) for each in facts.cycles],
+        [_boundary(each) for each in boundaries],
+    )
+    return _in_zone_of(facts.member, document)
 
 
 def statement_document(
-    held: Member, lines: Sequence[DictRow], entries: Sequence[DictRow]
-) -> dict[str, Any]:
-    """Return the document of a statement: its lines, and the entries behind them."""
-    timezone = usable_timezone(held.timezone)
-    return {
-        "member_id": held.member_id,
-        "timezone": held.timezone,
-        "balance": held.balance,
-        "lines": [_localised(row, timezone) for row in lines],
-        "entries": [_localised(row, timezone) for row in entries],
-    }
+    held: Member, rows: Iterable[DictRow], word: Word, following: int | None
+) -> StatementDocument:
+    """Return a page of a statement; *following* is the entry to go on before."""
+    return StatementDocument(
+        held.member_id,
+        held.timezone,
+        held.balance,
+        list(statement_lines(held, rows, word)),
+        None if following is None else str(following),
+    )
 
 
-def status_document(
-    as_of: datetime,
-    lag: Lag,
-    runs: Sequence[DictRow],
-    failed: int,
-    failures: Sequence[RecordedFailure],
-    census: DictRow | None,
-    next_due_at: datetime | None,
-) -> dict[str, Any]:
-    """Return the document of how the job is doing."""
-    oldest, lag_seconds = lag.oldest_boundary_at, 0
-    if oldest is not None:
-        lag_seconds = round((as_of - oldest).total_seconds())
-    return {
-        "as_of": as_of,
-        "due": lag.due,
-        "lag_seconds": lag_seconds,
-        "oldest_boundary_at": oldest,
-        "next_due_at": next_due_at,
-        "census": census,
-        "runs": [run | {"per_second": members_per_second(run)} for run in runs],
-        **failures_document(failed, failures),
-    }
+def history_document(
+    held: Member, rows: Iterable[DictRow], entries: list[DictRow]
+) -> HistoryDocument:
+    """Return the document of a statement with the entries behind its lines."""
+    return HistoryDocument(
+        held.member_id,
+        held.timezone,
+        held.balance,
+        list(statement_lines(held, rows)),
+        _in_zone_of(held, entries),
+    )
 
 
-def failures_document(
-    failed: int, failures: Sequence[RecordedFailure]
-) -> dict[str, Any]:
-    """Return the document of the members who failed: how many, and the first."""
-    return {"failed": failed, "failures": [_failure(each) for each in failures]}
-
-
-def members_per_second(run: DictRow) -> float:
-    """Return how many members a pass did in a second."""
-    return round(run["due"] / run["seconds"], 1) if run["seconds"] else 0.0
+def statement_lines(
+    held: Member, rows: Iterable[DictRow], word: Word = CONNECTS
+) -> Iterator[LineDocument]:
+    """Yield lines of a statement in the member's zone and the marketplace's word."""
+    for row in rows:
+        line = LineDocument(**row | {"what": word.instead(row["what"])})
+        yield _in_zone_of(held, line)
 
 
 def ends_with_cycle(facts: Explanation, lot: Lot) -> int:
-    """Return what of a lot the next boundary lets expire with its cycle."""
+    """Return how many Connects of *lot* expire at the next boundary, by the cap."""
     return facts.upcoming.lost.get(lot.number, 0) if facts.upcoming else 0
 
 
-def _note(note: Note) -> dict[str, Any]:
-    return {"code": note.code, "text": note.text, "values": dict(note.values)}
+Document = TypeVar("Document")
 
 
-def _plan(facts: Explanation) -> dict[str, Any]:
-    """Return the plan of the present cycle with its rules, as far as they are known."""
-    names = ("allowance", "rollover_cap", "lifetime_months")
-    rules = {name: getattr(facts.plan, name, None) for name in names}
-    if facts.code is Code.FAILED:
-        # What a failing member gets is not known before somebody has mended it.
-        rules["allowance"] = None
-    return {"code": facts.member.plan, **rules}
+def _in_zone_of(member: Member, document: Document) -> Document:
+    there: Document = localised(document, usable_timezone(member.timezone))
+    return there
 
 
-def _cycle(facts: Explanation) -> dict[str, Any]:
+def _note(note: Note) -> NoteDocument:
+    return NoteDocument(note.code, note.text, dict(note.values))
+
+
+def _plan(facts: Explanation) -> PlanDocument:
+    rules = facts.plan
+    if rules is None:
+        return PlanDocument(facts.member.plan, None, None, None)
+    # What a failing member will get is unknown until the cause is corrected.
+    allowance = None if facts.code is Code.FAILED else rules.allowance
+    return PlanDocument(
+        facts.member.plan, allowance, rules.rollover_cap, rules.lifetime_months
+    )
+
+
+def _cycle(facts: Explanation) -> CycleDocument | None:
+    """Return the current cycle; None before the first award."""
+    if facts.member.cycle_n is None:
+        return None
     reached = facts.cycle
-    return {
-        "n": reached.n,
-        "first_day": reached.first_day,
-        "last_day": reached.last_day,
-    }
+    return CycleDocument(reached.n, reached.first_day, reached.last_day)
 
 
-def _next(facts: Explanation) -> dict[str, int] | None:
+def _next(facts: Explanation) -> NextDocument | None:
     """Return what comes next; under review, what its end would bring now."""
     if facts.code in (Code.CLOSED, Code.FAILED) or facts.upcoming is None:
         return None
     come = (*facts.waiting, *facts.held_back)
     if facts.code is not Code.UNDER_REVIEW or not come:
-        return _amounts(facts.upcoming)
-    return {
-        "allowance": sum(each.allowance for each in come),
-        "carried": come[-1].carried,
-        "expiring": sum(each.expiring for each in come),
-        "balance_after": come[-1].balance_after,
-    }
+        return NextDocument(**_amounts(facts.upcoming))
+    return NextDocument(
+        allowance=sum(each.allowance for each in come),
+        carried=come[-1].carried,
+        expiring=sum(each.expiring for each in come),
+        balance_after=come[-1].balance_after,
+    )
 
 
 def _amounts(boundary: Boundary) -> dict[str, int]:
@@ -175,68 +354,46 @@ def _amounts(boundary: Boundary) -> dict[str, int]:
     }
 
 
-def _lot(facts: Explanation, lot: Lot) -> dict[str, Any]:
-    ends = lot.expires_at
-    return {
-        "source": lot.source,
-        "remaining": lot.remaining,
-        "issued_at": facts.local(lot.issued_at),
-        "expires_at": None if ends is None else facts.local(ends),
-        "ends_with_cycle": ends_with_cycle(facts, lot) > 0,
-    }
+def _lot(facts: Explanation, lot: Lot) -> LotDocument:
+    return LotDocument(
+        source=lot.source,
+        remaining=lot.remaining,
+        issued_at=lot.issued_at,
+        expires_at=lot.expires_at,
+        ends_with_cycle=ends_with_cycle(facts, lot) > 0,
+    )
 
 
-def _last_renewal(facts: Explanation) -> dict[str, Any] | None:
+def _last_renewal(facts: Explanation) -> RenewalDocument | None:
     award, brought = facts.last_award, facts.last_cycle
     if award is None or brought is None:
         return None
-    return {
-        "first_day": award.cycle.first_day,
-        "amount": award.awarded,
-        # The reason of the cycle, so that no two are given for one award.
-        "reason": brought.shortfall,
-        "posted_at": facts.local(award.posted_at),
-    }
+    return RenewalDocument(
+        first_day=award.cycle.first_day,
+        amount=award.awarded,
+        # The reason of the cycle, so that one award never shows two.
+        reason=brought.shortfall,
+        posted_at=award.posted_at,
+    )
 
 
-def _past_cycle(each: CycleRecord) -> dict[str, Any]:
-    return {
-        "first_day": each.first_day,
-        "last_day": each.last_day,
-        "expected": each.expected,
-        "awarded": each.awarded or 0,
-        "reason": each.shortfall,
-    }
+def _past_cycle(each: CycleRecord) -> PastCycleDocument:
+    return PastCycleDocument(
+        each.first_day,
+        each.last_day,
+        each.expected,
+        each.awarded or 0,
+        each.shortfall,
+    )
 
 
-def _boundary(each: Boundary, timezone: str) -> dict[str, Any]:
-    return {
-        "n": each.n,
-        "first_day": each.first_day,
-        "last_day": each.last_day,
-        "awards_at": local(each.awards_at, timezone),
-        "plan": each.plan,
-        "reason": each.reason,
+def _boundary(each: Boundary) -> BoundaryDocument:
+    return BoundaryDocument(
+        n=each.n,
+        first_day=each.first_day,
+        last_day=each.last_day,
+        awards_at=each.awards_at,
+        plan=each.plan,
+        reason=each.reason,
         **_amounts(each),
-    }
-
-
-def _localised(row: DictRow, timezone: str) -> dict[str, Any]:
-    """Return a row with its instants in the member's zone."""
-    there = {name: local(row[name], timezone) for name in INSTANTS if row.get(name)}
-    return row | there
-
-
-def _failure(each: RecordedFailure) -> dict[str, Any]:
-    return {
-        "member_id": each.member_id,
-        "code": each.code,
-        "error": each.message,
-        "plan": each.plan,
-        "timezone": each.timezone,
-        "attempts": each.attempts,
-        "first_failed_at": each.first_failed_at,
-        "last_failed_at": each.last_failed_at,
-        "next_try_at": None if each.parked else each.retry_at,
-        "parked": each.parked,
-    }
+    )

@@ -63,7 +63,7 @@ def note_of_unused_expire(facts: Explanation) -> Note | None:
         f"Use your {lost} unused monthly {unused} by {_last_moment(facts, ahead)}, "
         f"because plan {plan} keeps none for the next cycle."
     )
-    at = facts.local(ahead.awards_at)
+    at = ahead.awards_at
     return Note("unused_expire", text, {"lost": lost, "at": at, "plan": ahead.plan})
 
 
@@ -79,7 +79,7 @@ def note_of_cap(facts: Explanation) -> Note | None:
         f"the most that plan {plan_name(ahead.plan)} allows, and {lost} expire on "
         f"{moment(ahead.awards_at, facts.timezone)}."
     )
-    at = facts.local(ahead.awards_at)
+    at = ahead.awards_at
     values = {"kept": kept, "lost": lost, "at": at, "plan": ahead.plan}
     return Note("cap", text, values)
 
@@ -112,7 +112,7 @@ def note_of_expiry_dates(facts: Explanation) -> Note | None:
             f"first {at_first} on {_day(facts, first)} and the last {at_last} on "
             f"{_day(facts, last)}."
         )
-    rows = [{"at": facts.local(at), "amount": left} for at, left in dates]
+    rows = [{"at": at, "amount": left} for at, left in dates]
     return Note("expiry_dates", text, {"total": total, "dates": rows})
 
 
@@ -126,7 +126,7 @@ def note_of_plan_change(facts: Explanation) -> Note | None:
     values: dict[str, Any] = {"plan_before": present, "plan": plan}
     if ahead is not None:
         on = f"on {moment(ahead.awards_at, facts.timezone)}"
-        values["at"] = facts.local(ahead.awards_at)
+        values["at"] = ahead.awards_at
     text = f"You change from {plan_name(present)} to {plan_name(plan)} {on}"
     if rules is not None:
         text += f" and then get {facts.word.counted(rules.allowance)} a month"
@@ -155,7 +155,7 @@ def notes_of_equal_bonuses(facts: Explanation) -> Iterator[Note]:
                 f"{_day(facts, first)} to {_day(facts, last)}: please ask a person of "
                 "our team to check this."
             )
-        yield Note("equal_bonuses", text, _values_of_bonuses(facts, same))
+        yield Note("equal_bonuses", text, _values_of_bonuses(same))
 
 
 def note_of_unknown_timezone(facts: Explanation) -> Note | None:
@@ -183,7 +183,7 @@ def note_of_late(facts: Explanation) -> Note | None:
     if waited >= timedelta(hours=1):
         text += f", which is {age(waited)} ago"
     minutes = int(waited.total_seconds()) // 60
-    return Note("late", f"{text}.", {"since": facts.local(at), "minutes": minutes})
+    return Note("late", f"{text}.", {"since": at, "minutes": minutes})
 
 
 def note_of_held_back(facts: Explanation) -> Note | None:
@@ -271,7 +271,7 @@ def note_of_unused_stay(facts: Explanation) -> Note | None:
         f"Your {ahead.carried} unused monthly {kept} stay with you when the next cycle "
         f"begins on {moment(ahead.awards_at, facts.timezone)}."
     )
-    at = facts.local(ahead.awards_at)
+    at = ahead.awards_at
     return Note("unused_stay", text, {"kept": ahead.carried, "at": at})
 
 
@@ -331,7 +331,7 @@ def note_of_returned(facts: Explanation) -> Note | None:
         f"{which} belong to your current cycle and {fate} when the next one begins on "
         f"{moment(boundary.awards_at, facts.timezone)}."
     )
-    at = facts.local(boundary.awards_at)
+    at = boundary.awards_at
     values = {"amount": amount, "returned_by": last, "at": at, "lost": lost}
     return Note("returned", text, values)
 
@@ -481,7 +481,7 @@ def note_of_bonus(facts: Explanation) -> Note | None:
     single = [same[0] for _, same in _bonuses(facts) if len(same) == 1]
     if not single:
         return None
-    values = _values_of_bonuses(facts, single)
+    values = _values_of_bonuses(single)
     total = facts.word.counted(values["total"])
     on = _day(facts, single[-1]["occurred_at"])
     text = f"You got a bonus of {total} on {on}, once."
@@ -521,7 +521,7 @@ def note_of_cycle(facts: Explanation) -> Note | None:
     values = {
         "first_day": cycle.first_day,
         "last_day": cycle.last_day,
-        "next_at": facts.local(ahead.awards_at),
+        "next_at": ahead.awards_at,
     }
     return Note("cycle", text, values)
 
@@ -635,12 +635,12 @@ def _bonuses(facts: Explanation) -> Iterator[tuple[int, list[DictRow]]]:
         yield amount, list(same)
 
 
-def _values_of_bonuses(facts: Explanation, rows: Sequence[DictRow]) -> dict[str, Any]:
+def _values_of_bonuses(rows: Sequence[DictRow]) -> dict[str, Any]:
     """Return each bonus with its day and its reference, and their sum."""
     each = [
         {
             "amount": row["amount"],
-            "at": facts.local(row["occurred_at"]),
+            "at": row["occurred_at"],
             "reference": row["reference"],
         }
         for row in rows

@@ -1,196 +1,351 @@
 """
-How the job is doing, from what is kept about it: nothing here looks at all members.
+How the job is doing: the status document of the command line, the page and the API.
 
-Runs, the census, the index of who is due, workers, failures and verifications.
+Everything comes from what is kept about the job: runs, the census, the index of due
+members, workers, failures, verifications. No table of members is read whole.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from enum import StrEnum
-from operator import itemgetter
+from dataclasses import fields
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from psycopg.rows import DictRow
 
-from renewer import store
-from renewer.answers.condition import LATE, OVERDUE
-from renewer.answers.documents import members_per_second
+from renewer.answers.health import Light, WorkerDocument, find_health
 from renewer.rules.plans import Revision
+from renewer.rules.value import value
+from renewer.store import watch
+from renewer.store.connection import Database
+from renewer.store.members import find_next_due
+from renewer.store.revisions import find_plans
+from renewer.store.runs import RecordedFailure, find_causes, find_runs
 
 SHOWN_FOR = timedelta(hours=48)
 AHEAD = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 MOST_WAITING = 10_000
-MOST_FAILING = 1000
-"""Of ten times as many a page would take longer than people wait."""
+"""Where counting of due, waiting and failing members stops."""
+MOST_CAUSES = 1000
+"""Failures grouped by cause; ten times as many would keep a page's reader waiting."""
 MOST_RUNS = 1000
-"""How many passes are looked at: far more than 48 hours have."""
+"""Passes that are looked at: far more than 48 hours have."""
 ANNOUNCED = "announced"
-SUMMED = ("due", "renewed", "late", "expired", "applied", "skipped", "failed")
 
 
-class Light(StrEnum):
-    """How the job is: one word."""
+@value
+class RunDocument:
+    """One pass of the job."""
 
-    IN_ORDER = "in order"
-    LATE = "late"
-    FAILING = "failing"
+    run_id: int
+    trigger: str
+    state: str
+    catch_up: str
+    reason: str | None
+    as_of: datetime
+    started_at: datetime
+    seconds: float
+    due: int
+    renewed: int
+    late: int
+    expired: int
+    applied: int
+    skipped: int
+    failed: int
+    entries: int
+    per_second: float
 
 
-def find_overview(conn: store.Database, now: datetime) -> dict[str, Any]:
+@value
+class CauseDocument:
+    """Why members fail: one cause, its members, and one of them as an example."""
+
+    code: str
+    plan: str | None
+    timezone: str | None
+    members: int
+    parked: int
+    example: str
+    message: str
+    first_failed_at: datetime
+    next_try_at: datetime | None
+
+
+@value
+class FailureDocument:
+    """Why a member could not be posted, and when it is tried again; null: parked."""
+
+    member_id: str
+    code: str
+    error: str
+    plan: str | None
+    timezone: str | None
+    attempts: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    next_try_at: datetime | None
+    parked: bool
+
+
+@value
+class FailuresDocument:
+    """The members that failed: how many, and the first of them."""
+
+    failed: int
+    failures: list[FailureDocument]
+
+
+@value
+class CensusRow:
+    """Members of one plan and status, as the last census counted them."""
+
+    plan: str
+    status: str
+    members: int
+
+
+@value
+class UnruledDocument:
+    """A member whose next boundary has no rule on record."""
+
+    member_id: str
+    plan: str
+    renews_at: datetime
+
+
+@value
+class HourDue:
+    """How many members become due within the hour that begins *at*."""
+
+    at: datetime
+    members: int
+
+
+@value
+class HourOfPasses:
+    """What the passes that started within the hour from *at* did."""
+
+    at: datetime
+    passes: int
+    announced: int
+    renewed: int
+    failed: int
+
+
+@value
+class AnnouncedDocument:
+    """The passes over announced members, added up."""
+
+    passes: int
+    due: int
+    renewed: int
+    late: int
+    expired: int
+    applied: int
+    skipped: int
+    failed: int
+
+
+@value
+class VerificationDocument:
+    """The last verification: *violations* it found, and when one last found none."""
+
+    violations: int | None
+    succeeded_at: datetime | None
+
+
+@value
+class StatusDocument:
+    """How the job is doing: the document of `status --json` and of the first page."""
+
+    as_of: datetime
+    light: Light
+    problems: list[str]
+    lag_seconds: int
+    oldest_due_at: datetime | None
+    due: int
+    requests: int
+    failing: int
+    failing_since: datetime | None
+    parked: int
+    parked_since: datetime | None
+    last_pass_at: datetime | None
+    running: bool
+    next_pass_at: datetime
+    next_due_at: datetime | None
+    workers: list[WorkerDocument]
+    census_at: datetime | None
+    members: dict[str, int] | None
+    members_by_plan: list[CensusRow]
+    due_by_hour: list[HourDue]
+    without_rule: int | None
+    first_without_rule: list[UnruledDocument]
+    causes: list[CauseDocument]
+    runs: list[RunDocument]
+    announced: AnnouncedDocument
+    passes_by_hour: list[HourOfPasses]
+    verification: VerificationDocument
+    plans: list[Revision]
+
+
+def find_status(conn: Database, as_of: datetime) -> StatusDocument:
     """
-    Return what the operator's page shows, in the snapshot the caller has open.
+    Return the status document, in the snapshot that the caller has open.
 
-    Counting stops: of who is due and of requests at MOST_WAITING, of members who fail
-    at MOST_FAILING.
+    Counting of due and failing members and of requests stops at MOST_WAITING.
     """
-    backlog = store.find_backlog(conn, now, MOST_FAILING)
-    passes = store.find_passes(conn)
-    waiting, census = (
-        store.count_waiting(conn, now, MOST_WAITING),
-        store.find_census(conn),
-    )
+    health = find_health(conn, as_of, MOST_WAITING)
+    census = watch.find_census(conn)
     recent = [
         run
-        for run in store.find_runs(conn, MOST_RUNS)
-        if run["started_at"] > now - SHOWN_FOR
+        for run in find_runs(conn, MOST_RUNS)
+        if run["started_at"] > as_of - SHOWN_FOR
     ]
-    since = backlog.oldest_due_at
-    lag = timedelta(0) if since is None else now - since
-    revisions = store.find_plans(conn)
-    return {
-        "as_of": now,
-        "light": light(backlog, passes, lag, now),
-        "lag_seconds": round(lag.total_seconds()),
-        "due": waiting["due"],
-        "requests": waiting["requests"],
-        "retrying": backlog.retrying,
-        "parked": backlog.parked,
-        "last_pass_at": passes.succeeded_at,
-        "running": passes.running,
-        "next_pass_at": now.replace(minute=0, second=0, microsecond=0) + HOUR,
-        "next_due_at": store.find_next_due(conn, now),
-        "workers": store.find_workers(conn),
-        "census_at": None if census is None else census["taken_at"],
-        "members": None if census is None else members_by_status(census),
-        "due_by_hour": [] if census is None else due_by_hour(census, now),
-        "without_rule": None if census is None else census["without_rule"],
-        "first_without_rule": [] if census is None else first_without_rule(census),
-        "causes": store.find_causes(conn, MOST_FAILING),
-        "runs": [run_document(run) for run in recent if run["trigger"] != ANNOUNCED],
-        "announced": sum_announced(recent),
-        "passes_by_hour": passes_by_hour(recent, now),
-        "verification": store.find_verification(conn),
-        "plans": [plan_document(each) for each in revisions],
-    }
-
-
-def light(
-    backlog: store.Backlog, passes: store.Passes, lag: timedelta, now: datetime
-) -> Light:
-    """Return how the job is: failing when a person is needed, late when time is."""
-    if backlog.retrying or backlog.parked:
-        return Light.FAILING
-    succeeded_at = passes.succeeded_at
-    if succeeded_at is None or now - succeeded_at > OVERDUE or lag > LATE:
-        return Light.LATE
-    return Light.IN_ORDER
+    return StatusDocument(
+        as_of=as_of,
+        light=health.light,
+        problems=[problem.text for problem in health.problems],
+        lag_seconds=health.backlog.lag_seconds,
+        oldest_due_at=health.backlog.oldest_due_at,
+        due=health.due,
+        requests=health.requests,
+        failing=health.backlog.failing,
+        failing_since=health.backlog.failing_since,
+        parked=health.backlog.parked,
+        parked_since=health.backlog.parked_since,
+        last_pass_at=health.passes.succeeded_at,
+        running=health.passes.running,
+        next_pass_at=_hour_of(as_of) + HOUR,
+        next_due_at=find_next_due(conn, as_of),
+        workers=health.workers,
+        census_at=None if census is None else census["taken_at"],
+        members=None if census is None else members_by_status(census),
+        members_by_plan=[] if census is None else members_by_plan(census),
+        due_by_hour=[] if census is None else due_by_hour(census, as_of),
+        without_rule=None if census is None else census["without_rule"],
+        first_without_rule=[] if census is None else first_without_rule(census),
+        causes=[CauseDocument(**row) for row in find_causes(conn, MOST_CAUSES)],
+        runs=[run_document(run) for run in recent if run["trigger"] != ANNOUNCED],
+        announced=sum_announced(recent),
+        passes_by_hour=passes_by_hour(recent, as_of),
+        verification=VerificationDocument(health.violations, health.verified_at),
+        plans=find_plans(conn),
+    )
 
 
 def members_by_status(census: DictRow) -> dict[str, int]:
-    """Return how many members there were of each status."""
-    found: dict[str, int] = {}
+    """Return how many members of each status the census counted."""
+    members: dict[str, int] = {}
     for row in census["members"]:
-        found[row["status"]] = found.get(row["status"], 0) + row["members"]
-    return found
+        members[row["status"]] = members.get(row["status"], 0) + row["members"]
+    return members
 
 
-def first_without_rule(census: DictRow) -> list[dict[str, Any]]:
-    """Return who fails next for want of a rule, the first boundary first."""
-    found = [
-        {
-            "member_id": each["member_id"],
-            "plan": row["plan"],
-            "renews_at": datetime.fromisoformat(each["renews_at"]),
-        }
+def members_by_plan(census: DictRow) -> list[CensusRow]:
+    """Return how many members of each plan and status the census counted."""
+    return [
+        CensusRow(row["plan"], row["status"], row["members"])
         for row in census["members"]
-        # A census of an older release names nobody.
+    ]
+
+
+def first_without_rule(census: DictRow) -> list[UnruledDocument]:
+    """Return the members that fail next for want of a rule, first boundary first."""
+    members = [
+        UnruledDocument(
+            each["member_id"], row["plan"], datetime.fromisoformat(each["renews_at"])
+        )
+        for row in census["members"]
+        # A census of an older release has no such list.
         for each in row.get("first_without_rule", ())
     ]
-    found.sort(key=itemgetter("renews_at", "member_id"))
-    return found[: store.MOST_NAMED]
+    members.sort(key=attrgetter("renews_at", "member_id"))
+    return members[: watch.MOST_NAMED]
 
 
-def sum_announced(runs: Sequence[DictRow]) -> dict[str, int]:
-    """Return how many passes ran for announced members, and what they counted."""
+def sum_announced(runs: Sequence[DictRow]) -> AnnouncedDocument:
+    """Return how many passes ran for announced members, and the sum of their counts."""
     announced = [run for run in runs if run["trigger"] == ANNOUNCED]
-    counted = {name: sum(run[name] for run in announced) for name in SUMMED}
-    return {"passes": len(announced)} | counted
+    counts = [each.name for each in fields(AnnouncedDocument) if each.name != "passes"]
+    return AnnouncedDocument(
+        len(announced), **{name: sum(run[name] for run in announced) for name in counts}
+    )
 
 
-def due_by_hour(census: DictRow, now: datetime) -> list[dict[str, Any]]:
+def due_by_hour(census: DictRow, now: datetime) -> list[HourDue]:
     """Return how many members become due in each of the next 24 hours."""
     hours = [
-        {"at": datetime.fromisoformat(row["at"]), "members": row["members"]}
+        HourDue(datetime.fromisoformat(row["at"]), row["members"])
         for row in census["due"]
     ]
-    return [each for each in hours if now - HOUR < each["at"] < now + AHEAD]
+    return [each for each in hours if now - HOUR < each.at < now + AHEAD]
 
 
-def run_document(run: DictRow) -> dict[str, Any]:
+def run_document(run: DictRow) -> RunDocument:
     """Return the document of a pass."""
-    return run | {"per_second": members_per_second(run)}
+    per_second = round(run["due"] / run["seconds"], 1) if run["seconds"] else 0.0
+    return RunDocument(**run, per_second=per_second)
 
 
-def plan_document(revision: Revision) -> dict[str, Any]:
-    """Return the document of a plan's revision."""
-    effective_from: date = revision.effective_from
-    return {
-        "code": revision.code,
-        "effective_from": effective_from,
-        "allowance": revision.allowance,
-        "rollover_cap": revision.rollover_cap,
-        "lifetime_months": revision.lifetime_months,
-    }
-
-
-def passes_by_hour(runs: Sequence[DictRow], now: datetime) -> list[dict[str, Any]]:
+def passes_by_hour(runs: Sequence[DictRow], now: datetime) -> list[HourOfPasses]:
     """
     Return what the passes of each of the last 48 hours did.
 
     Announced passes are counted with the others, and by themselves.
     """
-    first = now.replace(minute=0, second=0, microsecond=0) - SHOWN_FOR + HOUR
-    hours: list[dict[str, Any]] = [
-        {
-            "at": first + HOUR * place,
-            "passes": 0,
-            "announced": 0,
-            "renewed": 0,
-            "failed": 0,
-        }
-        for place in range(SHOWN_FOR // HOUR)
-    ]
+    first = _hour_of(now) - SHOWN_FOR + HOUR
+    hours = {first + HOUR * place: Counter[str]() for place in range(SHOWN_FOR // HOUR)}
     for run in runs:
-        place = (run["started_at"] - first) // HOUR
-        if 0 <= place < len(hours):
-            hour = hours[place]
+        hour = hours.get(_hour_of(run["started_at"]))
+        if hour is not None:
             hour["passes"] += 1
             hour["announced"] += run["trigger"] == ANNOUNCED
             hour["renewed"] += run["renewed"] + run["late"]
             hour["failed"] += run["failed"]
-    return hours
-
-
-def chart(hours: Sequence[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
-    """
-    Return a bar for each of *hours*: the heights of what is counted under *names*.
-
-    They stand on each other, as parts of 100 of the highest bar.
-    """
-    highest = max((sum(each[name] for name in names) for each in hours), default=0)
-    scale = max(highest, 1)
     return [
-        each | {"heights": [100 * each[name] // scale for name in names]}
-        for each in hours
+        HourOfPasses(
+            at, done["passes"], done["announced"], done["renewed"], done["failed"]
+        )
+        for at, done in hours.items()
+    ]
+
+
+def failures_document(
+    failed: int, failures: Sequence[RecordedFailure]
+) -> FailuresDocument:
+    """Return the document of the members that failed."""
+    return FailuresDocument(failed, [_failure(each) for each in failures])
+
+
+def _failure(each: RecordedFailure) -> FailureDocument:
+    return FailureDocument(
+        member_id=each.member_id,
+        code=each.code,
+        error=each.message,
+        plan=each.plan,
+        timezone=each.timezone,
+        attempts=each.attempts,
+        first_failed_at=each.first_failed_at,
+        last_failed_at=each.last_failed_at,
+        next_try_at=None if each.parked else each.retry_at,
+        parked=each.parked,
+    )
+
+
+def _hour_of(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def chart(hours: Sequence[Any], *names: str) -> list[tuple[Any, list[int]]]:
+    """
+    Return a bar for each of *hours*: the hour, and the heights of its fields *names*.
+
+    The heights stand on each other, in percent of the highest bar.
+    """
+    totals = [sum(getattr(each, name) for name in names) for each in hours]
+    scale = max([1, *totals])
+    return [
+        (each, [100 * getattr(each, name) // scale for name in names]) for each in hours
     ]

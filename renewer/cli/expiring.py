@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from renewer import store
-from renewer.answers.upcoming import find_notices
+from renewer.answers.expiring import find_notices
 from renewer.cli.output import note, print_line
 from renewer.host import database
 from renewer.rules.calendar import read_duration

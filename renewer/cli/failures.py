@@ -3,7 +3,7 @@
 import typer
 
 from renewer import store
-from renewer.answers.documents import failures_document
+from renewer.answers.overview import failures_document
 from renewer.cli.options import Json, MemberId
 from renewer.cli.output import note, print_json, print_table, say, table, timestamp
 from renewer.errors import InputError

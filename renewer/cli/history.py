@@ -8,7 +8,7 @@ import typer
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.answers.documents import statement_document
+from renewer.answers.documents import history_document
 from renewer.answers.wording import signed, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
@@ -73,7 +73,7 @@ def history(
         begun = entries[0]["seq"] if entries else end
         lines = store.find_statement(conn, member, begun - 1, since, until, end)
     if json:
-        print_json(statement_document(held, lines, entries))
+        print_json(history_document(held, lines, entries))
         return
     zone = usable_timezone(held.timezone)
     # Of a time that is past, the lines are shown, but the member as they are now.

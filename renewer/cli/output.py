@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -136,11 +137,14 @@ class JsonRows:
 
 def _dumps(value: Any, indent: int | None = None) -> str:
     """Return *value* as JSON in which no character steers a terminal."""
-    text = json.dumps(value, default=_iso, ensure_ascii=False, indent=indent)
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _iso(value: Any) -> str:
+def _plain(value: Any) -> str | dict[str, Any]:
+    """Return a day or an instant in ISO 8601, and a document as a JSON object."""
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
     assert isinstance(value, date), f"not for JSON: {value!r}"
     return value.isoformat()
 

@@ -1,19 +1,15 @@
 """The command `status`: how far behind the job is."""
 
-from datetime import datetime
+from datetime import UTC
 from typing import Annotated, NoReturn
 
 import typer
-from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.answers.condition import LATE, find_problems
-from renewer.answers.documents import (
-    members_per_second,
-    status_document,
-)
-from renewer.answers.wording import age, local, plural
-from renewer.cli.failures import MOST, SHOWN, print_failures
+from renewer.answers.health import LATE, Light, find_health
+from renewer.answers.overview import StatusDocument, find_status
+from renewer.answers.wording import age, plural
+from renewer.cli.failures import SHOWN, print_failures
 from renewer.cli.options import AsOf, Json, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -25,7 +21,7 @@ from renewer.cli.output import (
     timestamp,
 )
 from renewer.host import database
-from renewer.store import Lag, schema
+from renewer.store import schema
 
 RUNS = 10
 
@@ -41,61 +37,59 @@ def status(
     json: Json = False,
 ) -> None:
     """
-    Show how far behind the job is, the last passes, and the members who failed.
+    Show how far behind the job is, the last passes, and the members that failed.
 
-    The lag is the age of the oldest boundary that is due and not posted. With --check
-    it is for cron, monitors and probes: the last pass succeeded, nobody is late or
-    failing, the clocks agree, and no commit may be lost.
+    The lag is the age of the oldest due member that is neither failing nor parked. With
+    --check it is for cron, monitors and probes: the last pass succeeded, no member is
+    late or failing, no worker stopped without signing out, the clocks agree, and no
+    commit may be lost.
     """
     if check:
         _check(json)
     with database.connected(note) as (_, conn), store.snapshot(conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
-        lag, runs = store.find_lag(conn, at), store.find_runs(conn, RUNS)
-        failed, found = (
-            store.count_failures(conn),
-            store.find_failures(conn, MOST if json else SHOWN),
-        )
-        census, next_due_at = store.find_census(conn), store.find_next_due(conn, at)
+        document = find_status(conn, at)
+        failed = store.count_failures(conn)
+        failures = [] if json else store.find_failures(conn, SHOWN)
     if json:
-        print_json(status_document(at, lag, runs, failed, found, census, next_due_at))
+        print_json(document)
         return
-    _print_lag(lag, at)
-    if next_due_at is not None:
-        say(f"The next one becomes due at {timestamp(next_due_at)}.")
-    _print_census(census)
-    _print_runs(runs)
-    print_failures(failed, found)
+    _print_health(document)
+    _print_census(document)
+    _print_runs(document)
+    print_failures(failed, failures)
 
 
-def _print_lag(lag: Lag, at: datetime) -> None:
-    """Say how many are due and since when the oldest boundary waits, and whose."""
-    due = plural(lag.due, "member")
-    since, style = lag.oldest_boundary_at, None
-    behind = ", no boundary waits"
-    if since is not None:
-        waits = f"waits since {timestamp(since)} ({age(at - since)})"
-        behind = f", the oldest boundary {waits}"
-        if not lag.due:
-            # No pass takes anybody up now: whoever waits failed, or is parked.
-            behind = f"; of those who failed, the oldest boundary {waits}"
-        style = "red" if at - since > LATE else None
-    say(f"As of {timestamp(at)}: {due} due{behind}.", style=style)
+def _print_health(document: StatusDocument) -> None:
+    """Print the lag, what is not well, and when the next member becomes due."""
+    at, oldest_at = document.as_of, document.oldest_due_at
+    due = f"As of {timestamp(at)}: {plural(document.due, 'member')} due"
+    if oldest_at is None:
+        say(f"{due}, no lag.")
+    else:
+        lag = at - oldest_at
+        style = "red" if lag > LATE else None
+        say(f"{due}, the oldest since {timestamp(oldest_at)} ({age(lag)}).", style)
+    if document.problems:
+        style = "red" if document.light is Light.FAILING else None
+        say(f"Not well: {'; '.join(document.problems)}.", style)
+    if document.next_due_at is not None:
+        say(f"The next one becomes due at {timestamp(document.next_due_at)}.")
 
 
-def _print_census(census: DictRow | None) -> None:
-    """Show who there is, as they were counted last."""
-    if census is None:
+def _print_census(document: StatusDocument) -> None:
+    """Print the members as they were counted last."""
+    if document.census_at is None:
         return
-    total = sum(each["members"] for each in census["members"])
-    counted_at = timestamp(census["taken_at"])
-    say(f"{plural(total, 'member')}, counted at {counted_at}:")
+    rows = document.members_by_plan
+    total = plural(sum(each.members for each in rows), "member")
+    say(f"{total}, counted at {timestamp(document.census_at)}:")
     made = table("plan", "status", "members", numbers=("members",))
-    for each in census["members"]:
-        made.add_row(each["plan"], each["status"], f"{each['members']:,}")
+    for each in rows:
+        made.add_row(each.plan, each.status, f"{each.members:,}")
     print_table(made)
-    if census["without_rule"]:
-        waiting = plural(census["without_rule"], "member")
+    if document.without_rule:
+        waiting = plural(document.without_rule, "member")
         say(
             f"The next boundary of {waiting} has no rules: load the plan's revision.",
             style="red",
@@ -107,7 +101,9 @@ def _check(json: bool) -> NoReturn:
     with database.address(note) as conninfo, store.connect(conninfo) as conn:
         schema.check_schema(conn)
         problems = database.find_obstacles(conn)
-        problems += find_problems(conn, store.read_clock(conn))
+        with store.snapshot(conn):
+            health = find_health(conn, store.read_clock(conn))
+        problems += [problem.text for problem in health.problems]
     if json:
         print_json({"ok": not problems, "problems": problems})
     elif problems:
@@ -118,23 +114,32 @@ def _check(json: bool) -> NoReturn:
     raise typer.Exit(1 if problems else 0)
 
 
-def _print_runs(runs: list[DictRow]) -> None:
-    if not runs:
-        say("No pass has run yet.")
+def _print_runs(document: StatusDocument) -> None:
+    """Print the last passes of 48 hours; those over announced members in one row."""
+    announced = document.announced
+    if not document.runs and not announced.passes:
+        last_at = document.last_pass_at
+        if last_at is None:
+            say("No pass has run yet.")
+        else:
+            say(f"No pass in 48 hours; the last succeeded at {timestamp(last_at)}.")
         return
     numbers = ("pass", "due", "awarded", "failed", "per s")
     columns = ("pass", "started (UTC)", "trigger", "state", *numbers[1:])
     made = table(*columns, numbers=numbers)
-    for run in runs:
-        awarded = run["renewed"] + run["late"]
+    for run in document.runs[:RUNS]:
         made.add_row(
-            str(run["run_id"]),
-            f"{local(run['started_at'], 'UTC'):%Y-%m-%d %H:%M}",
-            run["trigger"],
-            run["state"],
-            str(run["due"]),
-            str(awarded),
-            str(run["failed"]),
-            f"{members_per_second(run):.0f}",
+            str(run.run_id),
+            f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            run.trigger,
+            run.state,
+            str(run.due),
+            str(run.renewed + run.late),
+            str(run.failed),
+            f"{run.per_second:.0f}",
         )
+    if announced.passes:
+        awarded = str(announced.renewed + announced.late)
+        counts = (str(announced.due), awarded, str(announced.failed), "")
+        made.add_row("", f"{announced.passes} together", "announced", "", *counts)
     print_table(made)

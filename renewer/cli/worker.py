@@ -19,7 +19,7 @@ from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
 from renewer.worker.duties import Duties
-from renewer.worker.health import Pulse
+from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 from renewer.worker.monitor import Monitor
 from renewer.worker.presence import Presence

@@ -192,11 +192,8 @@ def describe_backlog(report: PassReport) -> dict[str, int | None]:
     backlog = report.backlog
     if backlog is None:
         return {"lag_seconds": None, "failing": None, "parked": None}
-    oldest, lag_s = backlog.oldest_due_at, 0
-    if oldest is not None:
-        lag_s = round((report.as_of - oldest).total_seconds())
     return {
-        "lag_seconds": lag_s,
-        "failing": backlog.retrying,
+        "lag_seconds": backlog.lag_seconds,
+        "failing": backlog.failing,
         "parked": backlog.parked,
     }

@@ -1,6 +1,6 @@
 """The record of passes."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from psycopg.rows import DictRow
 
@@ -54,25 +54,6 @@ def record_progress(
 def date_runs(conn: Database) -> None:
     """Date each pass by the time it acted at: the demo's clock is not the server's."""
     conn.execute(query("runs/date_runs"))
-
-
-@value
-class Lag:
-    """
-    How many members are due and since when the oldest boundary of theirs waits, None
-    when none does.
-    """
-
-    due: int
-    oldest_boundary_at: datetime | None
-
-
-def find_lag(conn: Database, as_of: datetime) -> Lag:
-    """Return what is due at *as_of*."""
-    row = conn.execute(query("runs/find_lag"), {"as_of": as_of}).fetchone()
-    assert row is not None
-    oldest = row["oldest_boundary_at"]
-    return Lag(row["due"], oldest and oldest.astimezone(UTC))
 
 
 def find_runs(

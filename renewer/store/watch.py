@@ -31,24 +31,41 @@ EVERYBODY = {"after": "", "until": None}
 @value
 class Backlog:
     """
-    Since when the member waits who waits longest, and how many failed.
+    Members that wait for a pass at *as_of*, and members that failed in one.
 
-    Members who failed or are parked wait, too. *oldest_due_at* is None when nobody
-    does. The counts stop at MOST.
+    *oldest_due_at* is the earliest `due_at` among members that are neither failing nor
+    parked, None when none of them is due. Failing members are retried with back-off;
+    parked ones wait for a person. *failing_since* and *parked_since*: since when the
+    longest-waiting of them would be due had it not failed. The counts stop at MOST.
     """
 
+    as_of: datetime
     oldest_due_at: datetime | None
-    retrying: int
+    failing: int
+    failing_since: datetime | None
     parked: int
+    parked_since: datetime | None
+
+    @property
+    def lag(self) -> timedelta:
+        """Age of the oldest due member that is neither failing nor parked."""
+        if self.oldest_due_at is None:
+            return timedelta(0)
+        return self.as_of - self.oldest_due_at
+
+    @property
+    def lag_seconds(self) -> int:
+        """The lag as status, the pass log and the API show it."""
+        return round(self.lag.total_seconds())
 
 
 @value
 class Passes:
     """
-    How the passes over everybody stand.
+    State of the passes over all members.
 
-    *succeeded_at* is the end of the last one that was finished; *began_at* that of the
-    oldest under way, else the beginning of the last. None: there was none.
+    *succeeded_at*: end of the last finished pass. *began_at*: start of the oldest
+    running pass, else of the last pass. None if there was no such pass.
     """
 
     succeeded_at: datetime | None
@@ -58,16 +75,23 @@ class Passes:
 
 def find_backlog(conn: Database, as_of: datetime, most: int = MOST) -> Backlog:
     """
-    Return who waits at *as_of*, in a few probes of an index.
+    Return the backlog at *as_of*, with a few index probes.
 
-    Of those who failed up to *most* are looked at, the oldest boundary first.
+    Up to *most* failing and parked members are counted, earliest boundary first.
     """
     row = _row(conn, "watch/find_backlog", {"as_of": as_of, "most": most})
-    return Backlog(_utc(row["oldest_due_at"]), row["retrying"], row["parked"])
+    return Backlog(
+        as_of,
+        _utc(row["oldest_due_at"]),
+        row["failing"],
+        _utc(row["failing_since"]),
+        row["parked"],
+        _utc(row["parked_since"]),
+    )
 
 
 def find_passes(conn: Database) -> Passes:
-    """Return how the passes over everybody stand."""
+    """Return the state of the passes over all members."""
     row = _row(conn, "watch/find_passes", {})
     return Passes(_utc(row["succeeded_at"]), row["running"], _utc(row["began_at"]))
 
@@ -87,9 +111,9 @@ def find_verification(conn: Database) -> DictRow:
     return _row(conn, "watch/find_verification", {})
 
 
-def find_workers(conn: Database) -> list[DictRow]:
-    """Return the workers there are, and whether each is alive."""
-    return conn.execute(query("watch/find_workers")).fetchall()
+def find_workers(conn: Database, as_of: datetime) -> list[DictRow]:
+    """Return the workers that gave a sign of life within the day before *as_of*."""
+    return conn.execute(query("watch/find_workers"), {"as_of": as_of}).fetchall()
 
 
 def check_writable(conn: Database) -> None:
@@ -180,7 +204,7 @@ def sign_in(conn: Database, worker: dict[str, Any]) -> int:
 
 
 def show_presence(conn: Database, worker_id: int, *, hearing: bool) -> bool:
-    """Record a sign of life; False when the worker was thought dead."""
+    """Record a heartbeat; False when the worker's row was removed meanwhile."""
     parameters = {"worker_id": worker_id, "hearing": hearing}
     return conn.execute(query("watch/show_presence"), parameters).rowcount > 0
 

@@ -3,13 +3,13 @@
 from http import HTTPStatus
 from typing import Any
 
-from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from renewer import store
-from renewer.answers.portrait import line_document, said
-from renewer.answers.wording import instant, plural, usable_timezone
+from renewer.answers.documents import LineDocument, statement_lines
+from renewer.answers.member_page import said
+from renewer.answers.wording import instant, plural
 from renewer.rules.ledger import Member
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, Trouble
@@ -86,11 +86,10 @@ def _stage(visit: Visit) -> Stage:
     return stage
 
 
-def _lines(visit: Visit, held: Member) -> list[DictRow]:
+def _lines(visit: Visit, held: Member) -> list[LineDocument]:
     """Return what the last step posted for a member, in their time zone."""
-    account, word = _stage(visit).account, visit.site.word
+    account = _stage(visit).account
     if account is None:
         return []
-    zone = usable_timezone(held.timezone)
     posted = account.lines.get(held.member_id, ())
-    return [line_document(line, zone, word) for line in posted]
+    return list(statement_lines(held, posted, visit.site.word))

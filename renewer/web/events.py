@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from renewer import store
-from renewer.answers.upcoming import find_notices
+from renewer.answers.expiring import ExpiringDocument, NoticeDocument, find_notices
 from renewer.errors import RenewerError
 from renewer.rules.calendar import read_duration
 from renewer.web.description import SPAN
@@ -83,7 +83,7 @@ def tell_expiring(visit: Visit) -> Response:
     request = visit.request
     span = _read_span(request)
     after = request.query_params.get("after", "")
-    items: list[dict[str, Any]] = []
+    items: list[NoticeDocument] = []
     began, following = monotonic(), None
     with visit.site.snapshot() as conn:
         as_of = store.read_clock(conn)
@@ -94,7 +94,7 @@ def tell_expiring(visit: Visit) -> Response:
             if len(items) >= ENOUGH or monotonic() - began > LOOK_S:
                 following = notices.last
                 break
-    return as_json({"items": items, "next": following})
+    return as_json(ExpiringDocument(items, following))
 
 
 def _read_span(request: Request) -> timedelta:

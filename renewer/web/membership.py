@@ -3,46 +3,45 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
-from typing import Any
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from renewer import store
-from renewer.answers.documents import explanation_document, preview_document
+from renewer.answers.documents import (
+    LineDocument,
+    cycles_document,
+    explanation_document,
+    statement_document,
+    statement_lines,
+)
 from renewer.answers.explanation import Explanation, read_explanation
-from renewer.answers.portrait import (
+from renewer.answers.member_page import (
     find_page,
-    line_document,
-    portrait,
+    member_page,
     said,
     tell_reason,
     walk_statement,
 )
-from renewer.answers.wording import Word, day, instant, usable_timezone
+from renewer.answers.wording import Word, day, instant
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
+from renewer.rules.posting import Boundary
+from renewer.store.revisions import find_plans
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, bad_request
 from renewer.web.site import Visit, as_json, as_page
 
 LINES = 25
 MOST_LINES = 200
-COLUMNS = (
-    "seq",
-    "occurred_at",
-    "kind",
-    "what",
-    "amount",
-    "balance_after",
-    "reference",
-)
-"""What a statement as CSV has of each line."""
+COLUMNS = [each.name for each in fields(LineDocument)]
+"""Columns of a statement as CSV."""
 FORESEEN = 3
 CYCLES = 24
 """Past cycles on the page: two years."""
@@ -82,14 +81,14 @@ def show_member(visit: Visit) -> Response:
         facts = explain(visit, conn)
         since = begin(days, facts.as_of)
         lines, more = find_page(conn, facts.member, since, before, LINES)
-    path = "/members/" + segment(facts.member.member_id)
+    document = explanation_document(facts)
     return as_page(
         visit,
         "member.html",
-        path=path,
-        facts=explanation_document(facts),
-        shown=portrait(facts),
-        lines=[line_document(line, facts.timezone, facts.word) for line in lines],
+        path="/members/" + segment(facts.member.member_id),
+        facts=document,
+        shown=member_page(facts, document),
+        lines=list(statement_lines(facts.member, lines, facts.word)),
         more=more,
         days=days,
         filters=FILTERS,
@@ -124,14 +123,14 @@ def _write_csv(
 ) -> Iterator[str]:
     """Yield a CSV file with the lines of *parts*; one that fails later is cut off."""
     out = io.StringIO()
-    write = csv.DictWriter(out, COLUMNS, extrasaction="ignore")
+    write = csv.DictWriter(out, COLUMNS)
     write.writeheader()
-    zone = usable_timezone(held.timezone)
-    for lines in parts:
-        for line in lines:
-            row = line_document(line, zone, word)
-            at, reference = row["occurred_at"].isoformat(), harmless(row["reference"])
-            write.writerow(row | {"occurred_at": at, "reference": reference})
+    for rows in parts:
+        for line in statement_lines(held, rows, word):
+            row = {name: getattr(line, name) for name in COLUMNS}
+            row["occurred_at"] = line.occurred_at.isoformat()
+            row["reference"] = harmless(line.reference)
+            write.writerow(row)
         yield out.getvalue()
         out.seek(0)
         out.truncate()
@@ -158,43 +157,19 @@ def tell_statement(visit: Visit) -> Response:
         held = find_held(visit, conn)
         since = begin(days, visit.site.read_clock(conn))
         lines, more = find_page(conn, held, since, before, limit)
-    zone = usable_timezone(held.timezone)
-    document = {
-        "member_id": held.member_id,
-        "timezone": held.timezone,
-        "balance": held.balance,
-        "lines": [line_document(line, zone, visit.site.word) for line in lines],
-        "next": None if more is None else str(more),
-    }
-    return as_json(document)
+    return as_json(statement_document(held, lines, visit.site.word, more))
 
 
 def tell_cycles(visit: Visit) -> Response:
     """Return the cycles there were and those to come."""
     with visit.site.snapshot() as conn:
         facts = explain(visit, conn)
-        plans = Plans(store.find_plans(conn))
-    document = explanation_document(facts)
-    return as_json(
-        {
-            "member_id": facts.member.member_id,
-            "as_of": document["as_of"],
-            "past_cycles": document["past_cycles"],
-            "next_cycles": _foresee(visit, facts, plans),
-        }
-    )
-
-
-def _foresee(visit: Visit, facts: Explanation, plans: Plans) -> list[dict[str, Any]]:
-    """Return the boundaries to come; none when they cannot be planned."""
-    if facts.problem is not None:
-        return []
-    coming = foresee(facts.member, plans, facts.as_of, visit.site.catch_up)
-    found = list(islice(coming, FORESEEN))
-    cycles: list[dict[str, Any]] = preview_document(facts.member, facts.as_of, found)[
-        "cycles"
-    ]
-    return cycles
+        plans = Plans(find_plans(conn))
+    coming: Iterable[Boundary] = ()
+    if facts.problem is None:
+        # Boundaries that cannot be planned are left out.
+        coming = foresee(facts.member, plans, facts.as_of, visit.site.catch_up)
+    return as_json(cycles_document(facts, list(islice(coming, FORESEEN))))
 
 
 def begin(days: int | None, now: datetime) -> datetime:

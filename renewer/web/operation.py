@@ -1,21 +1,20 @@
 """The operator's pages and their API: how the job is, one pass, the plans."""
 
 import shlex
-from datetime import timedelta
-from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from renewer import store
 from renewer.answers.overview import (
-    MOST_FAILING,
     MOST_WAITING,
+    RunDocument,
     chart,
-    find_overview,
-    plan_document,
+    find_status,
     run_document,
 )
 from renewer.answers.wording import age, instant, plural
+from renewer.store.revisions import find_plans
+from renewer.store.runs import find_runs
+from renewer.web.description import PlansDocument, RunsDocument
 from renewer.web.links import segment
 from renewer.web.membership import LARGEST, read_before, read_number
 from renewer.web.problems import NOT_FOUND, Refused
@@ -33,30 +32,22 @@ def show_overview(visit: Visit) -> Response:
     if sought:
         return RedirectResponse(visit.link("/members/" + segment(sought)), 303)
     with visit.site.snapshot() as conn:
-        found = find_overview(conn, visit.site.read_clock(conn))
-    now = found["as_of"]
-    since, lag = found["last_pass_at"], timedelta(seconds=found["lag_seconds"])
+        status = find_status(conn, visit.site.read_clock(conn))
+    hours = status.passes_by_hour
     return as_page(
         visit,
         "overview.html",
-        found=found,
-        bars=chart(found["passes_by_hour"], "renewed", "failed"),
-        highest=max(map(_height, found["passes_by_hour"])),
-        due_bars=chart(found["due_by_hour"], "members"),
-        ago=None if since is None else age(now - since),
+        status=status,
+        bars=chart(hours, "renewed", "failed"),
+        highest=max(each.renewed + each.failed for each in hours),
+        due_bars=chart(status.due_by_hour, "members"),
         shown=SHOWN,
-        most_failing=MOST_FAILING,
-        most_waiting=MOST_WAITING,
+        most=MOST_WAITING,
         instant=instant,
         command=shlex.quote,
         plural=plural,
-        lag=age(lag) if lag else "none",
+        age=age,
     )
-
-
-def _height(hour: dict[str, Any]) -> int:
-    """Return how many members the passes of an hour looked at to an end."""
-    return int(hour["renewed"] + hour["failed"])
 
 
 def show_run(visit: Visit) -> Response:
@@ -68,7 +59,7 @@ def show_run(visit: Visit) -> Response:
 def tell_status(visit: Visit) -> Response:
     """Return the document of the operator's page."""
     with visit.site.snapshot() as conn:
-        return as_json(find_overview(conn, visit.site.read_clock(conn)))
+        return as_json(find_status(conn, visit.site.read_clock(conn)))
 
 
 def tell_runs(visit: Visit) -> Response:
@@ -76,10 +67,10 @@ def tell_runs(visit: Visit) -> Response:
     before = read_before(visit.request)
     limit = read_number(visit.request, "limit", RUNS, MOST_RUNS)
     with visit.site.snapshot() as conn:
-        runs = store.find_runs(conn, limit + 1, before)
+        runs = find_runs(conn, limit + 1, before)
     shown = [run_document(run) for run in runs[:limit]]
-    more = str(shown[-1]["run_id"]) if len(runs) > limit else None
-    return as_json({"items": shown, "next": more})
+    more = str(shown[-1].run_id) if len(runs) > limit else None
+    return as_json(RunsDocument(shown, more))
 
 
 def tell_run(visit: Visit) -> Response:
@@ -90,18 +81,17 @@ def tell_run(visit: Visit) -> Response:
 def tell_plans(visit: Visit) -> Response:
     """Return the revisions of plans on record."""
     with visit.site.snapshot() as conn:
-        found = [plan_document(each) for each in store.find_plans(conn)]
-    return as_json({"items": found})
+        return as_json(PlansDocument(find_plans(conn)))
 
 
-def _find_run(visit: Visit) -> dict[str, Any]:
+def _find_run(visit: Visit) -> RunDocument:
     """Return the pass the path names; Refused when there is none."""
     text = visit.request.path_params["run_id"]
     if not (text.isascii() and text.isdigit() and int(text[:20]) < LARGEST):
         raise Refused(NOT_FOUND)
     run_id = int(text[:20])
     with visit.site.snapshot() as conn:
-        runs = store.find_runs(conn, 1, run_id=run_id)
+        runs = find_runs(conn, 1, run_id=run_id)
     if not runs or runs[0]["run_id"] != run_id:
         raise Refused(NOT_FOUND)
     return run_document(runs[0])

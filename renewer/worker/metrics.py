@@ -16,11 +16,13 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from renewer import store
+from renewer.answers.health import find_health
 from renewer.errors import RenewerError
 from renewer.host.database import measure_skew
-from renewer.store import Database, schema
-from renewer.worker.health import Pulse
+from renewer.store import schema
+from renewer.store.connection import Database, snapshot
+from renewer.store.watch import find_census
+from renewer.worker.liveness import Pulse
 
 FRESH_S = 15.0
 """How long a reading of the database is good, however often it is asked for."""
@@ -40,10 +42,18 @@ OF_DATABASE = {
     "renewer_pass_running": "Whether a pass over everybody is under way.",
     "renewer_due_members": "Members who are due; counting stops at 100000.",
     "renewer_oldest_due_timestamp_seconds": (
-        "Since when the member waits who waits longest, one who failed included; "
-        "0: nobody does."
+        "Since when the oldest due member waits that is neither failing nor parked; "
+        "0: none does."
     ),
-    "renewer_failures": "Members who failed; counting stops at 100000.",
+    "renewer_failures": (
+        "Members that are failing or parked; counting stops at 100000."
+    ),
+    "renewer_failures_since_timestamp_seconds": (
+        "Since when the longest-waiting of them would be due; 0: there is none."
+    ),
+    "renewer_workers": (
+        "Workers on record, alive or dead: one that stopped without signing out."
+    ),
     "renewer_members": "Members, as the last census counted them.",
     "renewer_members_without_rule": (
         "Members whose next boundary has no rule on record, by the last census."
@@ -60,7 +70,12 @@ OF_DATABASE = {
 }
 """Gauges that are absent while the database is away."""
 
-LABELS = {"renewer_failures": ("state",), "renewer_members": ("status",)}
+LABELS = {
+    "renewer_failures": ("state",),
+    "renewer_failures_since_timestamp_seconds": ("state",),
+    "renewer_workers": ("state",),
+    "renewer_members": ("status",),
+}
 
 
 class Metrics(Collector):
@@ -162,26 +177,27 @@ class Metrics(Collector):
 def read_database(conn: Database) -> Readings:
     """Return the value of each metric in OF_DATABASE; None: nothing to tell yet."""
     skew = measure_skew(conn)
-    now = datetime.now(UTC) + skew
-    passes, backlog = store.find_passes(conn), store.find_backlog(conn, now)
-    waiting, census = store.count_waiting(conn, now), store.find_census(conn)
-    verified = store.find_verification(conn)
+    with snapshot(conn):
+        health = find_health(conn, datetime.now(UTC) + skew)
+        census = find_census(conn)
+    backlog, passes = health.backlog, health.passes
+    alive = sum(worker.alive for worker in health.workers)
     readings = {
         "renewer_pass_last_success_timestamp_seconds": _seconds(passes.succeeded_at),
         "renewer_pass_started_timestamp_seconds": _seconds(passes.began_at),
         "renewer_pass_running": int(passes.running),
-        "renewer_due_members": waiting["due"],
+        "renewer_due_members": health.due,
         "renewer_oldest_due_timestamp_seconds": _seconds(backlog.oldest_due_at),
-        "renewer_failures": {
-            "retrying": backlog.retrying,
-            "parked": backlog.parked,
+        "renewer_failures": {"failing": backlog.failing, "parked": backlog.parked},
+        "renewer_failures_since_timestamp_seconds": {
+            "failing": _seconds(backlog.failing_since),
+            "parked": _seconds(backlog.parked_since),
         },
-        "renewer_requests_waiting": waiting["requests"],
+        "renewer_workers": {"alive": alive, "dead": len(health.workers) - alive},
+        "renewer_requests_waiting": health.requests,
         "renewer_clock_skew_seconds": skew.total_seconds(),
-        "renewer_verify_violations": verified["violations"],
-        "renewer_verify_last_success_timestamp_seconds": _seconds(
-            verified["succeeded_at"]
-        ),
+        "renewer_verify_violations": health.violations,
+        "renewer_verify_last_success_timestamp_seconds": _seconds(health.verified_at),
         "renewer_members": {},
         "renewer_members_without_rule": None,
         "renewer_census_timestamp_seconds": None,

@@ -17,7 +17,7 @@ from renewer.errors import RenewerError
 from renewer.host.database import MAY_NOT_POST, find_obstacles
 from renewer.host.settings import OFF, read_address
 from renewer.store import Database, may_post, one_line
-from renewer.worker.health import Pulse
+from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 
 PATIENCE_S = 10.0

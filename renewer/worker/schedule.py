@@ -31,8 +31,8 @@ from renewer.store.connection import (
 from renewer.store.members import find_due_among
 from renewer.store.runs import start_run
 from renewer.worker.duties import Duties
-from renewer.worker.health import Pulse
 from renewer.worker.listener import listen
+from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 from renewer.worker.presence import Presence
 from renewer.worker.ticker import keep_ticking

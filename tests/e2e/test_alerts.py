@@ -109,11 +109,9 @@ def ask_rules(
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 CAUSES = {
     "nothing": (set(), {}),
-    "poison member": ({"RenewerFailuresOpen", "RenewerMembersLate"}, {}),
-    "poison plan": (
-        {"RenewerFailuresOpen", "RenewerFailuresJump", "RenewerMembersLate"},
-        {},
-    ),
+    "poison member": ({"RenewerFailuresOpen"}, {}),
+    "poison plan": ({"RenewerFailuresOpen", "RenewerFailuresJump"}, {}),
+    "dead worker": ({"RenewerWorkerDead"}, {}),
     "broken invariant": ({"RenewerInvariantBroken"}, {}),
     "deaf listener": ({"RenewerListenerDeaf"}, {"RENEWER_LISTEN_URL": NOWHERE}),
     "database away": (
@@ -122,6 +120,11 @@ CAUSES = {
     ),
     "skewed clock": ({"RenewerClockSkew"}, {"FAKETIME": "+5m"}),
 }
+DEAD_WORKER = (
+    "INSERT INTO renewer.worker "
+    "(host, process, version, monitor, hearing, started_at, seen_at) "
+    "VALUES ('app-2', 7, '0.1.0', 'off', true, now(), now() - interval '181 seconds')"
+)
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
@@ -143,6 +146,8 @@ def test_an_alert_fires_for_its_cause_and_no_other_does(
     bring_in(conn, lines, "2016-05-14")
     if cause.startswith("poison"):
         conn.execute("UPDATE renewer.member SET plan = 'gold'")
+    if cause == "dead worker":
+        conn.execute(DEAD_WORKER)
     if cause == "broken invariant":
         conn.execute("UPDATE renewer.member SET balance = balance + 1")
         assert command(database, "verify").returncode == 1
@@ -272,7 +277,7 @@ def test_status_check_is_one_line_and_an_exit_code(
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     before = command(database, "status", "--check")
     assert (before.returncode, before.stdout.count("\n")) == (1, 1)
-    assert before.stdout.startswith("NOT WELL: no pass has succeeded yet; somebody has")
+    assert before.stdout.startswith("NOT WELL: no pass has succeeded yet; a member has")
     assert command(database, "run").returncode == 0
     well = command(database, "status", "--check")
     assert (well.returncode, well.stdout) == (

@@ -34,33 +34,29 @@ def test_status_counts_the_members_of_every_import(
 ) -> None:
     """A census is at most hourly; after an import it is of now."""
     load_plans(conn)
-    ruled = {"without_rule": 0, "first_without_rule": []}
     for name, count in (("a", 1), ("b", 2)):
         file = write(tmp_path, HEADER, f"{name},basic,2016-04-19,,,")
         assert command(database, "import", file).returncode == 0
-        assert documents(database, "status")["census"]["members"] == [
-            ruled | {"plan": "basic", "status": "active", "members": count}
+        assert documents(database, "status")["members_by_plan"] == [
+            {"plan": "basic", "status": "active", "members": count}
         ]
 
 
-def test_status_says_whose_boundary_waits_when_nobody_is_due(
-    database: str, conn: store.Database
-) -> None:
-    """A member who failed is due for no pass, and waits all the same."""
+def test_a_failing_member_is_no_lag(database: str, conn: store.Database) -> None:
+    """Status counts it apart and says since when it waits, before and at its retry."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19"], "2016-05-01")
     conn.execute("UPDATE renewer.member SET plan = 'gold'")
     due = command(database, "status", "--as-of", "2016-05-20").stdout
     assert due.startswith(
-        "As of 2016-05-20 00:00 UTC: 1 member due, the oldest boundary waits since\n"
-        "2016-05-19 00:00 UTC (1 day).\n"
+        "As of 2016-05-20 00:00 UTC: 1 member due, the oldest since 2016-05-19 00:00 "
+        "UTC\n(1 day).\n"
     )
     renew(database, "2016-05-20")
-    failed = command(database, "status", "--as-of", "2016-05-20").stdout
-    assert failed.startswith(
-        "As of 2016-05-20 00:00 UTC: 0 members due; of those who failed, the oldest\n"
-        "boundary waits since 2016-05-19 00:00 UTC (1 day).\n"
-    )
+    for as_of, members in (("2016-05-20T00:00", 0), ("2016-05-20T00:50", 1)):
+        failed = command(database, "status", "--as-of", as_of).stdout
+        assert f"UTC: {members} member{'s' * (1 - members)} due, no lag.\n" in failed
+        assert "1 member failing, the oldest for 1 day" in " ".join(failed.split())
 
 
 def test_failures_lists_who_failed(database: str, conn: store.Database) -> None:

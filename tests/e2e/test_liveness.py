@@ -15,11 +15,11 @@ import signal
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.schedulers.base import BaseScheduler
 from renewer.cli import main
-from renewer.worker import health, schedule
+from renewer.worker import liveness, schedule
 
 how, ticks_s, silence_s, batch_s = sys.argv[1], *map(float, sys.argv[2:])
-schedule.TICK_EVERY_S, health.LONGEST_SILENCE_S = ticks_s, silence_s
-health.LONGEST_BATCH_S = batch_s
+schedule.TICK_EVERY_S, liveness.LONGEST_SILENCE_S = ticks_s, silence_s
+liveness.LONGEST_BATCH_S = batch_s
 asked = threading.Event()
 work_on, submit = BaseScheduler._process_jobs, BaseExecutor.submit_job
 

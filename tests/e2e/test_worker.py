@@ -101,11 +101,11 @@ def test_a_failure_that_is_retried_is_seen_to_at_once(
             "'active', 'e')"
         )
         conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'new'")
-    assert soon(lambda: documents(database, "status")["failed"] == 1)
+    assert soon(lambda: documents(database, "status")["failing"] == 1)
     conn.execute("UPDATE renewer.member SET plan = 'plus' WHERE member_id = 'new'")
     assert command(database, "failures", "retry", "new").returncode == 0
     assert soon(lambda: statement(conn, "new") == [("renewal", 70, 70)])
-    assert documents(database, "status")["failures"] == []
+    assert documents(database, "failures")["failures"] == []
 
 
 def soon(happened: Callable[[], bool], within_s: float = 20) -> bool:

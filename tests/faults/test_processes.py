@@ -23,7 +23,7 @@ from renewer.jobs.counts import BatchResult, Counts
 from renewer.jobs.pass_request import HelperSettings, PassOptions
 from renewer.jobs.recorder import PassReport
 from renewer.rules.ledger import CatchUp, Kind
-from renewer.worker.health import PassActivity
+from renewer.worker.liveness import PassActivity
 from tests.e2e.test_worker import wait_for
 from tests.faults.scene import (
     AS_OF,

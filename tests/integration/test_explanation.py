@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from renewer import store
-from renewer.answers.documents import explanation_document
+from renewer.answers.documents import NextDocument, explanation_document
 from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.headline import headline
 from renewer.answers.notes import notes
@@ -146,7 +146,7 @@ def test_who_enrolled_and_was_not_awarded_waits(conn: store.Database) -> None:
     days = facts.cycle.first_day, facts.cycle.last_day
     assert days == (date(2016, 4, 30), date(2016, 5, 30))
     document = explanation_document(facts)
-    assert (document["status_code"], document["cycle"], document["last_renewal"]) == (
+    assert (document.status_code, document.cycle, document.last_renewal) == (
         "waiting_for_pass",
         None,
         None,
@@ -193,8 +193,9 @@ def test_a_late_award_is_no_award_of_0(database: str, conn: store.Database) -> N
     assert (facts.last_award.awarded, facts.last_award.reason) == (60, "suspended")
     cycles = [(past.awarded, past.shortfall, bool(past.late)) for past in facts.cycles]
     assert cycles == [(60, None, True)]
-    renewal = explanation_document(facts)["last_renewal"]
-    assert (renewal["amount"], renewal["reason"]) == (60, None)
+    renewal = explanation_document(facts).last_renewal
+    assert renewal is not None
+    assert (renewal.amount, renewal.reason) == (60, None)
 
 
 def test_a_plan_without_connects_is_told(database: str, conn: store.Database) -> None:
@@ -231,8 +232,8 @@ def test_an_unknown_plan_is_told_before_and_after_it_failed(
     cycles = [(past.expected, past.awarded, past.shortfall) for past in facts.cycles]
     assert cycles == [(None, None, "failed")]
     document = explanation_document(facts)
-    assert (document["next"], document["plan"]["allowance"]) == (None, None)
-    assert [(note["code"], note["text"]) for note in document["notes"]] == [
+    assert (document.next, document.plan.allowance) == (None, None)
+    assert [(note.code, note.text) for note in document.notes] == [
         (
             "late",
             "Your renewal has been due since 19 May 2016 at 00:00 UTC, which is 5 "
@@ -247,12 +248,12 @@ def test_an_error_of_ours_is_told_without_its_words(conn: store.Database) -> Non
     enter(conn)
     fail(conn)
     document = explanation_document(explain(conn, "2016-05-18"))
-    assert document["headline"] == (
+    assert document.headline == (
         "We could not bring your account up to date, because of an error in our "
         "system. You lose nothing and get what is due when we have corrected this. You "
         "now have 2 Connects."
     )
-    assert (document["next"], document["awards_at"]) == (None, utc("2016-05-19"))
+    assert (document.next, document.awards_at) == (None, utc("2016-05-19"))
 
 
 def test_an_unknown_zone_is_told(conn: store.Database) -> None:
@@ -364,9 +365,9 @@ def test_under_review_all_that_waits_is_told(conn: store.Database) -> None:
         (date(2016, month, 19), "under_review") for month in (5, 6, 7)
     ]
     document = explanation_document(facts)
-    assert (document["awards_at"], document["next"]) == (
+    assert (document.awards_at, document.next) == (
         None,
-        {"allowance": 180, "carried": 0, "expiring": 122, "balance_after": 60},
+        NextDocument(allowance=180, carried=0, expiring=122, balance_after=60),
     )
 
 
@@ -401,7 +402,7 @@ def test_a_closed_membership_is_told_since_when(
             "monthly Connects. You keep your 2 Connects."
         )
         assert notes(facts) == []
-        assert explanation_document(facts)["next"] is None
+        assert explanation_document(facts).next is None
         renew(database, "2016-05-16")
 
 
@@ -709,7 +710,7 @@ def test_the_answer_and_the_statement_give_one_reason(
 def reasons(conn: store.Database, member_id: str) -> list[tuple[str | None, str]]:
     """Return the reason of each cycle, and what the statement says of its award."""
     document = explanation_document(explain(conn, "2016-08-20", member_id))
-    found = [cycle["reason"] for cycle in document["past_cycles"]]
+    found = [cycle.reason for cycle in document.past_cycles]
     lines = [
         line["what"]
         for line in store.find_statement(conn, member_id)

@@ -11,9 +11,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from renewer import store
-from renewer.answers.condition import find_problems
+from renewer.answers.expiring import find_notices
+from renewer.answers.health import find_health
 from renewer.answers.seals import Chain
-from renewer.answers.upcoming import find_notices
 from renewer.errors import UnknownCursor
 from renewer.jobs.sealing import seal_ledger
 from renewer.store import migrations
@@ -328,7 +328,9 @@ def test_who_ticks_and_leaves_the_transaction_open_is_named(
         other.execute("SELECT renewer.tick()")
         assert store.tick(fed) is None
         (problem,) = (
-            each for each in find_problems(fed, store.read_clock(fed)) if "feed" in each
+            each.text
+            for each in find_health(fed, store.read_clock(fed)).problems
+            if "feed" in each.text
         )
         assert problem == (
             f"the feed stands still: process {other.info.backend_pid} "
@@ -449,11 +451,11 @@ def notices(conn: store.Database, as_of: str, days: int) -> list[tuple[Any, ...]
     found = list(find_notices(conn, at, at + timedelta(days=days)))
     return [
         (
-            each["member_id"],
-            each["lot"],
-            each["source"],
-            each["amount"],
-            each["ends_at"],
+            each.member_id,
+            each.lot,
+            each.source,
+            each.amount,
+            each.ends_at,
         )
         for page in found
         for each in page.items
@@ -526,7 +528,7 @@ def test_a_notice_keeps_its_id_while_its_end_stays(fed: store.Database) -> None:
     def ids() -> list[tuple[str, int]]:
         at = utc("2016-05-14T00:00")
         pages = find_notices(fed, at, at + timedelta(days=7))
-        return [(each["id"], each["amount"]) for page in pages for each in page.items]
+        return [(each.id, each.amount) for page in pages for each in page.items]
 
     before = ids()
     fed.execute("SELECT renewer.spend('a', 1, 's')")

@@ -444,7 +444,7 @@ def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
 
 
 def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
-    """The counts name all 64 of them, so that they go by their index."""
+    """The count names all 64 of them, so that it uses the index."""
     load_plans(conn)
     lines = [f"m{n},basic,2016-04-19,UTC,active,0" for n in range(500)]
     bring_in(conn, lines, "2016-05-01T00:00")
@@ -454,7 +454,6 @@ def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
     assert row == {"buckets": 64}
     as_of = utc("2016-05-19T00:00")
     assert store.count_due(conn, as_of, None) == 500
-    assert store.find_lag(conn, as_of).due == 500
 
 
 def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:

@@ -836,7 +836,7 @@ $$;""",
     Mutation(
         "a-statement-ends-early",
         "A statement as CSV is whole, however long.",
-        "renewer/answers/portrait.py",
+        "renewer/answers/member_page.py",
         "while before is not None:",
         "for _ in range(10):",
         (WEB + "test_membership.py::test_a_statement_as_csv_is_whole_however_long",),

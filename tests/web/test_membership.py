@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from renewer import store
-from renewer.answers.portrait import walk_statement
+from renewer.answers.member_page import walk_statement
 from renewer.store import migrations
 from renewer.store.reading import SIZE, Reader
 from renewer.web.links import segment, sign

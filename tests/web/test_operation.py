@@ -9,7 +9,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from renewer import store
-from renewer.answers.overview import chart, find_overview
+from renewer.answers.overview import (
+    HourDue,
+    HourOfPasses,
+    UnruledDocument,
+    chart,
+    find_status,
+)
 from renewer.host.settings import Settings
 from renewer.store.reading import Reader
 from renewer.web.serving import Place, make_app
@@ -91,7 +97,7 @@ def test_no_member_is_scanned_for_the_overview(
     """Counts come from what is kept: the table is never read from end to end."""
     with reader.snapshot() as conn:
         conn.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        find_overview(conn, store.read_clock(conn))
+        find_status(conn, store.read_clock(conn))
         row = conn.execute(
             "SELECT seq_scan FROM pg_stat_xact_user_tables "
             "WHERE schemaname = 'renewer' AND relname IN ('member', 'ledger_entry') "
@@ -131,16 +137,15 @@ def test_who_fails_next_for_want_of_a_rule_is_named(database: str) -> None:
         )
         now = utc("2016-05-02T12:00")
         assert store.take_census(conn, timedelta(0), now)
-        found = find_overview(conn, now)
-    assert found["without_rule"] == 3
-    assert [each["member_id"] for each in found["first_without_rule"]] == [
+        found = find_status(conn, now)
+    assert found.without_rule == 3
+    assert [each.member_id for each in found.first_without_rule] == [
         "soon",
         "held",
         "late",
     ]
-    assert found["first_without_rule"][0] == {
-        "member_id": "soon", "plan": "gold", "renews_at": utc("2016-05-10T00:00"),
-    }  # fmt: skip
+    first = UnruledDocument("soon", "gold", utc("2016-05-10T00:00"))
+    assert found.first_without_rule[0] == first
 
 
 def test_a_census_names_no_more_members_than_a_page_shows(database: str) -> None:
@@ -152,9 +157,9 @@ def test_a_census_names_no_more_members_than_a_page_shows(database: str) -> None
         conn.execute("UPDATE renewer.member SET plan = 'gold'")
         now = utc("2016-05-01T12:00")
         assert store.take_census(conn, timedelta(0), now)
-        found = find_overview(conn, now)
-    assert found["without_rule"] == 26
-    named = [each["member_id"] for each in found["first_without_rule"]]
+        found = find_status(conn, now)
+    assert found.without_rule == 26
+    named = [each.member_id for each in found.first_without_rule]
     assert named == [f"m{n}" for n in range(2, 22)]
 
 
@@ -168,29 +173,24 @@ def test_announced_passes_are_summed(database: str) -> None:
         renew(database, "2016-05-11", members=[member_id], trigger="announced")
     renew(database, "2016-05-11")
     with store.connect(database) as conn:
-        found = find_overview(conn, store.read_clock(conn))
-    assert [(run["trigger"], run["renewed"]) for run in found["runs"]] == [
-        ("manual", 2)
-    ]
-    told = found["announced"]
-    assert (told["passes"], told["due"], told["renewed"]) == (2, 2, 2)
-    hours = found["passes_by_hour"]
+        found = find_status(conn, store.read_clock(conn))
+    assert [(run.trigger, run.renewed) for run in found.runs] == [("manual", 2)]
+    told = found.announced
+    assert (told.passes, told.due, told.renewed) == (2, 2, 2)
+    hours = found.passes_by_hour
     assert len(hours) == 48
-    assert sum(each["passes"] for each in hours) == 3
-    assert sum(each["announced"] for each in hours) == 2
-    assert sum(each["renewed"] for each in hours) == 4
+    assert sum(each.passes for each in hours) == 3
+    assert sum(each.announced for each in hours) == 2
+    assert sum(each.renewed for each in hours) == 4
 
 
 def test_the_bars_of_a_chart_are_parts_of_the_highest() -> None:
     """What failed stands on what was renewed; nothing at all draws nothing."""
+    at = utc("2016-05-10T00:00")
     hours = [
-        {"renewed": 30, "failed": 10},
-        {"renewed": 10, "failed": 0},
-        {"renewed": 0, "failed": 0},
+        HourOfPasses(at, 1, 0, renewed, failed)
+        for renewed, failed in ((30, 10), (10, 0), (0, 0))
     ]
-    assert [each["heights"] for each in chart(hours, "renewed", "failed")] == [
-        [75, 25],
-        [25, 0],
-        [0, 0],
-    ]
-    assert chart([{"renewed": 0}], "renewed")[0]["heights"] == [0]
+    bars = chart(hours, "renewed", "failed")
+    assert [heights for _, heights in bars] == [[75, 25], [25, 0], [0, 0]]
+    assert chart([HourDue(at, 0)], "members") == [(HourDue(at, 0), [0])]

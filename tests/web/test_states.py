@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from renewer import store
 from renewer.answers.explanation import Code
-from renewer.answers.portrait import BANNERS, PENDING
+from renewer.answers.member_page import BANNERS, PENDING
 from renewer.cli.simulation import Simulation
 from renewer.web.links import sign
 from renewer.web.stage import Step

@@ -1,23 +1,28 @@
 """
-What a member's page shows beside the headline: the next award, the groups, a banner.
+What a member's page shows beside the member's document: dates, groups and banners.
 
-The words are put together here; the page only lays them out.
+The words are put together here; the template only lays them out.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.answers.documents import INSTANTS, ends_with_cycle
+from renewer.answers.documents import (
+    LotDocument,
+    MemberDocument,
+    PastCycleDocument,
+    ends_with_cycle,
+)
 from renewer.answers.explanation import Code, Explanation
-from renewer.answers.wording import Word, day, days, escape, local, plan_name
+from renewer.answers.wording import day, days, escape, local, plan_name
 from renewer.rules.calendar import starts_at
 from renewer.rules.cycle_history import Shortfall
-from renewer.rules.ledger import Lot, Member, Reason, Source
+from renewer.rules.ledger import Member, Reason, Source
+from renewer.rules.value import value
 
 SOON = timedelta(days=30)
 AT_A_TIME = 1000
@@ -61,19 +66,57 @@ BANNERS = {
 PENDING = "A change of plan waits."
 
 
-def portrait(facts: Explanation) -> dict[str, Any]:
-    """Return what the page of a member is made of."""
+@value
+class Progress:
+    """Which day of the cycle today is, of how many; the last one when it is over."""
+
+    day: int
+    of: int
+    words: str
+
+
+@value
+class Group:
+    """Connects of one lot, as a row of the table of groups."""
+
+    name: str
+    remaining: int
+    issued_on: date
+    ends: str
+
+
+@value
+class MemberPage:
+    """
+    What a member's page shows beside its document.
+
+    *awards_when* is the time of the next award in words, None while it is unknown.
+    *soon* is the number of Connects that end within 30 days.
+    """
+
+    zone: str
+    awards_when: str | None
+    cycle: str
+    progress: Progress
+    banners: list[tuple[str, str]]
+    groups: list[Group]
+    soon: int
+    plan: str
+
+
+def member_page(facts: Explanation, document: MemberDocument) -> MemberPage:
+    """Return what the page shows of *facts* beside *document*, made from them."""
     reached = facts.cycle
-    return {
-        "zone": zone_name(facts.timezone),
-        "next": _next(facts),
-        "cycle": days(reached.first_day, reached.last_day),
-        "progress": progress(facts),
-        "banners": list(_banners(facts)),
-        "groups": list(_groups(facts)),
-        "soon": _soon(facts),
-        "plan": plan_name(facts.member.plan),
-    }
+    return MemberPage(
+        zone=zone_name(facts.timezone),
+        awards_when=_awards_when(facts, document),
+        cycle=days(reached.first_day, reached.last_day),
+        progress=progress(facts),
+        banners=list(_banners(facts)),
+        groups=list(_groups(facts, document)),
+        soon=_soon(facts),
+        plan=plan_name(facts.member.plan),
+    )
 
 
 def zone_name(timezone: str) -> str:
@@ -88,8 +131,8 @@ def weekday(on: date) -> str:
     return f"{on:%A} {day(on)}"
 
 
-def progress(facts: Explanation) -> dict[str, Any]:
-    """Return which day of the cycle today is, of how many; the last when it is over."""
+def progress(facts: Explanation) -> Progress:
+    """Return how far the current cycle has come."""
     reached = facts.cycle
     length = (reached.last_day - reached.first_day).days + 1
     today = (facts.today - reached.first_day).days + 1
@@ -97,24 +140,14 @@ def progress(facts: Explanation) -> dict[str, Any]:
     words = f"Today is day {reached_day} of {length}"
     if today > length:
         words = "This cycle is over"
-    return {"day": reached_day, "of": length, "words": words}
+    return Progress(reached_day, length, words)
 
 
-def _next(facts: Explanation) -> dict[str, Any] | None:
-    """Return when the next award comes and what it brings; None when nobody knows."""
-    at, then = facts.awards_at, facts.upcoming
-    if at is None or then is None or facts.code is Code.FAILED:
+def _awards_when(facts: Explanation, document: MemberDocument) -> str | None:
+    at = document.awards_at
+    if at is None or document.next is None:
         return None
-    there = facts.local(at)
-    words = f"{weekday(there.date())}, {there:%H:%M} {zone_name(facts.timezone)}"
-    return {
-        "at": there,
-        "when": words,
-        "allowance": then.allowance,
-        "carried": then.carried,
-        "expiring": then.expiring,
-        "balance_after": then.balance_after,
-    }
+    return f"{weekday(at.date())}, {at:%H:%M} {zone_name(facts.timezone)}"
 
 
 def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
@@ -126,23 +159,18 @@ def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
         yield PENDING, f"Plan {plan_name(pending)} begins with your next cycle."
 
 
-def _groups(facts: Explanation) -> Iterator[dict[str, Any]]:
-    """Yield the groups of Connects, each with its last day, the first to end first."""
-    for lot in facts.member.lots:
-        if lot.remaining:
-            lost = ends_with_cycle(facts, lot)
-            yield {
-                "name": GROUPS[lot.source],
-                "remaining": lot.remaining,
-                "issued_on": facts.local(lot.issued_at).date(),
-                "ends": _end(facts, lot, lost),
-            }
+def _groups(facts: Explanation, document: MemberDocument) -> Iterator[Group]:
+    """Yield the open lots as groups, the first to end first."""
+    lots = [lot for lot in facts.member.lots if lot.remaining]
+    for lot, shown in zip(lots, document.lots, strict=True):
+        ends = _end(facts, shown, ends_with_cycle(facts, lot))
+        yield Group(GROUPS[lot.source], lot.remaining, shown.issued_at.date(), ends)
 
 
-def _end(facts: Explanation, lot: Lot, lost: int) -> str:
+def _end(facts: Explanation, lot: LotDocument, lost: int) -> str:
     """Return until when a lot can be used."""
     own = lot.expires_at
-    lasting = "no end" if own is None else day(last_day(facts.local(own)))
+    lasting = "no end" if own is None else day(last_day(own))
     if not lost:
         return lasting
     ends_on = day(facts.cycle.last_day)
@@ -206,12 +234,6 @@ def find_page(
     return lines[::-1], more
 
 
-def line_document(row: DictRow, timezone: str, word: Word) -> DictRow:
-    """Return a line of a statement in the member's zone and the marketplace's word."""
-    there = {name: local(row[name], timezone) for name in INSTANTS if row.get(name)}
-    return row | there | {"what": word.instead(row["what"])}
-
-
 def said(at: datetime, timezone: str) -> str:
     """
     Return when a line of a statement occurred: its day, and the hour if it began none.
@@ -237,10 +259,9 @@ WHY: Mapping[str, str] = {
 """Why a cycle brought less than expected, in a cell of a table."""
 
 
-def tell_reason(cycle: Mapping[str, Any]) -> str:
+def tell_reason(cycle: PastCycleDocument) -> str:
     """Return why a past cycle brought what it did; nothing when all is as expected."""
-    reason: str | None = cycle["reason"]
-    if reason is None:
+    if cycle.reason is None:
         return ""
     # An operator's own words are shown as they are.
-    return WHY.get(reason, escape(reason))
+    return WHY.get(cycle.reason, escape(cycle.reason))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 from renewer import store
@@ -18,10 +17,30 @@ STRETCH = 20_000
 
 
 @value
-class Notices:
-    """What ends for members up to *last*; *is_end*: nobody comes behind them."""
+class NoticeDocument:
+    """Connects of one lot that end soon; the id is the same as long as the end is."""
 
-    items: list[dict[str, Any]]
+    id: str
+    member_id: str
+    lot: int
+    source: str
+    amount: int
+    ends_at: datetime
+
+
+@value
+class ExpiringDocument:
+    """Connects that end soon unless they are spent; *next* is where it goes on."""
+
+    items: list[NoticeDocument]
+    next: str | None
+
+
+@value
+class Notices:
+    """What ends for members up to *last*; *is_end*: no member comes after them."""
+
+    items: list[NoticeDocument]
     last: str
     is_end: bool
 
@@ -50,14 +69,14 @@ def find_notices(
 
 def describe_ending(
     installation: UUID, member: Member, ending: Ending
-) -> dict[str, Any]:
+) -> NoticeDocument:
     """Return the document of one notice; its end has the member's offset."""
     name = f"{member.member_id}:{ending.lot}:{ending.ends_at.isoformat()}"
-    return {
-        "id": str(uuid5(installation, name)),
-        "member_id": member.member_id,
-        "lot": ending.lot,
-        "source": ending.source.value,
-        "amount": ending.amount,
-        "ends_at": local(ending.ends_at, usable_timezone(member.timezone)),
-    }
+    return NoticeDocument(
+        id=str(uuid5(installation, name)),
+        member_id=member.member_id,
+        lot=ending.lot,
+        source=ending.source.value,
+        amount=ending.amount,
+        ends_at=local(ending.ends_at, usable_timezone(member.timezone)),
+    )
