@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from psycopg.rows import DictRow
 
-from renewer import store
 from renewer.answers.wording import CONNECTS, Word, local, usable_timezone
 from renewer.errors import InputError, PlanError, RenewerError
 from renewer.rules.boundary import next_cycle
@@ -23,6 +22,17 @@ from renewer.rules.ledger import CatchUp, Member, Reason, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
 from renewer.rules.value import value
+from renewer.store.connection import Database, snapshot
+from renewer.store.history import (
+    Calls,
+    find_awards,
+    find_calls,
+    find_last_boundary,
+    find_movements,
+)
+from renewer.store.members import find_members
+from renewer.store.revisions import find_plans
+from renewer.store.runs import RecordedFailure, find_failures
 
 RECENTLY = timedelta(days=1)
 REMEMBERED = timedelta(days=31)
@@ -111,8 +121,8 @@ class Explanation:
     last_boundary: DictRow | None
     movements: Sequence[DictRow]
     rule_change: RuleChange | None
-    failure: store.RecordedFailure | None
-    calls: store.Calls
+    failure: RecordedFailure | None
+    calls: Calls
     word: Word
 
     @property
@@ -198,7 +208,7 @@ class Explanation:
 
 
 def find_explanation(
-    conn: store.Database,
+    conn: Database,
     member_id: str,
     as_of: datetime,
     catch_up: CatchUp,
@@ -210,28 +220,28 @@ def find_explanation(
     A pass with *catch_up* would act on them. InputError when *as_of* is before the
     cycle the ledger has reached: the past is in the statement.
     """
-    with store.snapshot(conn):
+    with snapshot(conn):
         return read_explanation(conn, member_id, as_of, catch_up, word)
 
 
 def read_explanation(
-    conn: store.Database,
+    conn: Database,
     member_id: str,
     as_of: datetime,
     catch_up: CatchUp,
     word: Word = CONNECTS,
 ) -> Explanation | None:
     """Return what `find_explanation` returns, in the snapshot the caller has open."""
-    found = store.find_members(conn, [member_id])
+    found = find_members(conn, [member_id])
     if not found:
         return None
-    plans = Plans(store.find_plans(conn))
-    awards = store.find_awards(conn, [member_id])[member_id]
+    plans = Plans(find_plans(conn))
+    awards = find_awards(conn, [member_id])[member_id]
     last_seq = awards[-1].seq if awards else 0
-    movements = store.find_movements(conn, member_id, last_seq, as_of - REMEMBERED)
-    last_boundary = store.find_last_boundary(conn, member_id)
-    failures = store.find_failures(conn, 1, member_id)
-    calls = store.find_calls(conn, member_id, as_of)
+    movements = find_movements(conn, member_id, last_seq, as_of - REMEMBERED)
+    last_boundary = find_last_boundary(conn, member_id)
+    failures = find_failures(conn, 1, member_id)
+    calls = find_calls(conn, member_id, as_of)
     member = _known_at(found[0], as_of)
     reached = _reached(member)
     _check_as_of(member, reached, as_of)
@@ -299,7 +309,7 @@ def _check_as_of(member: Member, reached: Cycle, as_of: datetime) -> None:
 def _code(
     member: Member,
     status: Status,
-    failure: store.RecordedFailure | None,
+    failure: RecordedFailure | None,
     awards: Sequence[Award],
     reached: Cycle,
     as_of: datetime,

@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 
 from psycopg.rows import DictRow
 
-from renewer import store
 from renewer.answers.documents import (
     LotDocument,
     MemberDocument,
@@ -23,6 +22,8 @@ from renewer.rules.calendar import starts_at
 from renewer.rules.cycle_history import Shortfall
 from renewer.rules.ledger import Member, Reason, Source
 from renewer.rules.value import value
+from renewer.store.connection import Database
+from renewer.store.history import EVER, LAST_SEQ, find_entries, find_statement
 
 SOON = timedelta(days=30)
 AT_A_TIME = 1000
@@ -197,7 +198,7 @@ def _soon(facts: Explanation) -> int:
 
 
 def walk_statement(
-    snapshot: Callable[[], AbstractContextManager[store.Database]],
+    snapshot: Callable[[], AbstractContextManager[Database]],
     held: Member,
     since: datetime,
 ) -> Iterator[list[DictRow]]:
@@ -207,7 +208,7 @@ def walk_statement(
     Each time is a snapshot of its own, so that a slow reader holds no connection.
     Entries are only added, behind those that were seen: none is missed or told twice.
     """
-    before: int | None = store.LAST_SEQ
+    before: int | None = LAST_SEQ
     while before is not None:
         with snapshot() as conn:
             lines, before = find_page(conn, held, since, before, AT_A_TIME)
@@ -215,7 +216,7 @@ def walk_statement(
 
 
 def find_page(
-    conn: store.Database, held: Member, since: datetime, before: int, limit: int
+    conn: Database, held: Member, since: datetime, before: int, limit: int
 ) -> tuple[list[DictRow], int | None]:
     """
     Return up to *limit* entries' lines of a statement, newest first.
@@ -223,13 +224,13 @@ def find_page(
     Only such that occurred from *since* on and stand before entry *before*. Also return
     the number to go on before, None at the end. Instants are in the member's zone.
     """
-    until, name = store.EVER[1], held.member_id
-    entries = store.find_entries(conn, name, since, until, before, limit + 1)
+    until, name = EVER[1], held.member_id
+    entries = find_entries(conn, name, since, until, before, limit + 1)
     shown = entries[-limit:]
     if not shown:
         return [], None
     begun = shown[0]["seq"]
-    lines = store.find_statement(conn, name, begun - 1, since, until, before)
+    lines = find_statement(conn, name, begun - 1, since, until, before)
     more = begun if len(entries) > limit else None
     return lines[::-1], more
 

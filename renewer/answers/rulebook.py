@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from renewer import store
 from renewer.answers.wording import Word, day, listed, plan_name, plural
 from renewer.errors import PlanError
 from renewer.rules.calendar import Calendar, starts_at
@@ -19,6 +18,8 @@ from renewer.rules.forecast import beyond
 from renewer.rules.ledger import Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
+from renewer.store.connection import Database
+from renewer.store.revisions import find_plans
 
 ANCHOR_DAY = 31
 MONTHS = 3
@@ -26,9 +27,9 @@ SOME = 7
 """How many unused Connects the examples start with, when a plan gives more."""
 
 
-def find_rulebook(conn: store.Database, now: datetime, word: Word) -> dict[str, Any]:
+def find_rulebook(conn: Database, now: datetime, word: Word) -> dict[str, Any]:
     """Return the rules in words, in the snapshot the caller has open."""
-    return rulebook(Plans(store.find_plans(conn)), now, word)
+    return rulebook(Plans(find_plans(conn)), now, word)
 
 
 def rulebook(plans: Plans, now: datetime, word: Word) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import typer
 
-from renewer import store
 from renewer.answers.documents import (
     ends_with_cycle,
     explanation_document,
@@ -29,6 +28,7 @@ from renewer.host.settings import read_settings
 from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.ledger import Status
 from renewer.rules.plans import RULES
+from renewer.store.connection import read_clock
 
 
 def explain(
@@ -44,7 +44,7 @@ def explain(
     code 1: nobody has that id.
     """
     with database.connected(note) as (_, conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
+        at = resolve_as_of(as_of, read_clock(conn), allow_future=True)
         catching_up = catch_up or read_settings().catch_up
         facts = find_explanation(conn, member, at, catching_up)
     if facts is None:

@@ -6,11 +6,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from renewer import store
 from renewer.answers.documents import LineDocument, statement_lines
 from renewer.answers.member_page import said
 from renewer.answers.wording import instant, plural
 from renewer.rules.ledger import Member
+from renewer.store.members import find_members
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, Trouble
 from renewer.web.site import Visit, as_page
@@ -25,7 +25,7 @@ def show_demo(visit: Visit) -> Response:
     """Show who takes part in the demo, and what the last step did to each of them."""
     stage = _stage(visit)
     with visit.site.snapshot() as conn:
-        found = store.find_members(conn, list(stage.stories))
+        found = find_members(conn, list(stage.stories))
     held = {each.member_id: each for each in found}
     cast: list[dict[str, Any]] = [
         {

@@ -12,7 +12,6 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from renewer import store
 from renewer.answers.documents import (
     LineDocument,
     cycles_document,
@@ -33,6 +32,9 @@ from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Boundary
+from renewer.store.connection import Database
+from renewer.store.history import EVER
+from renewer.store.members import find_members
 from renewer.store.revisions import find_plans
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, bad_request
@@ -52,7 +54,7 @@ STEERING = ("=", "+", "-", "@")
 """With these a spreadsheet takes a text for a formula."""
 
 
-def explain(visit: Visit, conn: store.Database) -> Explanation:
+def explain(visit: Visit, conn: Database) -> Explanation:
     """Return the facts about the member of the path; Refused when there is none."""
     facts = read_explanation(
         conn,
@@ -66,9 +68,9 @@ def explain(visit: Visit, conn: store.Database) -> Explanation:
     return facts
 
 
-def find_held(visit: Visit, conn: store.Database) -> Member:
+def find_held(visit: Visit, conn: Database) -> Member:
     """Return the member of the path as on record; Refused when there is none."""
-    found = store.find_members(conn, [visit.member_id])
+    found = find_members(conn, [visit.member_id])
     if not found:
         raise Refused(NOT_FOUND)
     return found[0]
@@ -174,7 +176,7 @@ def tell_cycles(visit: Visit) -> Response:
 
 def begin(days: int | None, now: datetime) -> datetime:
     """Return since when a statement is wanted."""
-    return store.EVER[0] if days is None else now - timedelta(days=days)
+    return EVER[0] if days is None else now - timedelta(days=days)
 
 
 def read_days(request: Request) -> int | None:

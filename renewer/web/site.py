@@ -20,12 +20,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from renewer import store
 from renewer.answers.wording import Word, escape, instant, signed
 from renewer.errors import RenewerError, UnknownCursor
 from renewer.host.settings import Brand
 from renewer.rules.ledger import CatchUp
 from renewer.rules.value import value
+from renewer.store import connection
+from renewer.store.connection import Database, is_server_trouble
 from renewer.web.access import Guard, Limit, Visitor
 from renewer.web.links import segment
 from renewer.web.problems import (
@@ -44,7 +45,7 @@ LONGEST_ID = 64
 
 log = structlog.get_logger()
 
-Snapshot = Callable[[], AbstractContextManager[store.Database]]
+Snapshot = Callable[[], AbstractContextManager[Database]]
 
 
 @value
@@ -68,9 +69,9 @@ class Site:
         """Return what the marketplace calls its credits."""
         return Word(self.brand.one, self.brand.several)
 
-    def read_clock(self, conn: store.Database) -> datetime:
+    def read_clock(self, conn: Database) -> datetime:
         """Return the time the pages are of: the database's, or that of the demo."""
-        return store.read_clock(conn) if self.stage is None else self.stage.now
+        return connection.read_clock(conn) if self.stage is None else self.stage.now
 
 
 @value
@@ -190,7 +191,7 @@ def _limited(
 
 
 def _judge_renewer(error: RenewerError) -> Trouble:
-    if store.is_server_trouble(error):
+    if is_server_trouble(error):
         return AWAY
     if isinstance(error, UnknownCursor):
         return Trouble(HTTPStatus.GONE, str(error))
@@ -199,7 +200,7 @@ def _judge_renewer(error: RenewerError) -> Trouble:
 
 
 def _judge_database(error: psycopg.Error) -> Trouble:
-    trouble = AWAY if store.is_server_trouble(error) else BROKEN
+    trouble = AWAY if is_server_trouble(error) else BROKEN
     log.warning("web.database_failed", error=type(error).__name__)
     return trouble
 
