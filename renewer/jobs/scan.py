@@ -20,7 +20,8 @@ from renewer.jobs.recorder import RunningPass
 from renewer.rules.value import value
 from renewer.store import members as member_rows
 from renewer.store.batches import lease_bucket
-from renewer.store.connection import Database, is_node_away, one_line
+from renewer.store.cluster import is_node_away
+from renewer.store.connection import Database, one_line
 from renewer.store.members import After
 
 LEASE_PAUSE_S = 0.02

@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 from renewer.rules.ledger import Entry, Lot, Member
 from renewer.rules.posting import Posting
 from renewer.rules.value import value
-from renewer.store.connection import LEASE_CLASS, Database, literal, scalar
+from renewer.store import cluster
+from renewer.store.connection import LEASE_CLASS, Database, scalar
 from renewer.store.members import COLUMNS
 from renewer.store.queries import query
 
@@ -78,8 +79,8 @@ def post_batch(
         "postings": Jsonb(planned, dumps=orjson.dumps),
         "run_id": run_id,
     }
-    # Given values apart from its text a cluster runs it here, not where they lie.
-    ask = literal if conn.distributed else scalar
+    # Citus routes the call to the shard only when the argument is a literal.
+    ask = cluster.literal if conn.distributed else scalar
     outcomes: list[dict[str, Any]] = ask(conn, "batches/post_batch", parameters)
     return [
         Unposted(
@@ -180,10 +181,7 @@ def lock_member(conn: Database, member_id: str, lock_timeout_s: float) -> None:
     for name, setting in (("lock_timeout", timeout), ("synchronous_commit", "off")):
         conn.execute(query("batches/set_local"), {"name": name, "value": setting})
     if conn.distributed:
-        # The row is on a node that is told of what SET sets, and of nothing else.
-        local = {"name": "citus.propagate_set_commands", "value": "local"}
-        conn.execute(query("batches/set_local"), local)
-        literal(conn, "distribution/set_lock_timeout", {"timeout": timeout})
+        cluster.set_lock_timeout(conn, timeout)
     conn.execute(query("batches/lock_member"), {"member": member_id})
 
 

@@ -162,7 +162,8 @@ def _pin(conn: Database) -> None:
     backend = conn.execute(query("connection/read_backend")).fetchone()
     assert backend is not None
     conn.has_citus = backend["citus"]
-    conn.distributed = is_distributed(conn)
+    if conn.has_citus:
+        conn.distributed = scalar(conn, "cluster/is_distributed", {})
     if backend["pid"] == conn.info.backend_pid:
         timeout = f"{int((conn.patience_s or 0) * 1000)}ms"
         conn.execute(query("connection/pin_session"), {"statement_timeout": timeout})
@@ -185,11 +186,6 @@ def _pin(conn: Database) -> None:
         )
 
 
-def is_distributed(conn: Database) -> bool:
-    """Whether members are spread over nodes by now."""
-    return conn.has_citus and bool(scalar(conn, "distribution/is_distributed", {}))
-
-
 def is_server_trouble(error: BaseException) -> bool:
     """
     Whether *error* is trouble of the server that passes: nothing was wrong with a call.
@@ -208,19 +204,6 @@ def is_server_trouble(error: BaseException) -> bool:
     return error.sqlstate.startswith(SERVER_TROUBLE)
 
 
-def is_node_away(conn: Database, error: Exception) -> bool:
-    """
-    Whether *error* is that of one node of a cluster, and *conn* goes on with others.
-
-    The coordinator passes on how its own connection to the node has ended.
-    """
-    if conn.closed or not conn.distributed:
-        return False
-    # Without SQLSTATE it is this connection's own trouble.
-    tells = isinstance(error, psycopg.Error) and error.sqlstate is not None
-    return tells and is_server_trouble(error)
-
-
 def one_line(error: BaseException) -> str:
     """Return an error's message in one line."""
     return " ".join(str(error).split())
@@ -232,20 +215,13 @@ def statement(conn: Database, name: str) -> LiteralString:
 
     A cluster refuses some statements that one server runs best.
     """
-    return query(f"spread/{name}" if conn.distributed and has_spread(name) else name)
+    return query(f"cluster/{name}" if conn.distributed and has_spread(name) else name)
 
 
 def scalar(conn: Database, name: str, parameters: dict[str, Any]) -> Any:
     """Return the one value of the one row query *name* returns."""
     with conn.cursor(row_factory=scalar_row) as cur:
         return cur.execute(statement(conn, name), parameters).fetchone()
-
-
-def literal(conn: Database, name: str, parameters: dict[str, Any]) -> Any:
-    """Return what scalar does; the values are written into the statement's text."""
-    with psycopg.ClientCursor(conn, row_factory=scalar_row) as cur:
-        cur.execute(statement(conn, name), parameters)
-        return cur.fetchone() if cur.description else None
 
 
 def read_clock(conn: Database) -> datetime:

@@ -5,10 +5,8 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, get_type_hints
 
-import orjson
 from psycopg.rows import DictRow, tuple_row
 
-from renewer.errors import NodeAway
 from renewer.rules.ledger import (
     Change,
     ChangedDay,
@@ -20,6 +18,7 @@ from renewer.rules.ledger import (
     Status,
 )
 from renewer.rules.value import value
+from renewer.store.cluster import find_due_buckets_there, find_due_there
 from renewer.store.connection import Database, scalar, statement
 from renewer.store.queries import query
 
@@ -33,18 +32,14 @@ def find_due_buckets(
     Those of a node of a cluster that does not answer are left out, and *tell* is told
     of it.
     """
-    if not conn.distributed:
-        rows = conn.execute(query("members/find_due_buckets"), {"as_of": as_of})
-        return [row["bucket"] for row in rows]
-    buckets: list[int] = []
-    for row in conn.execute(
-        query("distribution/find_due_buckets_there"), {"as_of": as_of}
-    ):
-        if row["success"]:
-            buckets += orjson.loads(row["result"] or "[]")
-        else:
-            tell(tell_away(row))
-    return sorted(buckets)
+    parameters = {"as_of": as_of}
+    if conn.distributed:
+        buckets, away = find_due_buckets_there(conn, parameters)
+        for node in away:
+            tell(node)
+        return buckets
+    rows = conn.execute(query("members/find_due_buckets"), parameters)
+    return [row["bucket"] for row in rows]
 
 
 def count_due(conn: Database, as_of: datetime, members: Sequence[str] | None) -> int:
@@ -86,36 +81,17 @@ def find_due(
         "limit": limit,
     }
     if conn.distributed:
-        return _find_due_there(conn, parameters, after)
+        due = find_due_there(conn, parameters)
+        found = {
+            each.member_id: each for each in find_members(conn, [m for m, _ in due])
+        }
+        if due:
+            after = After(due[-1][1], due[-1][0])
+        return [found[member_id] for member_id, _ in due if member_id in found], after
     rows = _fetch(conn, "members/find_due_members", parameters)
     if rows:
         after = After(rows[-1][len(FIELDS)], rows[-1][0])
     return [_member(row) for row in rows], after
-
-
-def tell_away(row: DictRow) -> str:
-    """Return which node of a cluster does not answer."""
-    return f"node {row['node']} of the cluster does not answer"
-
-
-def _find_due_there(
-    conn: Database, parameters: dict[str, Any], after: After
-) -> tuple[list[Member], After]:
-    """
-    Return what find_due does, from the node that holds the bucket and no other.
-
-    NodeAway when it does not answer.
-    """
-    found = conn.execute(query("distribution/find_due_there"), parameters).fetchone()
-    assert found is not None
-    if not found["success"]:
-        raise NodeAway(tell_away(found))
-    due = orjson.loads(found["result"] or "[]")
-    if not due:
-        return [], after
-    members = {each.member_id: each for each in find_members(conn, [m for m, _ in due])}
-    after = After(datetime.fromisoformat(due[-1][1]), due[-1][0])
-    return [members[each] for each, _ in due if each in members], after
 
 
 def find_members(conn: Database, members: Sequence[str]) -> list[Member]:

@@ -20,12 +20,13 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration
 
 from renewer.rules.calendar import timezones
-from renewer.store.connection import Database, connect, is_distributed, scalar
-from renewer.store.distribution import (
+from renewer.store.cluster import (
     distribute_routines,
     distribute_tables,
+    is_distributed,
     refuse_unfit,
 )
+from renewer.store.connection import Database, connect, scalar
 from renewer.store.queries import query, sql_folder
 from renewer.store.schema import (
     find_applied_migrations,

@@ -22,7 +22,7 @@ def sql_folder() -> Path:
 @cache
 def has_spread(name: str) -> bool:
     """Whether statement *name* has another form where members are spread over nodes."""
-    return (sql_folder() / "queries" / "spread" / f"{name}.sql").exists()
+    return (sql_folder() / "queries" / "cluster" / f"{name}.sql").exists()
 
 
 @cache

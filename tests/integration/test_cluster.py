@@ -156,7 +156,7 @@ def test_a_call_runs_on_the_node_of_its_member(crowd: Database) -> None:
 def test_a_statement_for_a_named_member_is_one_task(crowd: Database, name: str) -> None:
     """No other node is asked."""
     text = QUERIES[name]
-    form = f"spread/{name}" if f"spread/{name}" in QUERIES else name
+    form = f"cluster/{name}" if f"cluster/{name}" in QUERIES else name
     given: dict[str, object] = {}
     for parameter in re.findall(r"%\((\w+)\)s", QUERIES[form]):
         kinds = re.search(rf"%\({parameter}\)s::(\w+(?:\[\])?)", QUERIES[form])
@@ -307,7 +307,7 @@ def test_the_query_of_one_bucket_is_the_plain_one(crowd: Database) -> None:
         at,
     ).fetchall()
     found = crowd.execute(
-        query("distribution/find_due_there"),
+        query("cluster/find_due_there"),
         at
         | {"bucket": 5, "retry_until": AS_OF + "Z", "after_due_at": "0001-01-02Z"}
         | {"after_member_id": "", "limit": 500},

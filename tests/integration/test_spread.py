@@ -22,7 +22,8 @@ QUERIES = {
     str(path.relative_to(SQL / "queries").with_suffix("")): path.read_text()
     for path in sorted((SQL / "queries").rglob("*.sql"))
 }
-SPREAD = sorted(name for name in QUERIES if name.startswith("spread/"))
+SPREAD = sorted(name for name in QUERIES if f"cluster/{name}" in QUERIES)
+"""Statements that have a second form for a cluster."""
 HERE_ALONE = {
     # Over several nodes there is no feed.
     "feed/thin_ticks",
@@ -36,7 +37,7 @@ def asked_of_a_cluster() -> dict[str, str]:
     return {
         name: text
         for name, text in QUERIES.items()
-        if f"spread/{name}" not in QUERIES and name not in HERE_ALONE
+        if f"cluster/{name}" not in QUERIES and name not in HERE_ALONE
     }
 
 
@@ -113,7 +114,7 @@ def test_every_table_is_laid_out(conn: Database) -> None:
     """On every node, beside its member, or on the coordinator."""
     laid_out = re.findall(
         r"\(\d, 'renewer\.(\w+)', '(\w+)'\)",
-        (SQL / "distribution" / "tables.sql").read_text(),
+        (SQL / "cluster" / "tables.sql").read_text(),
     )
     tables = find_names(
         conn,
@@ -140,7 +141,7 @@ def test_what_is_called_for_a_member_runs_where_they_are(
     Privileges and distribution find the calls of the marketplace by one condition.
     """
     condition = "p.prosecdef AND 'reference' = ANY (p.proargnames)"
-    for name in ("roles.sql", "distribution/routines.sql"):
+    for name in ("roles.sql", "cluster/routines.sql"):
         assert condition in (SQL / name).read_text()
     migrations.migrate(database, roles=True)
     rows = conn.execute(
@@ -211,11 +212,12 @@ def test_a_statement_for_named_members_asks_their_nodes_alone(name: str) -> None
 
 
 def test_every_form_for_a_cluster_is_of_a_statement() -> None:
-    """It takes the same parameters and says so."""
+    """It takes the same parameters, and says why it exists."""
     for name in SPREAD:
-        original = QUERIES[name.removeprefix("spread/")]
+        original, form = QUERIES[name], QUERIES[f"cluster/{name}"]
         taken = re.compile(r"%\((\w+)\)s")
-        assert set(taken.findall(QUERIES[name])) <= set(taken.findall(original)), name
+        assert set(taken.findall(form)) <= set(taken.findall(original)), name
+        assert "\n-- Why: " in form, name
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -256,18 +258,17 @@ def test_the_form_for_a_cluster_gives_the_same_answer(
     conn.execute("SELECT renewer.change_plan('m2', 'plus', 'now', 'a', '2016-05-02')")
     renew(database, "2016-06-14T00:00")
     conn.execute("SELECT renewer.change_plan('m3', 'plus', 'now', 'b', '2016-06-14')")
-    name = name.removeprefix("spread/")
     given = PARAMETERS[name]
     if name == "watch/take_census":
         # One a minute: the hours they tell of are the same.
         conn.execute(query(name), given)
         later = given | {"at": utc("2016-05-18T00:31")}
-        conn.execute(query(f"spread/{name}"), later)
+        conn.execute(query(f"cluster/{name}"), later)
         rows = conn.execute("SELECT members, due, without_rule FROM renewer.census")
         first, second = rows.fetchall()
     else:
         first = conn.execute(query(name), given).fetchall()
-        second = conn.execute(query(f"spread/{name}"), given).fetchall()
+        second = conn.execute(query(f"cluster/{name}"), given).fetchall()
     assert first == second
     assert first
 

@@ -1,5 +1,6 @@
 -- Find every member with their awards of a range, as audit/find_audited does, where members are spread over nodes.
 --
+-- Why:        a cluster plans no lateral look-up in the view award, which joins two spread tables
 -- Parameters: start, end date, the range
 -- Returns:    as audit/find_audited
 -- Locks:      none

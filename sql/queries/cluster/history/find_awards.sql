@@ -1,5 +1,6 @@
 -- Find what each boundary on record brought, as history/find_awards does, where members are spread over nodes.
 --
+-- Why:        run stays on the coordinator, and a cluster joins it only as rows that were read before
 -- Parameters: as history/find_awards
 -- Returns:    as history/find_awards
 -- Locks:      none

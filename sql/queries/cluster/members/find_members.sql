@@ -1,7 +1,6 @@
 -- Find members by name, as members/find_members does, where members are spread over nodes.
 --
--- What renewer.member_state selects, with every table filtered by member: only so the nodes of other members are not
--- asked.
+-- Why:        only where every table is filtered by member are the nodes of other members not asked
 -- Parameters: members text[]
 -- Returns:    as find_due_members
 -- Locks:      none; the posting checks the version

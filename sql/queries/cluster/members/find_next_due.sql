@@ -1,5 +1,6 @@
 -- Find when the next member becomes due, where members are spread over nodes.
 --
+-- Why:        a cluster cannot push the probe for each bucket, a lateral join of a series, to its nodes
 -- Parameters: as_of timestamptz
 -- Returns:    as members/find_next_due
 -- Locks:      none

@@ -1,5 +1,6 @@
 -- Find why members fail, as runs/find_causes does, where members are spread over nodes.
 --
+-- Why:        a cluster plans no lateral look-up with a limit; it joins
 -- Parameters: as runs/find_causes
 -- Returns:    as runs/find_causes
 -- Locks:      none

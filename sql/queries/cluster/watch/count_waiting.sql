@@ -1,5 +1,6 @@
 -- Count members who are due and requests that wait, each to a limit, where members are spread over nodes.
 --
+-- Why:        a cluster cannot push the probe for each bucket, a lateral join of a series, to its nodes
 -- Parameters: as watch/count_waiting
 -- Returns:    as watch/count_waiting
 -- Locks:      none

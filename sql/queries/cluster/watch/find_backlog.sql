@@ -1,5 +1,6 @@
 -- Find since when the longest-waiting due member waits, and count failing and parked members, over several nodes.
 --
+-- Why:        a cluster cannot push the probe for each bucket, a lateral join of a series, to its nodes
 -- Parameters: as watch/find_backlog
 -- Returns:    as watch/find_backlog
 -- Locks:      none

@@ -1,5 +1,6 @@
 -- Count the members, unless somebody did lately, where members are spread over nodes.
 --
+-- Why:        a cluster cannot push the counts for each hour and bucket, lateral joins of series, to its nodes
 -- Parameters: as watch/take_census
 -- Locks:      none; the caller holds the lease of the census
 -- Index:      census_pkey; member_due_idx for what becomes due; the rest reads all members, twice
