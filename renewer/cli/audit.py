@@ -1,12 +1,12 @@
 """The command `audit`: what every cycle of a range brought, or why it did not."""
 
 import csv
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from renewer.answers.wording import plural
 from renewer.cli.options import Json, read_days
 from renewer.cli.output import (
     JsonRows,
+    leave,
     note,
     print_table,
     progress,
@@ -80,8 +81,8 @@ def audit(
             raise InputError(
                 f"unknown plan {plan!r}: the plans are {', '.join(plans.codes())}"
             )
-        total = count_members(conn) if sys.stderr.isatty() else None
-        with snapshot(conn), progress("Auditing", total) as advance:
+        count = partial(count_members, conn)
+        with snapshot(conn), progress("Auditing", count) as advance:
             for member, awards in find_audited(conn, first, last):
                 member_id = member.member_id
                 for each in cycle_history(member, awards, plans, first, last, as_of):
@@ -91,7 +92,7 @@ def audit(
                 findings.members += 1
                 advance(1)
     findings.end(first, last, as_of)
-    raise typer.Exit(1 if findings.flaws else 0)
+    leave(wrong=findings.flaws > 0)
 
 
 @dataclass(slots=True)
@@ -204,7 +205,7 @@ def _amount(number: int | None) -> str:
 
 
 def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
+    return at.isoformat() if at else None
 
 
 @contextmanager

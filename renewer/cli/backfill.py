@@ -1,6 +1,6 @@
 """The command `backfill`: repair cycles that were missed or awarded too little."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from renewer.cli.options import (
 from renewer.cli.output import (
     JsonRows,
     is_watched,
+    leave,
     note,
     print_table,
     progress,
@@ -40,7 +41,7 @@ from renewer.jobs.recorder import PassObserver, PassReport, log_pass
 from renewer.rules.backfill import Backfill
 from renewer.rules.ledger import CatchUp, Entry, Kind
 from renewer.rules.posting import Posting
-from renewer.store.connection import connect
+from renewer.store.connection import Database, connect
 from renewer.store.members import count_members
 
 SHOWN = 200
@@ -95,9 +96,8 @@ def backfill(
             as_of, database.read_clock(conn), allow_future=allow_future or dry_run
         )
         patience_s = read_settings().statement_timeout
-        total = count_members(conn) if member is None else len(member)
         configure_logs(quiet=is_watched())
-        with progress("Looking for gaps", total) as advance:
+        with progress("Looking for gaps", partial(_count, conn, member)) as advance:
             report.advance = advance
             options = pass_options(CatchUp.EACH, conninfo)
             outcome = repair_members(
@@ -109,7 +109,11 @@ def backfill(
             )
     log_pass(outcome, "backfill")
     report.end(outcome, repair)
-    raise typer.Exit(1 if outcome.counts.failed else 0)
+    leave(wrong=outcome.counts.failed > 0)
+
+
+def _count(conn: Database, members: Sequence[str] | None) -> int:
+    return count_members(conn) if members is None else len(members)
 
 
 def _read_repair(

@@ -7,7 +7,7 @@ import typer
 
 from renewer.answers.wording import plural
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
-from renewer.cli.output import note, print_json, progress, say
+from renewer.cli.output import leave, note, print_json, progress, say
 from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs import importing
@@ -93,11 +93,10 @@ def import_(
             "then explains"
         )
     bad_lines = BadLines(every=every, json=json)
-    layouts: list[importing.Layout] = []
     with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, read_clock(conn), allow_future=allow_future)
         known = Plans(find_plans(conn))
-        with progress("Reading", None) as advance:
+        with progress("Reading") as advance:
             done = importing.import_members(
                 conn,
                 file,
@@ -105,7 +104,6 @@ def import_(
                 at,
                 skip_bad=skip_bad,
                 on_bad=bad_lines.add,
-                on_layout=layouts.append,
                 progress=advance,
             )
         if done.imported:
@@ -115,14 +113,14 @@ def import_(
         print_json(
             {
                 "as_of": at,
-                "columns": layouts[0].columns,
+                "columns": done.columns,
                 "imported": done.imported,
                 "bad": done.bad,
                 "bad_lines": bad_lines.listed,
             }
         )
-        raise typer.Exit(1 if done.bad else 0)
-    note(f"Columns read: {', '.join(layouts[0].columns)}.")
+        leave(wrong=done.bad > 0)
+    note(f"Columns read: {', '.join(done.columns)}.")
     bad_lines.tell()
     bad = plural(done.bad, "bad line")
     if done.bad and not skip_bad:
@@ -135,4 +133,4 @@ def import_(
         if not done.imported and not done.bad:
             left_out = ": the file has no line below its header"
         say(f"{plural(done.imported, 'member')} imported{left_out}.")
-    raise typer.Exit(1 if done.bad else 0)
+    leave(wrong=done.bad > 0)

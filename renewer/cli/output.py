@@ -3,14 +3,15 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
@@ -100,6 +101,11 @@ def note(message: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def leave(*, wrong: bool) -> NoReturn:
+    """End the command with exit code 1 when something is *wrong*, else with 0."""
+    raise typer.Exit(int(wrong))
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout."""
     print(_dumps(document, indent=2))
@@ -118,18 +124,16 @@ class JsonRows:
     """
 
     def __init__(self, name: str) -> None:
-        self._opening = f"{{\n  {json.dumps(name)}: ["
-        self._begun = False
+        self._before = f"{{\n  {json.dumps(name)}: ["
 
     def add(self, row: Any) -> None:
         """Print one more row of the list."""
-        before = "," if self._begun else self._opening
-        print(f"{before}\n    {_dumps(row)}", end="")
-        self._begun = True
+        print(f"{self._before}\n    {_dumps(row)}", end="")
+        self._before = ","
 
     def end(self, rest: dict[str, Any]) -> None:
         """End the list and print the *rest* of the document."""
-        print("\n  ]" if self._begun else self._opening + "]", end="")
+        print("\n  ]" if self._before == "," else f"{self._before}]", end="")
         for name, value in rest.items():
             print(f",\n  {json.dumps(name)}: {_dumps(value)}", end="")
         print("\n}")
@@ -211,11 +215,14 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Any]:
+def progress(
+    what: str, count: Callable[[], int | None] = lambda: None
+) -> Iterator[Callable[[int], None]]:
     """
     Show a progress bar on stderr while it is a terminal.
 
-    Yields the function to call with each advance.
+    Yield the function to call with each advance. *count* returns the total, which only
+    a terminal is worth the statement; None: unknown.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -228,5 +235,5 @@ def progress(what: str, total: int | None) -> Iterator[Any]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(what, total=count())
         yield lambda advance: bar.advance(task, advance)

@@ -1,6 +1,7 @@
 """The command `run`: one pass, now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,7 +16,15 @@ from renewer.cli.options import (
     Members,
     resolve_as_of,
 )
-from renewer.cli.output import is_watched, note, print_json, progress, say, timestamp
+from renewer.cli.output import (
+    is_watched,
+    leave,
+    note,
+    print_json,
+    progress,
+    say,
+    timestamp,
+)
 from renewer.cli.rehearsal import Rehearsal
 from renewer.cli.signals import stop_on_signal
 from renewer.host import database
@@ -26,7 +35,7 @@ from renewer.jobs.pass_request import HelperSettings, PassOptions, PassRequest
 from renewer.jobs.recorder import PassObserver, PassReport, log_pass
 from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import CatchUp
-from renewer.store.connection import connect
+from renewer.store.connection import Database, connect
 from renewer.store.members import count_due
 
 
@@ -86,9 +95,7 @@ def run(
         options = pass_options(catch_up, conninfo)
         configure_logs(quiet=is_watched())
         rehearsal = Rehearsal(named=member is not None)
-        # Who counts asks every node of a cluster, and one may be away.
-        total = None if conn.distributed else count_due(conn, at, member)
-        with progress("Renewing", total) as advance:
+        with progress("Renewing", partial(_count, conn, at, member)) as advance:
             outcome = renew_due(
                 partial(connect, conninfo, patience_s=patience_s, stop=stop),
                 PassRequest(at, options, members=member, dry_run=dry_run),
@@ -102,7 +109,14 @@ def run(
     else:
         _print_outcome(outcome)
         rehearsal.print()
-    raise typer.Exit(1 if outcome.counts.failed or outcome.left else 0)
+    leave(wrong=bool(outcome.counts.failed or outcome.left))
+
+
+def _count(
+    conn: Database, as_of: datetime, members: Sequence[str] | None
+) -> int | None:
+    # Every node of a cluster would be asked, and one may be away.
+    return None if conn.distributed else count_due(conn, as_of, members)
 
 
 def as_document(outcome: PassReport) -> dict[str, Any]:

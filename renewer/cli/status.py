@@ -12,6 +12,7 @@ from renewer.cli.failures import SHOWN, print_failures
 from renewer.cli.options import AsOf, Json, resolve_as_of
 from renewer.cli.output import (
     console,
+    leave,
     note,
     print_json,
     print_table,
@@ -112,7 +113,7 @@ def _check(json: bool) -> NoReturn:
         console().print(told, soft_wrap=True)
     else:
         say("OK: the last pass succeeded, nobody is late or failing")
-    raise typer.Exit(1 if problems else 0)
+    leave(wrong=bool(problems))
 
 
 def _print_runs(document: StatusDocument) -> None:

@@ -1,6 +1,5 @@
 """The command `verify`: check the invariants of the ledger on live data."""
 
-import sys
 import time
 from dataclasses import asdict
 from functools import partial
@@ -15,6 +14,7 @@ from renewer.answers.wording import many, plural
 from renewer.cli.options import Json
 from renewer.cli.output import (
     console,
+    leave,
     note,
     print_json,
     print_table,
@@ -83,14 +83,13 @@ def verify(
         if chain is not None:
             _print_chain(chain)
         _print(violations)
-    raise typer.Exit(1 if violations else 0)
+    leave(wrong=bool(violations))
 
 
 def _look(conn: Database, looked: Looked) -> list[Violation]:
     """Return what is broken, and show meanwhile how far the verification is."""
-    total = count_members(conn) if sys.stderr.isatty() else None
     shown = 0
-    with progress("Verifying", total) as advance:
+    with progress("Verifying", partial(count_members, conn)) as advance:
 
         def show(_seconds: float) -> bool:
             nonlocal shown

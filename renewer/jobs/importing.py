@@ -36,10 +36,11 @@ LARGEST_BALANCE = 1_000_000_000
 
 @value
 class Imported:
-    """How many members were imported and how many lines were bad."""
+    """How many members were imported, how many lines were bad, the columns read."""
 
     imported: int
     bad: int
+    columns: tuple[str, ...] = ()
 
 
 @value
@@ -87,7 +88,6 @@ def import_members(
     *,
     skip_bad: bool = False,
     on_bad: Callable[[int, str], None],
-    on_layout: Callable[[Layout], None] = lambda _: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """
@@ -95,11 +95,10 @@ def import_members(
 
     A balance becomes an allowance lot of the cycle that contains *as_of*. Each bad line
     is given to *on_bad* with its number and reason, in the order of the file; unless
-    *skip_bad* the first of them means that nothing is imported. *on_layout* is told
-    which columns were found.
+    *skip_bad* the first of them means that nothing is imported. *progress* is called
+    with each number of lines read.
     """
     layout, numbered = _open(file)
-    on_layout(layout)
     rows = (_row(line) for line in _read_lines(numbered, layout, plans, as_of))
     bad = 0
     try:
@@ -110,13 +109,13 @@ def import_members(
                 bad += 1
             if bad and not skip_bad:
                 raise psycopg.Rollback(transaction)
-            return Imported(import_staged(conn, as_of), bad)
+            return Imported(import_staged(conn, as_of), bad, layout.columns)
     except psycopg.errors.UniqueViolation as error:
         raise InputError(
             "a member of this file was added meanwhile and nothing was imported: "
             "import it again"
         ) from error
-    return Imported(0, bad)
+    return Imported(0, bad, layout.columns)
 
 
 def _row(line: Line) -> tuple[object, ...]:

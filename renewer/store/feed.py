@@ -118,13 +118,13 @@ def find_unsealed(conn: Database, before: Seal | None) -> Mark | None:
     """Return the first tick after the seal *before*; None when there is none."""
     parameters = {"after": _number(before)}
     row = conn.execute(query("feed/find_unsealed"), parameters).fetchone()
-    return None if row is None else _mark(row)
+    return _mark(row) if row else None
 
 
 def find_last_seal(conn: Database) -> Seal | None:
     """Return the last seal; None when nothing is sealed."""
     row = conn.execute(query("feed/find_last_seal")).fetchone()
-    return None if row is None else _seal(row)
+    return _seal(row) if row else None
 
 
 def find_seals(conn: Database) -> Iterator[Seal]:

@@ -187,7 +187,7 @@ def _instant(text: str) -> datetime:
 
 
 def _end(text: str | None) -> datetime | None:
-    return None if text is None else _instant(text)
+    return _instant(text) if text else None
 
 
 SOURCES = {str(source): source for source in Source}

@@ -241,4 +241,4 @@ def _row(conn: Database, name: str, parameters: dict[str, Any]) -> DictRow:
 
 
 def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC)
+    return at and at.astimezone(UTC)
