@@ -17,7 +17,7 @@ from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Posting
-from renewer.store import cluster, migrations
+from renewer.store import cluster, connection, migrations
 from renewer.store.batches import (
     Outcome,
     Unplanned,
