@@ -4,24 +4,26 @@ What a member's page shows beside the member's document: dates, groups and banne
 The words are put together here; the template only lays them out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 
 from psycopg.rows import DictRow
 
 from renewer import store
-from renewer.answers.documents import (
-    LotDocument,
-    MemberDocument,
-    PastCycleDocument,
-    ends_with_cycle,
-)
+from renewer.answers.documents import MemberDocument
 from renewer.answers.explanation import Code, Explanation
-from renewer.answers.wording import day, days, escape, local, plan_name
+from renewer.answers.wording import (
+    REASONS,
+    day,
+    day_at,
+    days,
+    local,
+    plan_name,
+    reason_in_words,
+)
 from renewer.rules.calendar import starts_at
-from renewer.rules.cycle_history import Shortfall
-from renewer.rules.ledger import Member, Reason, Source
+from renewer.rules.ledger import Lot, Member, Source
 from renewer.rules.value import value
 
 SOON = timedelta(days=30)
@@ -41,7 +43,7 @@ GROUPS = {
 BANNERS = {
     Code.FAILED: (
         "We cannot renew you at the moment.",
-        "Our side has to mend something first. Nothing is lost: you get what is due.",
+        f"{REASONS[Code.FAILED].cell}. Nothing is lost: you get what is due.",
     ),
     Code.UNDER_REVIEW: (
         "Your account is under review.",
@@ -106,48 +108,47 @@ class MemberPage:
 
 def member_page(facts: Explanation, document: MemberDocument) -> MemberPage:
     """Return what the page shows of *facts* beside *document*, made from them."""
-    reached = facts.cycle
+    zone, awards_when = _zone_name(facts.timezone), None
+    if document.awards_at is not None and document.next is not None:
+        at = document.awards_at
+        awards_when = f"{at:%A} {day(at.date())}, {at:%H:%M} {zone}"
     return MemberPage(
-        zone=zone_name(facts.timezone),
-        awards_when=_awards_when(facts, document),
-        cycle=days(reached.first_day, reached.last_day),
-        progress=progress(facts),
+        zone=zone,
+        awards_when=awards_when,
+        cycle=days(facts.cycle.first_day, facts.cycle.last_day),
+        progress=_progress(facts),
         banners=list(_banners(facts)),
-        groups=list(_groups(facts, document)),
+        groups=[
+            Group(
+                GROUPS[lot.source],
+                lot.remaining,
+                local(lot.issued_at, facts.timezone).date(),
+                _end(facts, lot),
+            )
+            for lot in facts.member.lots
+            if lot.remaining
+        ],
         soon=_soon(facts),
         plan=plan_name(facts.member.plan),
     )
 
 
-def zone_name(timezone: str) -> str:
+def _zone_name(timezone: str) -> str:
     """Return a zone as people say it: "Berlin time"."""
     if timezone == "UTC":
         return "UTC"
     return f"{timezone.split('/')[-1]} time".replace("_", " ")
 
 
-def weekday(on: date) -> str:
-    """Return a day with its weekday: "Thursday 10 December 2026"."""
-    return f"{on:%A} {day(on)}"
-
-
-def progress(facts: Explanation) -> Progress:
+def _progress(facts: Explanation) -> Progress:
     """Return how far the current cycle has come."""
-    reached = facts.cycle
-    length = (reached.last_day - reached.first_day).days + 1
-    today = (facts.today - reached.first_day).days + 1
+    first, last = facts.cycle.first_day, facts.cycle.last_day
+    length, today = (last - first).days + 1, (facts.today - first).days + 1
     reached_day = max(1, min(today, length))
     words = f"Today is day {reached_day} of {length}"
     if today > length:
         words = "This cycle is over"
     return Progress(reached_day, length, words)
-
-
-def _awards_when(facts: Explanation, document: MemberDocument) -> str | None:
-    at = document.awards_at
-    if at is None or document.next is None:
-        return None
-    return f"{weekday(at.date())}, {at:%H:%M} {zone_name(facts.timezone)}"
 
 
 def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
@@ -159,29 +160,18 @@ def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
         yield PENDING, f"Plan {plan_name(pending)} begins with your next cycle."
 
 
-def _groups(facts: Explanation, document: MemberDocument) -> Iterator[Group]:
-    """Yield the open lots as groups, the first to end first."""
-    lots = [lot for lot in facts.member.lots if lot.remaining]
-    for lot, shown in zip(lots, document.lots, strict=True):
-        ends = _end(facts, shown, ends_with_cycle(facts, lot))
-        yield Group(GROUPS[lot.source], lot.remaining, shown.issued_at.date(), ends)
-
-
-def _end(facts: Explanation, lot: LotDocument, lost: int) -> str:
-    """Return until when a lot can be used."""
-    own = lot.expires_at
-    lasting = "no end" if own is None else day(last_day(own))
+def _end(facts: Explanation, lot: Lot) -> str:
+    """Return the last day on which the Connects of a lot can be used."""
+    lost, ends_at = facts.lost.get(lot.number, 0), lot.expires_at
+    lasting = "no end"
+    if ends_at is not None:
+        lasting = day_at(ends_at - INSTANT, facts.timezone)
     if not lost:
         return lasting
     ends_on = day(facts.cycle.last_day)
     if lost == lot.remaining:
         return ends_on
     return f"{lost} on {ends_on}, the others {lasting}"
-
-
-def last_day(ends_at: datetime) -> date:
-    """Return the last day of what ends at an instant."""
-    return (ends_at - INSTANT).date()
 
 
 def _soon(facts: Explanation) -> int:
@@ -192,7 +182,7 @@ def _soon(facts: Explanation) -> int:
         if lot.expires_at is not None and lot.expires_at <= horizon:
             total += lot.remaining
         elif at is not None and at <= horizon:
-            total += ends_with_cycle(facts, lot)
+            total += facts.lost.get(lot.number, 0)
     return total
 
 
@@ -240,28 +230,11 @@ def said(at: datetime, timezone: str) -> str:
 
     The zone is named once, beside the lines.
     """
-    there = local(at, timezone)
-    if starts_at(there.date(), timezone) == at:
-        return day(there.date())
-    return f"{day(there.date())}, {there:%H:%M}"
+    there, on = local(at, timezone), day_at(at, timezone)
+    is_start = starts_at(there.date(), timezone) == at
+    return on if is_start else f"{on}, {there:%H:%M}"
 
 
-WHY: Mapping[str, str] = {
-    Reason.CAUGHT_UP: "Missed and not made up for",
-    Reason.SUSPENDED: "The account was suspended",
-    Reason.PLAN_CHANGED: "Change of plan",
-    Shortfall.RULES_CORRECTED: "The plan's rules were corrected later",
-    Shortfall.NO_ALLOWANCE: "The plan included none",
-    Code.WAITING_FOR_PASS: "On its way",
-    Code.UNDER_REVIEW: "Waits for the end of the review",
-    Code.FAILED: "Our side has to mend something first",
-}
-"""Why a cycle brought less than expected, in a cell of a table."""
-
-
-def tell_reason(cycle: PastCycleDocument) -> str:
-    """Return why a past cycle brought what it did; nothing when all is as expected."""
-    if cycle.reason is None:
-        return ""
-    # An operator's own words are shown as they are.
-    return WHY.get(cycle.reason, escape(cycle.reason))
+def tell_reason(reason: str | None) -> str:
+    """Return why a past cycle brought what it did; "" when all is as expected."""
+    return "" if reason is None else reason_in_words(reason).cell

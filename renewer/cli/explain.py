@@ -5,15 +5,11 @@ from collections.abc import Sequence
 import typer
 
 from renewer import store
-from renewer.answers.documents import (
-    ends_with_cycle,
-    explanation_document,
-    stranger_document,
-)
+from renewer.answers.documents import explanation_document, stranger_document
 from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
-from renewer.answers.wording import signed
+from renewer.answers.wording import reason_in_words, signed
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -46,7 +42,8 @@ def explain(
     with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
         catching_up = catch_up or read_settings().catch_up
-        facts = find_explanation(conn, member, at, catching_up)
+        with store.snapshot(conn):
+            facts = find_explanation(conn, member, at, catching_up)
     if facts is None:
         if json:
             print_json(stranger_document(member, at))
@@ -120,7 +117,7 @@ def _print_lots(facts: Explanation) -> None:
         ends = "—"
         if lot.expires_at is not None:
             ends = timestamp(lot.expires_at, facts.timezone)
-        lost = str(ends_with_cycle(facts, lot) or "—")
+        lost = str(facts.lost.get(lot.number, "—"))
         made.add_row(lot.source, str(lot.remaining), issued, ends, lost)
     print_table(made)
 
@@ -130,8 +127,9 @@ def _print_cycles(cycles: Sequence[CycleRecord]) -> None:
     made = table(*columns, numbers=("expected", "awarded"))
     for past in cycles:
         due = "?" if past.expected is None else str(past.expected)
-        late = "made up later" if past.late else ""
-        why = (past.shortfall or late).replace("_", " ")
+        why = "made up later" if past.late else ""
+        if past.shortfall:
+            why = reason_in_words(past.shortfall).name
         days = str(past.first_day), str(past.last_day)
         made.add_row(*days, due, str(past.awarded or 0), why)
     print_table(made)

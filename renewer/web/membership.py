@@ -20,7 +20,7 @@ from renewer.answers.documents import (
     statement_document,
     statement_lines,
 )
-from renewer.answers.explanation import Explanation, read_explanation
+from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.member_page import (
     find_page,
     member_page,
@@ -31,9 +31,7 @@ from renewer.answers.member_page import (
 from renewer.answers.wording import Word, day, instant
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
-from renewer.rules.plans import Plans
 from renewer.rules.posting import Boundary
-from renewer.store.revisions import find_plans
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, bad_request
 from renewer.web.site import Visit, as_json, as_page
@@ -54,13 +52,8 @@ STEERING = ("=", "+", "-", "@")
 
 def explain(visit: Visit, conn: store.Database) -> Explanation:
     """Return the facts about the member of the path; Refused when there is none."""
-    facts = read_explanation(
-        conn,
-        visit.member_id,
-        visit.site.read_clock(conn),
-        visit.site.catch_up,
-        visit.site.word,
-    )
+    site, now = visit.site, visit.site.read_clock(conn)
+    facts = find_explanation(conn, visit.member_id, now, site.catch_up, site.word)
     if facts is None:
         raise Refused(NOT_FOUND)
     return facts
@@ -164,11 +157,10 @@ def tell_cycles(visit: Visit) -> Response:
     """Return the cycles there were and those to come."""
     with visit.site.snapshot() as conn:
         facts = explain(visit, conn)
-        plans = Plans(find_plans(conn))
     coming: Iterable[Boundary] = ()
     if facts.problem is None:
         # Boundaries that cannot be planned are left out.
-        coming = foresee(facts.member, plans, facts.as_of, visit.site.catch_up)
+        coming = foresee(facts.member, facts.plans, facts.as_of, visit.site.catch_up)
     return as_json(cycles_document(facts, list(islice(coming, FORESEEN))))
 
 

@@ -12,6 +12,7 @@ from renewer.answers.overview import (
     run_document,
 )
 from renewer.answers.wording import age, instant, plural
+from renewer.rules.plans import RULES
 from renewer.store.revisions import find_plans
 from renewer.store.runs import find_runs
 from renewer.web.description import PlansDocument, RunsDocument
@@ -43,6 +44,7 @@ def show_overview(visit: Visit) -> Response:
         due_bars=chart(status.due_by_hour, "members"),
         shown=SHOWN,
         most=MOST_WAITING,
+        rules=RULES,
         instant=instant,
         command=shlex.quote,
         plural=plural,
