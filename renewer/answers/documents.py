@@ -7,7 +7,7 @@ pydantic's model builder. Days are `date`, instants `datetime`: `localised` give
 instants of a document the member's offset at once, and the writer makes them ISO 8601.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -255,19 +255,6 @@ def cycles_document(
     return _in_zone_of(facts.member, document)
 
 
-def statement_document(
-    held: Member, rows: Iterable[DictRow], word: Word, following: int | None
-) -> StatementDocument:
-    """Return a page of a statement; *following* is the entry to go on before."""
-    return StatementDocument(
-        held.member_id,
-        held.timezone,
-        held.balance,
-        list(statement_lines(held, rows, word)),
-        None if following is None else str(following),
-    )
-
-
 def history_document(
     held: Member, rows: Iterable[DictRow], entries: list[DictRow]
 ) -> HistoryDocument:
@@ -276,19 +263,19 @@ def history_document(
         held.member_id,
         held.timezone,
         held.balance,
-        list(statement_lines(held, rows)),
+        statement_lines(held, rows),
         _in_zone_of(held, entries),
     )
 
 
 def statement_lines(
     held: Member, rows: Iterable[DictRow], word: Word = CONNECTS
-) -> Iterator[LineDocument]:
-    """Yield lines of a statement in the member's zone and the marketplace's word."""
-    for row in rows:
-        told = row | {"what": word.fill_in(row["words"])}
-        columns = {each.name: told[each.name] for each in fields(LineDocument)}
-        yield _in_zone_of(held, LineDocument(**columns))
+) -> list[LineDocument]:
+    """Return lines of a statement in the member's zone and the marketplace's word."""
+    names = [each.name for each in fields(LineDocument)]
+    told = [row | {"what": word.fill_in(row["words"])} for row in rows]
+    lines = [LineDocument(**{name: row[name] for name in names}) for row in told]
+    return _in_zone_of(held, lines)
 
 
 Document = TypeVar("Document")

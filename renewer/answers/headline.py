@@ -156,7 +156,10 @@ def headline_of_not_due(facts: Explanation) -> Iterator[str]:
     last = facts.last_cycle
     if _is_fine(facts):
         yield "Nothing is wrong."
-        yield from _end_of_cycle(facts)
+        ahead = facts.ahead
+        # Unless the cycle is that of another zone.
+        if ahead and moment(ahead.awards_at, facts.timezone) == day(ahead.first_day):
+            yield f"Your billing cycle ends on {day(facts.cycle.last_day)}."
     elif facts.problem is None and last is not None:
         yield _too_little(facts, last)
     yield _next(facts, facts.ahead)
@@ -268,13 +271,6 @@ def _changing(facts: Explanation) -> Iterator[str]:
         f"{due}, and you then have {facts.settled.balance}."
     )
     yield _next(facts, facts.ahead)
-
-
-def _end_of_cycle(facts: Explanation) -> Iterator[str]:
-    """Yield the last day of the cycle, unless the cycle is that of another zone."""
-    ahead = facts.ahead
-    if ahead and moment(ahead.awards_at, facts.timezone) == day(ahead.first_day):
-        yield f"Your billing cycle ends on {day(facts.cycle.last_day)}."
 
 
 def _is_fine(facts: Explanation) -> bool:

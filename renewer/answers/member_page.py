@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 
-from psycopg.rows import DictRow
-
 from renewer import store
-from renewer.answers.documents import MemberDocument
+from renewer.answers.documents import (
+    LineDocument,
+    MemberDocument,
+    StatementDocument,
+    statement_lines,
+)
 from renewer.answers.explanation import Code, Explanation
 from renewer.answers.wording import (
     REASONS,
+    Word,
     day,
     day_at,
     days,
@@ -22,7 +26,6 @@ from renewer.answers.wording import (
     plan_name,
     reason_in_words,
 )
-from renewer.rules.calendar import starts_at
 from renewer.rules.ledger import Lot, Member, Source
 from renewer.rules.value import value
 
@@ -190,7 +193,8 @@ def walk_statement(
     snapshot: Callable[[], AbstractContextManager[store.Database]],
     held: Member,
     since: datetime,
-) -> Iterator[list[DictRow]]:
+    word: Word,
+) -> Iterator[list[LineDocument]]:
     """
     Yield all lines of a statement from *since* on, newest first, some at a time.
 
@@ -200,39 +204,33 @@ def walk_statement(
     before: int | None = store.LAST_SEQ
     while before is not None:
         with snapshot() as conn:
-            lines, before = find_page(conn, held, since, before, AT_A_TIME)
-        yield lines
+            page = find_page(conn, held, since, before, AT_A_TIME, word)
+        yield page.lines
+        before = None if page.next is None else int(page.next)
 
 
 def find_page(
-    conn: store.Database, held: Member, since: datetime, before: int, limit: int
-) -> tuple[list[DictRow], int | None]:
+    conn: store.Database,
+    held: Member,
+    since: datetime,
+    before: int,
+    limit: int,
+    word: Word,
+) -> StatementDocument:
     """
-    Return up to *limit* entries' lines of a statement, newest first.
+    Return the lines of up to *limit* entries of a statement, newest first.
 
-    Only such that occurred from *since* on and stand before entry *before*. Also return
-    the number to go on before, None at the end. Instants are in the member's zone.
+    The entries occurred from *since* on and stand before entry *before*.
     """
-    until, name = store.EVER[1], held.member_id
+    until, name, rows = store.EVER[1], held.member_id, []
     entries = store.find_entries(conn, name, since, until, before, limit + 1)
     shown = entries[-limit:]
-    if not shown:
-        return [], None
-    begun = shown[0]["seq"]
-    lines = store.find_statement(conn, name, begun - 1, since, until, before)
-    more = begun if len(entries) > limit else None
-    return lines[::-1], more
-
-
-def said(at: datetime, timezone: str) -> str:
-    """
-    Return when a line of a statement occurred: its day, and the hour if it began none.
-
-    The zone is named once, beside the lines.
-    """
-    there, on = local(at, timezone), day_at(at, timezone)
-    is_start = starts_at(there.date(), timezone) == at
-    return on if is_start else f"{on}, {there:%H:%M}"
+    if shown:
+        after = shown[0]["seq"] - 1
+        rows = store.find_statement(conn, name, after, since, until, before)
+    more = str(shown[0]["seq"]) if len(entries) > limit else None
+    lines = statement_lines(held, rows[::-1], word)
+    return StatementDocument(name, held.timezone, held.balance, lines, more)
 
 
 def tell_reason(reason: str | None) -> str:

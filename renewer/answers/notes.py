@@ -2,7 +2,8 @@
 The notes: what is special about a member, one sentence about one thing each.
 
 The functions stand in the order of the notes: first what a member can act on before
-the next boundary. What is normal is no note.
+the next boundary, then what is not as it should be, what comes, what was, and how it
+works. What is normal is no note.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -84,9 +85,6 @@ def notes(facts: Explanation) -> list[NoteDocument]:
         if facts.code is not Code.CLOSED or code in AFTER_CLOSING:
             found += [NoteDocument(code, *each) for each in tell(facts)]
     return found
-
-
-# What a member can do something about before the next boundary.
 
 
 @note("unused_expire")
@@ -189,9 +187,6 @@ def tell_equal_bonuses(facts: Explanation) -> Texts:
         yield text, _values_of_bonuses(same)
 
 
-# What is not as it should be, or not yet.
-
-
 @note("unknown_timezone")
 def tell_unknown_timezone(facts: Explanation) -> Texts:
     """Our system does not know the member's time zone: times are in UTC."""
@@ -286,9 +281,6 @@ def tell_expired(facts: Explanation) -> Texts:
             "and you cannot use them any more."
         )
         yield text, {"amount": left}
-
-
-# What comes.
 
 
 @note("unused_stay")
@@ -386,9 +378,6 @@ NEW_RULES = {"rollover_cap": "new_cap", "lifetime_months": "new_lifetime"}
 for rule_name in RULES:
     rule_code = NEW_RULES.get(rule_name, f"new_{rule_name}")
     note(rule_code)(partial(tell_new_rule, rule_name))
-
-
-# What was.
 
 
 @note("credit")
@@ -501,9 +490,6 @@ def tell_bonus(facts: Explanation) -> Texts:
         if len(single) > 1:
             text = f"You got {len(single)} different bonuses, {total} in all, by {on}."
         yield text, values
-
-
-# How it works.
 
 
 @note("start_day")

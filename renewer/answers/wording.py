@@ -148,6 +148,17 @@ def moment(at: datetime, timezone: str) -> str:
     return day(there) if starts_at(there, timezone) == at else instant(at, timezone)
 
 
+def line_time(at: datetime, timezone: str) -> str:
+    """
+    Return when a line of a statement occurred: its day, and the hour if it began none.
+
+    The zone is named once, beside the lines.
+    """
+    there, on = local(at, timezone), day_at(at, timezone)
+    is_start = starts_at(there.date(), timezone) == at
+    return on if is_start else f"{on}, {there:%H:%M}"
+
+
 def kept(cap: int | None, nothing: str) -> str:
     """Return how many unused credits a rollover cap keeps; *nothing* says "none"."""
     if cap is None:

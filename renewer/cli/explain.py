@@ -77,8 +77,11 @@ def _print_facts(facts: Explanation) -> None:
     made.show_header = False
     made.add_row("member", f"{member.member_id}, {facts.status}, {facts.code}")
     made.add_row("plan", _rules(facts))
+    zone = member.timezone
+    if zone != facts.timezone:
+        zone += ": could not be resolved"
     between = f"{reached.first_day} to {reached.last_day}"
-    made.add_row("cycle", f"{between}, number {reached.n}, {_zone(facts)}")
+    made.add_row("cycle", f"{between}, number {reached.n}, {zone}")
     made.add_row("awards at", _awards_at(facts))
     made.add_row("balance", str(member.balance))
     if facts.code is Code.FAILED:
@@ -133,14 +136,6 @@ def _print_cycles(cycles: Sequence[CycleRecord]) -> None:
         days = str(past.first_day), str(past.last_day)
         made.add_row(*days, due, str(past.awarded or 0), why)
     print_table(made)
-
-
-def _zone(facts: Explanation) -> str:
-    """Return the zone; times of one that our system does not know are in UTC."""
-    named = facts.member.timezone
-    if named == facts.timezone:
-        return named
-    return f"{named}: could not be resolved"
 
 
 def _rules(facts: Explanation) -> str:

@@ -7,10 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from renewer import store
-from renewer.answers.documents import LineDocument, statement_lines
-from renewer.answers.member_page import said
-from renewer.answers.wording import instant, plural
-from renewer.rules.ledger import Member
+from renewer.answers.documents import statement_lines
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, Trouble
 from renewer.web.site import Visit, as_page
@@ -24,16 +21,18 @@ FOREIGN = Trouble(
 def show_demo(visit: Visit) -> Response:
     """Show who takes part in the demo, and what the last step did to each of them."""
     stage = _stage(visit)
+    posted = stage.account.lines if stage.account else {}
     with visit.site.snapshot() as conn:
-        found = store.find_members(conn, list(stage.stories))
-    held = {each.member_id: each for each in found}
+        members = store.find_members(conn, list(stage.stories))
     cast: list[dict[str, Any]] = [
         {
-            "member": held[name],
-            "story": story,
-            "lines": _lines(visit, held[name]),
+            "member": member,
+            "story": stage.stories[member.member_id],
+            "lines": statement_lines(
+                member, posted.get(member.member_id, ()), visit.site.word
+            ),
         }
-        for name, story in stage.stories.items()
+        for member in members
     ]
     # Whom the last step touched come first, so that nobody has to look for them.
     cast.sort(key=lambda shown: not shown["lines"])
@@ -42,9 +41,6 @@ def show_demo(visit: Visit) -> Response:
         "demo.html",
         cast=cast,
         account=stage.account,
-        instant=instant,
-        said=said,
-        plural=plural,
     )
 
 
@@ -80,12 +76,3 @@ def _stage(visit: Visit) -> Stage:
     stage = visit.site.stage
     assert stage is not None  # these pages are served by the demo alone
     return stage
-
-
-def _lines(visit: Visit, held: Member) -> list[LineDocument]:
-    """Return what the last step posted for a member, in their time zone."""
-    account = _stage(visit).account
-    if account is None:
-        return []
-    posted = account.lines.get(held.member_id, ())
-    return list(statement_lines(held, posted, visit.site.word))

@@ -5,7 +5,6 @@ from typing import Any
 from starlette.responses import Response
 
 from renewer.answers.rulebook import rulebook
-from renewer.answers.wording import instant
 from renewer.rules.plans import Plans
 from renewer.store.revisions import find_plans
 from renewer.web.description import describe
@@ -14,7 +13,7 @@ from renewer.web.site import Visit, as_json, as_page
 
 def show_help(visit: Visit) -> Response:
     """Show the rules, every number computed from the plans on record."""
-    return as_page(visit, "help.html", found=_find_rulebook(visit), instant=instant)
+    return as_page(visit, "help.html", found=_find_rulebook(visit))
 
 
 def tell_help(visit: Visit) -> Response:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from renewer import store
 from renewer.answers.member_page import walk_statement
+from renewer.answers.wording import CONNECTS
 from renewer.store import migrations
 from renewer.store.reading import SIZE, Reader
 from renewer.web.links import segment, sign
@@ -171,10 +172,10 @@ def test_a_slow_reader_of_a_csv_holds_no_connection(busy: str) -> None:
     with closing(Reader(busy)) as reader, store.connect(busy) as conn:
         (held,) = store.find_members(conn, ["ana"])
         walks = [
-            walk_statement(reader.snapshot, held, store.EVER[0])
+            walk_statement(reader.snapshot, held, store.EVER[0], CONNECTS)
             for _ in range(SIZE + 1)
         ]
-        assert [next(walk)[0]["seq"] for walk in walks] == [12_001] * len(walks)
+        assert [next(walk)[0].seq for walk in walks] == [12_001] * len(walks)
         with reader.snapshot() as free:
             assert store.find_plans(free)
 
