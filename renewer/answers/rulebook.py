@@ -94,7 +94,7 @@ def _topics(
 
 
 def _topic(code: str, title: str, *texts: str) -> dict[str, Any]:
-    return {"code": code, "title": title, "texts": texts}
+    return {"code": code, "title": title, "texts": list(texts)}
 
 
 def _short_months(today: date) -> str:
