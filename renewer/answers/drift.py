@@ -3,11 +3,7 @@
 from collections.abc import Iterator
 
 from renewer.store import Database
-from renewer.store.catalog import (
-    ROLES,
-    read_catalog,
-    read_description,
-)
+from renewer.store.catalog import ROLES, read_catalog, read_description
 
 MIGRATE = "run `renewer migrate`"
 MADE_ANEW = ("routine", "view")

@@ -261,15 +261,13 @@ def _look_ahead(
             if_active = next(beyond(active, plans), None)
     except Exception as error:
         # Whatever fails a member in a pass must not keep them from an answer.
-        problem = _problem(error)
+        problem = Problem(
+            type(error).__name__,
+            str(error) or repr(error),
+            getattr(error, "plan", None),
+            getattr(error, "timezone", None),
+        )
     return now, ahead, if_active, problem
-
-
-def _problem(error: Exception) -> Problem:
-    """Return what is wrong, with the fields of our own errors."""
-    code, message = type(error).__name__, str(error) or repr(error)
-    plan, timezone = getattr(error, "plan", None), getattr(error, "timezone", None)
-    return Problem(code, message, plan, timezone)
 
 
 def _code(

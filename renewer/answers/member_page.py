@@ -72,15 +72,6 @@ PENDING = "A change of plan waits."
 
 
 @value
-class Progress:
-    """Which day of the cycle today is, of how many; the last one when it is over."""
-
-    day: int
-    of: int
-    words: str
-
-
-@value
 class Group:
     """Connects of one lot, as a row of the table of groups."""
 
@@ -96,13 +87,16 @@ class MemberPage:
     What a member's page shows beside its document.
 
     *awards_when* is the time of the next award in words, None while it is unknown.
-    *soon* is the number of Connects that end within 30 days.
+    Today is day *day* of the *length* days of the cycle, the last one when it is over;
+    *progress* says so. *soon* is the number of Connects that end within 30 days.
     """
 
     zone: str
     awards_when: str | None
     cycle: str
-    progress: Progress
+    day: int
+    length: int
+    progress: str
     banners: list[tuple[str, str]]
     groups: list[Group]
     soon: int
@@ -112,14 +106,22 @@ class MemberPage:
 def member_page(facts: Explanation, document: MemberDocument) -> MemberPage:
     """Return what the page shows of *facts* beside *document*, made from them."""
     zone, awards_when = _zone_name(facts.timezone), None
+    first, last = facts.cycle.first_day, facts.cycle.last_day
+    length, today = (last - first).days + 1, (facts.today - first).days + 1
+    reached_day = max(1, min(today, length))
+    progress = f"Today is day {reached_day} of {length}"
+    if today > length:
+        progress = "This cycle is over"
     if document.awards_at is not None and document.next is not None:
         at = document.awards_at
         awards_when = f"{at:%A} {day(at.date())}, {at:%H:%M} {zone}"
     return MemberPage(
         zone=zone,
         awards_when=awards_when,
-        cycle=days(facts.cycle.first_day, facts.cycle.last_day),
-        progress=_progress(facts),
+        cycle=days(first, last),
+        day=reached_day,
+        length=length,
+        progress=progress,
         banners=list(_banners(facts)),
         groups=[
             Group(
@@ -141,17 +143,6 @@ def _zone_name(timezone: str) -> str:
     if timezone == "UTC":
         return "UTC"
     return f"{timezone.split('/')[-1]} time".replace("_", " ")
-
-
-def _progress(facts: Explanation) -> Progress:
-    """Return how far the current cycle has come."""
-    first, last = facts.cycle.first_day, facts.cycle.last_day
-    length, today = (last - first).days + 1, (facts.today - first).days + 1
-    reached_day = max(1, min(today, length))
-    words = f"Today is day {reached_day} of {length}"
-    if today > length:
-        words = "This cycle is over"
-    return Progress(reached_day, length, words)
 
 
 def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:

@@ -36,12 +36,7 @@ def show_demo(visit: Visit) -> Response:
     ]
     # Whom the last step touched come first, so that nobody has to look for them.
     cast.sort(key=lambda shown: not shown["lines"])
-    return as_page(
-        visit,
-        "demo.html",
-        cast=cast,
-        account=stage.account,
-    )
+    return as_page(visit, "demo.html", cast=cast, account=stage.account)
 
 
 def advance(visit: Visit) -> Response:

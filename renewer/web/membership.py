@@ -97,8 +97,7 @@ def export_statement(visit: Visit) -> Response:
     # The first lines are read before the answer begins: what fails here has its status.
     first = next(walk)
     answer = StreamingResponse(
-        _write_csv(chain([first], walk)),
-        media_type="text/csv; charset=utf-8",
+        _write_csv(chain([first], walk)), media_type="text/csv; charset=utf-8"
     )
     answer.headers["Content-Disposition"] = 'attachment; filename="statement.csv"'
     return answer
