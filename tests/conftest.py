@@ -14,9 +14,9 @@ from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.host import embedded
 from renewer.store import migrations
+from renewer.store.connection import Database, connect
 from tests.cluster import Cluster
 from tests.support import quick_folder
 
@@ -135,7 +135,7 @@ def database(request: pytest.FixtureRequest, server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def conn(database: str) -> Iterator[store.Database]:
+def conn(database: str) -> Iterator[Database]:
     """A connection to the test's database."""
-    with store.connect(database) as opened:
+    with connect(database) as opened:
         yield opened

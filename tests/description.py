@@ -14,16 +14,16 @@ import orjson
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.host import embedded
 from renewer.store import migrations
 from renewer.store.catalog import read_catalog
+from renewer.store.connection import Database, connect
 from tests.support import ROOT
 
 FILE = ROOT / "sql" / "schema.json"
 
 
-def describe(conn: store.Database) -> bytes:
+def describe(conn: Database) -> bytes:
     """Return the description of a database that was migrated with roles."""
     with conn.transaction():
         found = asdict(read_catalog(conn))
@@ -45,7 +45,7 @@ def main() -> None:
         try:
             made = make_conninfo(server, dbname=name)
             migrations.migrate(made, roles=True)
-            with store.connect(made) as conn:
+            with connect(made) as conn:
                 FILE.write_bytes(describe(conn))
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -21,7 +21,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from renewer import store
 from renewer.answers.verification import Violation, find_violations
 from renewer.jobs import backfill, importing, plan_files, renewal
 from renewer.jobs.counts import BatchResult, Counts
@@ -31,6 +30,10 @@ from renewer.rules.backfill import Backfill
 from renewer.rules.calendar import Calendar
 from renewer.rules.ledger import Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
+from renewer.store import connection
+from renewer.store.connection import Database
+from renewer.store.history import find_entries
+from renewer.store.revisions import find_plans
 from renewer.worker.duties import Duties
 from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
@@ -112,12 +115,12 @@ def member(
     )
 
 
-def load_plans(conn: store.Database, preset: str = "upwork-2016") -> None:
+def load_plans(conn: Database, preset: str = "upwork-2016") -> None:
     """Put a preset's plans on record."""
     plan_files.record_plans(conn, plan_files.read_plans(preset))
 
 
-def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
+def bring_in(conn: Database, lines: Sequence[str], as_of: str) -> None:
     """
     Import members.
 
@@ -129,7 +132,7 @@ def bring_in(conn: store.Database, lines: Sequence[str], as_of: str) -> None:
             *(line + "," * (HEADER.count(",") - line.count(",")) for line in lines),
         ]
     )
-    known = Plans(store.find_plans(conn))
+    known = Plans(find_plans(conn))
     bad: list[tuple[int, str]] = []
     done = importing.import_members(
         conn,
@@ -171,7 +174,9 @@ def renew(conninfo: str, as_of: str, **more: Any) -> PassReport:
     names = ("catch_up", "threads", "batch_size", "helpers")
     options = PassOptions(**{name: more.pop(name) for name in names if name in more})
     request = PassRequest(utc(as_of), options, **more)
-    return renewal.renew_due(partial(store.connect, conninfo), request, stop, observer)
+    return renewal.renew_due(
+        partial(connection.connect, conninfo), request, stop, observer
+    )
 
 
 def repair(
@@ -185,13 +190,13 @@ def repair(
     members, dry_run = more.pop("members", None), more.pop("dry_run", False)
     options = PassOptions(batch_size=more.pop("batch_size", 2))
     return backfill.backfill(
-        partial(store.connect, conninfo),
+        partial(connection.connect, conninfo),
         Backfill(start, end, **more, named=members is not None),
         PassRequest(utc(as_of), options, members=members, dry_run=dry_run),
     )
 
 
-def ledger(conn: store.Database) -> list[tuple[Any, ...]]:
+def ledger(conn: Database) -> list[tuple[Any, ...]]:
     """Return all of the ledger that does not depend on when it was written."""
     rows = conn.execute(
         """
@@ -211,18 +216,18 @@ def ledger(conn: store.Database) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for cursor in (rows, lots, state) for row in cursor]
 
 
-def statement(conn: store.Database, member_id: str) -> list[tuple[str, int, int]]:
+def statement(conn: Database, member_id: str) -> list[tuple[str, int, int]]:
     """Return kind, amount and balance_after of each of a member's entries."""
     return [
         (row["kind"], row["amount"], row["balance_after"])
-        for row in store.find_entries(conn, member_id)
+        for row in find_entries(conn, member_id)
     ]
 
 
 class Marketplace:
     """Calls the SQL functions, as an application does."""
 
-    def __init__(self, conn: store.Database, database: str = "") -> None:
+    def __init__(self, conn: Database, database: str = "") -> None:
         self.conn = conn
         self.database = database
 
@@ -273,24 +278,24 @@ def refused(code: str, message: str | None = None) -> Iterator[None]:
     assert told == (message or told)
 
 
-def signs(connect: Callable[[], store.Database], stop: threading.Event) -> Signs:
+def signs(connect: Callable[[], Database], stop: threading.Event) -> Signs:
     """Return what a worker shows of itself when nobody looks."""
     pulse = Pulse()
     presence, duties = Presence(connect, "off"), Duties(connect, 400, stop)
     return Signs(pulse, Metrics(pulse, connect), presence, duties, "off")
 
 
-def violations(conn: store.Database) -> list[Violation]:
+def violations(conn: Database) -> list[Violation]:
     """Return what `renewer verify` would name."""
     return list(find_violations(conn))
 
 
-def broken_members(conn: store.Database) -> list[Violation]:
+def broken_members(conn: Database) -> list[Violation]:
     """Return what `renewer verify` would name, the schema's drift aside."""
     return [each for each in find_violations(conn) if each.member_id is not None]
 
 
-def find_neighbours(conn: store.Database, count: int) -> list[str]:
+def find_neighbours(conn: Database, count: int) -> list[str]:
     """Return names of *count* members of one bucket."""
     rows = conn.execute(
         "SELECT 'm' || n AS member_id FROM generate_series(1, 10000) AS n "

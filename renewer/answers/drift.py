@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from renewer.store import Database
 from renewer.store.catalog import ROLES, read_catalog, read_description
+from renewer.store.connection import Database
 
 MIGRATE = "run `renewer migrate`"
 MADE_ANEW = ("routine", "view")

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from renewer import store
 from renewer.answers.wording import local, usable_timezone
 from renewer.rules.endings import Ending, find_endings
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.rules.value import value
-from renewer.store import Database
+from renewer.store.connection import Database
+from renewer.store.feed import read_installation
+from renewer.store.members import find_ending
+from renewer.store.revisions import find_plans
+from renewer.store.watch import find_stretch
 
 STRETCH = 20_000
 """Members that one statement reads."""
@@ -44,12 +47,12 @@ def find_notices(
 
     A notice's id stays the same as long as the lot's end does: each is sent once.
     """
-    plans, installation = Plans(store.find_plans(conn)), store.read_installation(conn)
+    plans, installation = Plans(find_plans(conn)), read_installation(conn)
     while True:
-        end = store.find_stretch(conn, after, STRETCH)
+        end = find_stretch(conn, after, STRETCH)
         items = [
             describe_ending(installation, member, ending)
-            for member in store.find_ending(conn, after, end, until)
+            for member in find_ending(conn, after, end, until)
             for ending in find_endings(member, plans, as_of, until)
         ]
         yield ExpiringDocument(items, end)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 
-from renewer import store
 from renewer.answers.documents import (
     LineDocument,
     MemberDocument,
@@ -28,6 +27,8 @@ from renewer.answers.wording import (
 )
 from renewer.rules.ledger import Lot, Member, Source
 from renewer.rules.value import value
+from renewer.store.connection import Database
+from renewer.store.history import EVER, LAST_SEQ, find_entries, find_statement
 
 SOON = timedelta(days=30)
 AT_A_TIME = 1000
@@ -181,7 +182,7 @@ def _soon(facts: Explanation) -> int:
 
 
 def walk_statement(
-    snapshot: Callable[[], AbstractContextManager[store.Database]],
+    snapshot: Callable[[], AbstractContextManager[Database]],
     held: Member,
     since: datetime,
     word: Word,
@@ -192,7 +193,7 @@ def walk_statement(
     Each time is a snapshot of its own, so that a slow reader holds no connection.
     Entries are only added, behind those that were seen: none is missed or told twice.
     """
-    before: int | None = store.LAST_SEQ
+    before: int | None = LAST_SEQ
     while before is not None:
         with snapshot() as conn:
             page = find_page(conn, held, since, before, AT_A_TIME, word)
@@ -201,7 +202,7 @@ def walk_statement(
 
 
 def find_page(
-    conn: store.Database,
+    conn: Database,
     held: Member,
     since: datetime,
     before: int,
@@ -213,12 +214,12 @@ def find_page(
 
     The entries occurred from *since* on and stand before entry *before*.
     """
-    until, name, rows = store.EVER[1], held.member_id, []
-    entries = store.find_entries(conn, name, since, until, before, limit + 1)
+    until, name, rows = EVER[1], held.member_id, []
+    entries = find_entries(conn, name, since, until, before, limit + 1)
     shown = entries[-limit:]
     if shown:
         after = shown[0]["seq"] - 1
-        rows = store.find_statement(conn, name, after, since, until, before)
+        rows = find_statement(conn, name, after, since, until, before)
     more = str(shown[0]["seq"]) if len(entries) > limit else None
     lines = statement_lines(held, rows[::-1], word)
     return StatementDocument(name, held.timezone, held.balance, lines, more)

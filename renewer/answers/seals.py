@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from renewer import store
 from renewer.errors import InputError
-from renewer.store import Database, Seal
+from renewer.store.connection import Database
+from renewer.store.feed import Seal, find_seals, seal_batch
 
 
 class Chain:
@@ -21,7 +21,7 @@ class Chain:
     def find_breaks(self) -> Iterator[str]:
         """Yield, a sentence each, which batches are not as they were sealed."""
         found = self._kept is None
-        for seal in store.find_seals(self._conn):
+        for seal in find_seals(self._conn):
             yield from self._compare(seal)
             if self._kept is not None and seal.mark.number == self._kept[0]:
                 found = True
@@ -33,7 +33,7 @@ class Chain:
 
     def _compare(self, seal: Seal) -> Iterator[str]:
         # From the seal before as it is on record: each batch is judged by itself.
-        now = store.seal_batch(self._conn, self.last, seal.mark)
+        now = seal_batch(self._conn, self.last, seal.mark)
         if now.entries != seal.entries:
             yield (
                 f"{_name(seal)}: entries were added or removed: {seal.entries} were "

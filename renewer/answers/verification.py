@@ -14,13 +14,14 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from renewer import store
 from renewer.answers.drift import find_drift
 from renewer.errors import RenewerError
 from renewer.rules.boundary import expected_boundary
 from renewer.rules.cycle_history import find_misplaced
 from renewer.rules.value import value
+from renewer.store.connection import Database, snapshot, stream
 from renewer.store.members import read_cycle, read_member
+from renewer.store.watch import count_looked_at, find_stretch
 
 
 @value
@@ -84,7 +85,7 @@ class Looked:
 
 
 def find_violations(
-    conn: store.Database,
+    conn: Database,
     looked: Looked | None = None,
     pause: Callable[[float], bool] = lambda _: True,
 ) -> Iterator[Violation]:
@@ -96,29 +97,27 @@ def find_violations(
     """
     after, until = "", None
     looked = looked or Looked()
-    with store.snapshot(conn):
+    with snapshot(conn):
         for detail in find_drift(conn):
             yield Violation(6, None, detail)
     while True:
         began = time.monotonic()
-        with store.snapshot(conn):
-            until = store.find_stretch(conn, after, STRETCH)
+        with snapshot(conn):
+            until = find_stretch(conn, after, STRETCH)
             stretch = {"after": after, "until": until}
-            looked.add(store.count_looked_at(conn, stretch))
+            looked.add(count_looked_at(conn, stretch))
             yield from _check_stretch(conn, stretch)
         if not pause(time.monotonic() - began) or until is None:
             return
         after = until
 
 
-def _check_stretch(
-    conn: store.Database, stretch: dict[str, Any]
-) -> Iterator[Violation]:
+def _check_stretch(conn: Database, stretch: dict[str, Any]) -> Iterator[Violation]:
     """Yield the violations of the members, real or not, whose ids lie in *stretch*."""
     for invariant, name in BY_QUERY:
-        for row in store.stream(conn, name, stretch):
+        for row in stream(conn, name, stretch):
             yield Violation(invariant, row["member_id"], row["detail"])
-    for row in store.stream(conn, "verification/find_calendars", stretch):
+    for row in stream(conn, "verification/find_calendars", stretch):
         yield from _check_calendar(row)
 
 

@@ -19,7 +19,7 @@ from renewer.cli.output import complain
 from renewer.errors import RenewerError
 from renewer.host.settings import find_misnamed, what_fits
 from renewer.host.streams import steady_streams
-from renewer.store import is_server_trouble, one_line
+from renewer.store.connection import is_server_trouble, one_line
 
 COMMANDS = (
     "demo",

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from renewer import store
 from renewer.answers.wording import plural, reason_in_words
 from renewer.cli.options import Json, read_days
 from renewer.cli.output import (
@@ -28,6 +27,10 @@ from renewer.errors import InputError
 from renewer.host import database
 from renewer.rules.cycle_history import CycleRecord, cycle_history
 from renewer.rules.plans import Plans
+from renewer.store.auditing import find_audited
+from renewer.store.connection import read_clock, snapshot
+from renewer.store.members import count_members
+from renewer.store.revisions import find_plans
 
 SHOWN = 50
 COLUMNS = ("member_id", *(each.name for each in fields(CycleRecord)))
@@ -62,15 +65,15 @@ def audit(
     first, last = read_days(start, end)
     with _csv_writer(csv_file) as csv_rows, database.connected(note) as (_, conn):
         findings = Findings(JsonRows("cycles") if json else None, csv_rows)
-        as_of = store.read_clock(conn)
-        plans = Plans(store.find_plans(conn))
+        as_of = read_clock(conn)
+        plans = Plans(find_plans(conn))
         if plan is not None and plan not in plans:
             raise InputError(
                 f"unknown plan {plan!r}: the plans are {', '.join(plans.codes())}"
             )
-        total = store.count_members(conn) if sys.stderr.isatty() else None
-        with store.snapshot(conn), progress("Auditing", total) as advance:
-            for member, awards in store.find_audited(conn, first, last):
+        total = count_members(conn) if sys.stderr.isatty() else None
+        with snapshot(conn), progress("Auditing", total) as advance:
+            for member, awards in find_audited(conn, first, last):
                 for each in cycle_history(member, awards, plans, first, last, as_of):
                     if plan is None or each.plan == plan:
                         findings.add(member.member_id, each)

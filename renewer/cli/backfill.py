@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from renewer import store
 from renewer.answers.wording import plural, signed
 from renewer.cli.options import (
     AllowFuture,
@@ -41,6 +40,8 @@ from renewer.jobs.recorder import PassObserver, PassReport, log_pass
 from renewer.rules.backfill import Backfill
 from renewer.rules.ledger import CatchUp, Entry, Kind
 from renewer.rules.posting import Posting
+from renewer.store.connection import connect
+from renewer.store.members import count_members
 
 SHOWN = 200
 LONGEST_REASON = 200
@@ -94,13 +95,13 @@ def backfill(
             as_of, database.read_clock(conn), allow_future=allow_future or dry_run
         )
         patience_s = read_settings().statement_timeout
-        total = store.count_members(conn) if member is None else len(member)
+        total = count_members(conn) if member is None else len(member)
         configure_logs(quiet=is_watched())
         with progress("Looking for gaps", total) as advance:
             report.advance = advance
             options = pass_options(CatchUp.EACH, conninfo)
             outcome = repair_members(
-                partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
+                partial(connect, conninfo, patience_s=patience_s, stop=stop),
                 repair,
                 PassRequest(at, options, members=member, dry_run=dry_run),
                 stop,

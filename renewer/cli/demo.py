@@ -8,7 +8,6 @@ import typer
 from psycopg.rows import DictRow
 from rich.text import Text
 
-from renewer import store
 from renewer.answers.verification import find_violations
 from renewer.answers.wording import signed
 from renewer.cli.cast import CAST, Part, utc
@@ -21,6 +20,9 @@ from renewer.host.settings import read_settings
 from renewer.jobs import plan_files
 from renewer.rules.ledger import Member
 from renewer.store import migrations
+from renewer.store.connection import Database, connect
+from renewer.store.history import find_statement
+from renewer.store.members import find_members
 
 
 def demo(
@@ -45,7 +47,7 @@ def demo(
     say("Starting a PostgreSQL of its own; it is gone when the demo ends.\n")
     with embedded.temporary() as conninfo:
         migrations.migrate(conninfo)
-        with store.connect(conninfo) as conn:
+        with connect(conninfo) as conn:
             plan_files.record_plans(conn, plan_files.read_plans(PRESET))
             scenes = [part for part in CAST if part.passes]
             for number, scene in enumerate(scenes, 1):
@@ -88,7 +90,7 @@ def _called() -> str:
     return path if path.endswith("renewer") else "renewer"
 
 
-def _play(number: int, scene: Part, conninfo: str, conn: store.Database) -> None:
+def _play(number: int, scene: Part, conninfo: str, conn: Database) -> None:
     """Bring one member in, step the job and print what it posted for them."""
     bring_in(conn, scene)
     if scene.caught_up_at is not None:
@@ -103,7 +105,7 @@ def _play(number: int, scene: Part, conninfo: str, conn: store.Database) -> None
     for as_of in map(utc, scene.passes):
         before = _member(conn, scene)
         run_pass(conninfo, as_of)
-        posted = store.find_statement(conn, scene.member_id, before.last_seq)
+        posted = find_statement(conn, scene.member_id, before.last_seq)
         when = f"{as_of:%Y-%m-%d %H:%M}"
         if not posted:
             nothing = Text("nothing", style="dim")
@@ -125,6 +127,6 @@ def _describe(line: DictRow, as_of: datetime) -> str:
     return str(line["what"])
 
 
-def _member(conn: store.Database, scene: Part) -> Member:
-    (found,) = store.find_members(conn, [scene.member_id])
+def _member(conn: Database, scene: Part) -> Member:
+    (found,) = find_members(conn, [scene.member_id])
     return found

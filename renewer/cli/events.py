@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from renewer import store
 from renewer.cli.output import note, print_line
 from renewer.host import database
 from renewer.host.settings import read_settings
 from renewer.host.streams import has_reader
 from renewer.jobs.sealing import end_batch
+from renewer.store.connection import Database
+from renewer.store.feed import may_tick, read_events, tick
 
 POLL_S = 1.0
 PAGE = 5000
@@ -55,7 +56,7 @@ def events(
 
 
 def _read_on(
-    conn: store.Database, after: str | None, at_a_time: int, *, follow: bool
+    conn: Database, after: str | None, at_a_time: int, *, follow: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     Yield the events behind *after*, to the end or as long as somebody reads them.
@@ -63,9 +64,9 @@ def _read_on(
     What was yielded is written out before more is read.
     """
     while has_reader():
-        if follow and store.may_tick(conn):
-            store.tick(conn)
-        page = store.read_events(conn, after, at_a_time)
+        if follow and may_tick(conn):
+            tick(conn)
+        page = read_events(conn, after, at_a_time)
         yield from page
         sys.stdout.flush()
         if page:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from renewer import store
 from renewer.answers.expiring import find_notices
 from renewer.cli.output import note, print_line
 from renewer.host import database
 from renewer.rules.calendar import read_duration
+from renewer.store.connection import read_clock
 
 
 def expiring(
@@ -26,7 +26,7 @@ def expiring(
     """
     span = read_duration("--within", within)
     with database.connected(note) as (_, conn):
-        as_of = store.read_clock(conn)
+        as_of = read_clock(conn)
         for notices in find_notices(conn, as_of, as_of + span):
             for each in notices.items:
                 print_line(each)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import typer
 
-from renewer import store
 from renewer.answers.documents import explanation_document, stranger_document
 from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline, headline_of_stranger
@@ -25,6 +24,7 @@ from renewer.host.settings import read_settings
 from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.ledger import Status
 from renewer.rules.plans import RULES
+from renewer.store.connection import read_clock, snapshot
 
 
 def explain(
@@ -40,9 +40,9 @@ def explain(
     code 1: nobody has that id.
     """
     with database.connected(note) as (_, conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
+        at = resolve_as_of(as_of, read_clock(conn), allow_future=True)
         catching_up = catch_up or read_settings().catch_up
-        with store.snapshot(conn):
+        with snapshot(conn):
             facts = find_explanation(conn, member, at, catching_up)
     if facts is None:
         if json:

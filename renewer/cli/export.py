@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from renewer import store
 from renewer.cli.options import read_instant
 from renewer.cli.output import note
 from renewer.host import database
+from renewer.store.auditing import copy_rows
+from renewer.store.connection import snapshot
 
 
 class Table(StrEnum):
@@ -45,7 +46,7 @@ def export(
     All of one moment, in the order of the members' ids; nothing is held in memory.
     """
     since_at = None if since is None else read_instant("--since", since)
-    with database.connected(note) as (_, conn), store.snapshot(conn):
-        for block in store.copy_rows(conn, what, form, since_at):
+    with database.connected(note) as (_, conn), snapshot(conn):
+        for block in copy_rows(conn, what, form, since_at):
             sys.stdout.buffer.write(block)
     sys.stdout.flush()

@@ -2,7 +2,6 @@
 
 import typer
 
-from renewer import store
 from renewer.answers.overview import failures_document
 from renewer.cli.options import Json, MemberId
 from renewer.cli.output import note, print_json, print_table, say, table, timestamp
@@ -10,7 +9,8 @@ from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs.failures import park as park_member
 from renewer.jobs.failures import retry as retry_member
-from renewer.store import RecordedFailure
+from renewer.store.connection import snapshot
+from renewer.store.runs import RecordedFailure, count_failures, find_failures
 
 SHOWN = 50
 MOST = 10_000
@@ -25,9 +25,9 @@ def list_failures(ctx: typer.Context, json: Json = False) -> None:
         if json:
             raise InputError(f"give --json behind {ctx.invoked_subcommand}")
         return
-    with database.connected(note) as (_, conn), store.snapshot(conn):
-        failed = store.count_failures(conn)
-        found = store.find_failures(conn, MOST if json else SHOWN)
+    with database.connected(note) as (_, conn), snapshot(conn):
+        failed = count_failures(conn)
+        found = find_failures(conn, MOST if json else SHOWN)
     if json:
         print_json(failures_document(failed, found))
     else:

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 from psycopg.rows import DictRow
 
-from renewer import store
 from renewer.answers.documents import history_document
 from renewer.answers.wording import signed, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
 from renewer.cli.output import note, print_json, print_table, say, table, timestamp
 from renewer.host import database
 from renewer.rules.ledger import Member, Status
+from renewer.store.connection import read_clock, snapshot
+from renewer.store.history import EVER, LAST_SEQ, find_entries, find_statement
 
 Days = Annotated[
     int | None,
@@ -56,15 +57,15 @@ def history(
     The oldest comes first. With `--days` only what occurred in the last days, with
     `--as-of` only up to that time. `--limit` and `--before` show a page.
     """
-    with database.connected(note) as (_, conn), store.snapshot(conn):
-        now = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
+    with database.connected(note) as (_, conn), snapshot(conn):
+        now = resolve_as_of(as_of, read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
-        since = store.EVER[0] if days is None else now - timedelta(days=days)
-        until = store.EVER[1] if as_of is None else now
-        end = before or store.LAST_SEQ
-        entries = store.find_entries(conn, member, since, until, end, limit)
+        since = EVER[0] if days is None else now - timedelta(days=days)
+        until = EVER[1] if as_of is None else now
+        end = before or LAST_SEQ
+        entries = find_entries(conn, member, since, until, end, limit)
         begun = entries[0]["seq"] if entries else end
-        lines = store.find_statement(conn, member, begun - 1, since, until, end)
+        lines = find_statement(conn, member, begun - 1, since, until, end)
     if json:
         print_json(history_document(held, lines, entries))
         return

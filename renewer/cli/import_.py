@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from renewer import store
 from renewer.answers.wording import plural
 from renewer.cli.options import AllowFuture, AsOf, Json, resolve_as_of
 from renewer.cli.output import note, print_json, progress, say
@@ -13,6 +12,9 @@ from renewer.errors import InputError
 from renewer.host import database
 from renewer.jobs import importing
 from renewer.rules.plans import Plans
+from renewer.store.connection import read_clock
+from renewer.store.revisions import find_plans
+from renewer.store.watch import take_census
 
 
 class BadLines:
@@ -93,8 +95,8 @@ def import_(
     bad_lines = BadLines(every=every, json=json)
     layouts: list[importing.Layout] = []
     with database.connected(note) as (_, conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=allow_future)
-        known = Plans(store.find_plans(conn))
+        at = resolve_as_of(as_of, read_clock(conn), allow_future=allow_future)
+        known = Plans(find_plans(conn))
         with progress("Reading", None) as advance:
             done = importing.import_members(
                 conn,
@@ -108,7 +110,7 @@ def import_(
             )
         if done.imported:
             # So that `status` tells of the members who are there now.
-            store.take_census(conn, timedelta(0))
+            take_census(conn, timedelta(0))
     if json:
         print_json(
             {

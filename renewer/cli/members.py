@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from renewer import store
 from renewer.answers.wording import usable_timezone
 from renewer.cli.options import Json
 from renewer.cli.output import note, print_json, print_table, say, table, timestamp
 from renewer.host import database
 from renewer.rules.ledger import Status
+from renewer.store.members import list_members
 
 SHOWN = 50
 
@@ -32,7 +32,7 @@ def members(
 ) -> None:
     """List members in the order of their ids."""
     with database.connected(note) as (_, conn):
-        found = store.list_members(conn, plan, status, after, limit + 1)
+        found = list_members(conn, plan, status, after, limit + 1)
     shown, more = found[:limit], len(found) > limit
     if json:
         print_json({"members": shown, "more": more})

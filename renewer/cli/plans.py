@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from renewer import store
 from renewer.answers.wording import plural
 from renewer.cli.options import Json
 from renewer.cli.output import note, print_json, print_table, say, table
 from renewer.host import database
 from renewer.jobs import plan_files
 from renewer.rules.plans import RULES
+from renewer.store.revisions import find_plans
 
 plans = typer.Typer(name="plans", help="Load and list plans.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ def load(
 def list_(json: Json = False) -> None:
     """List every plan's revisions."""
     with database.connected(note) as (_, conn):
-        revisions = store.find_plans(conn)
+        revisions = find_plans(conn)
     if json:
         print_json([asdict(revision) for revision in revisions])
         return

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from renewer import store
 from renewer.answers.documents import preview_document
 from renewer.answers.wording import signed, usable_timezone
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
@@ -16,6 +15,8 @@ from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Boundary
+from renewer.store.connection import read_clock
+from renewer.store.revisions import find_plans
 
 MOST = 1200
 AMOUNTS = ("cycle", "award", "carried", "expiring", "balance")
@@ -39,9 +40,9 @@ def preview(
     The job itself plans them. A review is taken to end now, with the member active.
     """
     with database.connected(note) as (_, conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
+        at = resolve_as_of(as_of, read_clock(conn), allow_future=True)
         held = database.find_member(conn, member)
-        plans = Plans(store.find_plans(conn))
+        plans = Plans(find_plans(conn))
     catching_up = catch_up or read_settings().catch_up
     found = list(islice(foresee(held, plans, at, catching_up), cycles))
     if json:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from renewer import store
 from renewer.answers.wording import plural
 from renewer.cli.options import (
     AllowFuture,
@@ -27,6 +26,8 @@ from renewer.jobs.pass_request import HelperSettings, PassOptions, PassRequest
 from renewer.jobs.recorder import PassObserver, PassReport, log_pass
 from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import CatchUp
+from renewer.store.connection import connect
+from renewer.store.members import count_due
 
 
 def pass_options(catch_up: CatchUp | None, conninfo: str) -> PassOptions:
@@ -86,10 +87,10 @@ def run(
         configure_logs(quiet=is_watched())
         rehearsal = Rehearsal(named=member is not None)
         # Who counts asks every node of a cluster, and one may be away.
-        total = None if conn.distributed else store.count_due(conn, at, member)
+        total = None if conn.distributed else count_due(conn, at, member)
         with progress("Renewing", total) as advance:
             outcome = renew_due(
-                partial(store.connect, conninfo, patience_s=patience_s, stop=stop),
+                partial(connect, conninfo, patience_s=patience_s, stop=stop),
                 PassRequest(at, options, members=member, dry_run=dry_run),
                 stop,
                 RunObserver(advance, rehearsal if dry_run else None),

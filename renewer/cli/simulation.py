@@ -8,7 +8,6 @@ from functools import partial
 
 from psycopg.rows import DictRow
 
-from renewer import store
 from renewer.answers.verification import find_violations
 from renewer.cli.cast import CAST, Part, utc
 from renewer.jobs import importing, plan_files
@@ -17,6 +16,13 @@ from renewer.jobs.renewal import renew_due
 from renewer.rules.ledger import Member, Status
 from renewer.rules.plans import Plans
 from renewer.store import migrations
+from renewer.store.batches import change_plan, purchase
+from renewer.store.connection import Database, connect
+from renewer.store.history import find_statement
+from renewer.store.members import find_members
+from renewer.store.revisions import find_plans
+from renewer.store.runs import date_runs
+from renewer.store.watch import take_census
 from renewer.web.stage import Account, Step
 
 PRESET = "upwork-2016"
@@ -54,22 +60,22 @@ class Simulation:
     def prepare(self) -> None:
         """Make the schema and bring the members in."""
         migrations.migrate(self.conninfo, roles=True)
-        with store.connect(self.conninfo) as conn:
+        with connect(self.conninfo) as conn:
             plan_files.record_plans(conn, plan_files.read_plans(PRESET))
             for part in CAST:
                 bring_in(conn, part)
-            store.take_census(conn, timedelta(0), self._now)
+            take_census(conn, timedelta(0), self._now)
 
     def advance(self, step: Step) -> None:
         """Move the clock on and run the passes up to then; one step at a time."""
-        with self._turn, store.connect(self.conninfo) as conn:
+        with self._turn, connect(self.conninfo) as conn:
             began_at, before = self._now, self._find_cast(conn)
             hours = list(_hours(began_at, step, before))
             for as_of in hours:
                 run_pass(self.conninfo, as_of)
-            store.date_runs(conn)
+            date_runs(conn)
             ended_at = hours[-1]
-            store.take_census(conn, timedelta(0), ended_at)
+            take_census(conn, timedelta(0), ended_at)
             self._account = Account(
                 began_at,
                 ended_at,
@@ -79,8 +85,8 @@ class Simulation:
             )
             self._now = ended_at
 
-    def _find_cast(self, conn: store.Database) -> Sequence[Member]:
-        return store.find_members(conn, list(self.stories))
+    def _find_cast(self, conn: Database) -> Sequence[Member]:
+        return find_members(conn, list(self.stories))
 
 
 def _hours(now: datetime, step: Step, members: Sequence[Member]) -> Iterator[datetime]:
@@ -111,32 +117,32 @@ def _full_hour(at: datetime) -> datetime:
 
 
 def _find_posted(
-    conn: store.Database, before: Sequence[Member]
+    conn: Database, before: Sequence[Member]
 ) -> dict[str, Sequence[DictRow]]:
     """Return what was posted for each member who was found *before*."""
     posted: dict[str, Sequence[DictRow]] = {}
     for held in before:
-        lines = store.find_statement(conn, held.member_id, held.last_seq)
+        lines = find_statement(conn, held.member_id, held.last_seq)
         if lines:
             posted[held.member_id] = lines
     return posted
 
 
-def bring_in(conn: store.Database, part: Part) -> None:
+def bring_in(conn: Database, part: Part) -> None:
     """Import a member of the demo, and make the calls the application would make."""
     file = io.BytesIO(f"{HEADER}\n{part.line}\n".encode())
-    known, at = Plans(store.find_plans(conn)), utc(part.imported_on)
+    known, at = Plans(find_plans(conn)), utc(part.imported_on)
     done = importing.import_members(conn, file, known, at, on_bad=lambda *_: None)
     assert done.imported == 1
     if part.bought:
-        store.purchase(conn, part.member_id, part.bought, "demo", at)
+        purchase(conn, part.member_id, part.bought, "demo", at)
     if part.next_plan is not None:
-        store.change_plan(conn, part.member_id, part.next_plan, "demo", at)
+        change_plan(conn, part.member_id, part.next_plan, "demo", at)
 
 
 def run_pass(conninfo: str, as_of: datetime) -> None:
     """Run the pass that the worker would run at *as_of*."""
     renew_due(
-        partial(store.connect, conninfo),
+        partial(connect, conninfo),
         PassRequest(as_of, PassOptions(threads=1), "schedule"),
     )

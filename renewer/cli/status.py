@@ -5,7 +5,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from renewer import store
 from renewer.answers.health import LATE, Light, find_health
 from renewer.answers.overview import StatusDocument, find_status
 from renewer.answers.wording import age, plural
@@ -22,6 +21,8 @@ from renewer.cli.output import (
 )
 from renewer.host import database
 from renewer.store import schema
+from renewer.store.connection import connect, read_clock, snapshot
+from renewer.store.runs import count_failures, find_failures
 
 RUNS = 10
 
@@ -46,11 +47,11 @@ def status(
     """
     if check:
         _check(json)
-    with database.connected(note) as (_, conn), store.snapshot(conn):
-        at = resolve_as_of(as_of, store.read_clock(conn), allow_future=True)
+    with database.connected(note) as (_, conn), snapshot(conn):
+        at = resolve_as_of(as_of, read_clock(conn), allow_future=True)
         document = find_status(conn, at)
-        failed = store.count_failures(conn)
-        failures = [] if json else store.find_failures(conn, SHOWN)
+        failed = count_failures(conn)
+        failures = [] if json else find_failures(conn, SHOWN)
     if json:
         print_json(document)
         return
@@ -98,11 +99,11 @@ def _print_census(document: StatusDocument) -> None:
 
 def _check(json: bool) -> NoReturn:
     """Tell in one line whether all is well, and leave."""
-    with database.address(note) as conninfo, store.connect(conninfo) as conn:
+    with database.address(note) as conninfo, connect(conninfo) as conn:
         schema.check_schema(conn)
         problems = database.find_obstacles(conn)
-        with store.snapshot(conn):
-            health = find_health(conn, store.read_clock(conn))
+        with snapshot(conn):
+            health = find_health(conn, read_clock(conn))
         problems += [problem.text for problem in health.problems]
     if json:
         print_json({"ok": not problems, "problems": problems})

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from renewer import store
 from renewer.answers.seals import Chain
 from renewer.answers.verification import INVARIANTS, Looked, Violation, find_violations
 from renewer.answers.wording import many, plural
@@ -26,6 +25,9 @@ from renewer.cli.output import (
 )
 from renewer.host import database
 from renewer.jobs.zones import fix_boundaries
+from renewer.store.connection import Database, connect
+from renewer.store.members import count_members
+from renewer.store.watch import begin_verification, may_record, record_verification
 
 SHOWN = 50
 
@@ -62,12 +64,12 @@ def verify(
         chain = Chain(conn, head) if seals or head is not None else None
         fixed = None
         if fix:
-            fixed = fix_boundaries(conn, partial(store.connect, conninfo))
+            fixed = fix_boundaries(conn, partial(connect, conninfo))
         looked, began = Looked(), time.monotonic()
         violations = _look(conn, looked)
         if chain is not None:
             violations += [Violation(2, None, each) for each in chain.find_breaks()]
-        if store.may_record(conn):
+        if may_record(conn):
             # So that an alert ends when what it told of was mended.
             _record(conn, looked, len(violations))
         seconds = round(time.monotonic() - began, 1)
@@ -84,9 +86,9 @@ def verify(
     raise typer.Exit(1 if violations else 0)
 
 
-def _look(conn: store.Database, looked: Looked) -> list[Violation]:
+def _look(conn: Database, looked: Looked) -> list[Violation]:
     """Return what is broken, and show meanwhile how far the verification is."""
-    total = store.count_members(conn) if sys.stderr.isatty() else None
+    total = count_members(conn) if sys.stderr.isatty() else None
     shown = 0
     with progress("Verifying", total) as advance:
 
@@ -133,10 +135,10 @@ def _print_chain(chain: Chain) -> None:
     console().print(chain.last.head, soft_wrap=True)
 
 
-def _record(conn: store.Database, looked: Looked, violations: int) -> None:
-    number = store.begin_verification(conn, hours=0)
+def _record(conn: Database, looked: Looked, violations: int) -> None:
+    number = begin_verification(conn, hours=0)
     if number is not None:
-        store.record_verification(
+        record_verification(
             conn,
             number,
             members=looked.members,

@@ -9,7 +9,6 @@ import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from renewer import store
 from renewer.cli.options import CatchUpOption
 from renewer.cli.output import note
 from renewer.cli.run import pass_options
@@ -18,6 +17,8 @@ from renewer.errors import DatabaseUnreachable, InputError
 from renewer.host import database
 from renewer.host.logs import configure_logs
 from renewer.host.settings import read_settings
+from renewer.store import connection
+from renewer.store.connection import find_risky_settings, is_server_trouble, may_post
 from renewer.worker.duties import Duties
 from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
@@ -46,11 +47,11 @@ def worker(catch_up: CatchUpOption = None) -> None:
         _look_at_database(conninfo)
         patience_s = settings.statement_timeout
         connect, *listen = (
-            partial(store.connect, each, patience_s=patience_s, stop=stop)
+            partial(connection.connect, each, patience_s=patience_s, stop=stop)
             for each in (conninfo, *settings.listen_conninfos(conninfo))
         )
         # Who looks waits for nobody: the scrape of a monitor ends after ten seconds.
-        look = partial(store.connect, _impatient(conninfo), patience_s=LOOK_S)
+        look = partial(connection.connect, _impatient(conninfo), patience_s=LOOK_S)
         pulse = Pulse()
         metrics = Metrics(pulse, look)
         with closing(Monitor(settings.monitor, pulse, metrics, look)) as monitor:
@@ -83,16 +84,16 @@ def _look_at_database(conninfo: str) -> None:
     Also warn of a server that may lose what it has acknowledged.
     """
     try:
-        with store.connect(conninfo) as conn:
+        with connection.connect(conninfo) as conn:
             database.prepare_pass(conn)
-            if not store.may_post(conn):
+            if not may_post(conn):
                 raise InputError(database.MAY_NOT_POST)
-            risky = store.find_risky_settings(conn)
+            risky = find_risky_settings(conn)
             if risky:
                 # A pass is made for it, a spend is not.
                 log.warning("database.may_lose_commits", settings=risky)
     except DatabaseUnreachable:
         return  # the first pass says so and waits for it
     except psycopg.Error as error:
-        if not store.is_server_trouble(error):
+        if not is_server_trouble(error):
             raise

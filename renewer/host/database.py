@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from renewer import store
 from renewer.errors import InputError, RenewerError, UnknownMember
 from renewer.host import embedded
 from renewer.host.settings import read_settings
 from renewer.rules.ledger import Member
-from renewer.store import schema
+from renewer.store import connection, schema
+from renewer.store.connection import Database, connect
+from renewer.store.members import find_members
+from renewer.store.watch import check_writable
 
 LARGEST_SKEW = timedelta(minutes=10)
 
@@ -47,20 +49,20 @@ def address(say: Callable[[str], None]) -> Iterator[str]:
 
 
 @contextmanager
-def connected(say: Callable[[str], None]) -> Iterator[tuple[str, store.Database]]:
+def connected(say: Callable[[str], None]) -> Iterator[tuple[str, Database]]:
     """Yield conninfo and a connection to a database whose schema is this version's."""
-    with address(say) as conninfo, store.connect(conninfo) as conn:
+    with address(say) as conninfo, connect(conninfo) as conn:
         schema.check_schema(conn)
         yield conninfo, conn
 
 
-def read_clock(conn: store.Database) -> datetime:
+def read_clock(conn: Database) -> datetime:
     """
     Return the database's clock.
 
     InputError when it and this host's are more than ten minutes apart.
     """
-    now = store.read_clock(conn)
+    now = connection.read_clock(conn)
     here = datetime.now(UTC)
     if abs(now - here) > LARGEST_SKEW:
         raise InputError(
@@ -71,15 +73,15 @@ def read_clock(conn: store.Database) -> datetime:
     return now
 
 
-def find_member(conn: store.Database, member_id: str) -> Member:
+def find_member(conn: Database, member_id: str) -> Member:
     """Return a member; UnknownMember when nobody has that id."""
-    found = store.find_members(conn, [member_id])
+    found = find_members(conn, [member_id])
     if not found:
         raise UnknownMember(f"unknown member {member_id!r}: check the name")
     return found[0]
 
 
-def prepare_pass(conn: store.Database) -> datetime:
+def prepare_pass(conn: Database) -> datetime:
     """
     Return the time of a pass that begins now.
 
@@ -89,10 +91,10 @@ def prepare_pass(conn: store.Database) -> datetime:
     return read_clock(conn)
 
 
-def find_obstacles(conn: store.Database) -> list[str]:
+def find_obstacles(conn: Database) -> list[str]:
     """Return, a line each, what keeps a pass from working with this database."""
     obstacles = []
-    for look in (schema.check_schema, read_clock, store.check_writable):
+    for look in (schema.check_schema, read_clock, check_writable):
         try:
             look(conn)
         except RenewerError as error:
@@ -100,9 +102,9 @@ def find_obstacles(conn: store.Database) -> list[str]:
     return obstacles
 
 
-def measure_skew(conn: store.Database) -> timedelta:
+def measure_skew(conn: Database) -> timedelta:
     """Return how far the database's clock is ahead of this host's."""
     before = datetime.now(UTC)
-    now = store.read_clock(conn)
+    now = connection.read_clock(conn)
     after = datetime.now(UTC)
     return now - (before + (after - before) / 2)

@@ -18,13 +18,14 @@ from typing import BinaryIO
 
 import psycopg
 
-from renewer import store
 from renewer.errors import InputError
 from renewer.rules.boundary import allowance_ends_at
 from renewer.rules.calendar import Calendar, read_date, timezones, zone
 from renewer.rules.ledger import Status
 from renewer.rules.plans import Plans
 from renewer.rules.value import value
+from renewer.store.connection import Database
+from renewer.store.staging import find_bad_lines, import_staged, stage_members
 
 REQUIRED = ("member_id", "plan", "anchor_on")
 OPTIONAL = ("timezone", "status", "balance")
@@ -79,7 +80,7 @@ class Layout:
 
 
 def import_members(
-    conn: store.Database,
+    conn: Database,
     file: BinaryIO,
     plans: Plans,
     as_of: datetime,
@@ -103,13 +104,13 @@ def import_members(
     bad = 0
     try:
         with conn.transaction() as transaction:
-            store.stage_members(conn, rows, progress)
-            for number, reason in store.find_bad_lines(conn):
+            stage_members(conn, rows, progress)
+            for number, reason in find_bad_lines(conn):
                 on_bad(number, reason)
                 bad += 1
             if bad and not skip_bad:
                 raise psycopg.Rollback(transaction)
-            return Imported(store.import_staged(conn, as_of), bad)
+            return Imported(import_staged(conn, as_of), bad)
     except psycopg.errors.UniqueViolation as error:
         raise InputError(
             "a member of this file was added meanwhile and nothing was imported: "

@@ -7,10 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from renewer import store
 from renewer.errors import InputError, PlanError
 from renewer.rules.calendar import FIRST_ANCHOR, LAST_DAY
 from renewer.rules.plans import RULES, Revision
+from renewer.store.connection import Database
+from renewer.store.revisions import add_plan, find_plans, retry_failed
 
 REQUIRED = {"code", "effective_from"} | {
     name for name, rule in RULES.items() if not rule.is_optional
@@ -126,7 +127,7 @@ def _refuse_repeats(name: str, revisions: Iterable[Revision]) -> None:
         seen.add(key)
 
 
-def record_plans(conn: store.Database, revisions: Iterable[Revision]) -> list[Revision]:
+def record_plans(conn: Database, revisions: Iterable[Revision]) -> list[Revision]:
     """
     Put *revisions* on record, all or none, and return those that were new.
 
@@ -136,14 +137,14 @@ def record_plans(conn: store.Database, revisions: Iterable[Revision]) -> list[Re
     added = []
     with conn.transaction():
         for revision in revisions:
-            if store.add_plan(conn, revision):
+            if add_plan(conn, revision):
                 added.append(revision)
-            elif revision not in store.find_plans(conn):
+            elif revision not in find_plans(conn):
                 raise PlanError(
                     f"plan {revision.code!r} from {revision.effective_from} is on "
                     "record with other values and stays as it is: "
                     "give the new rules a later effective_from",
                     plan=revision.code,
                 )
-        store.retry_failed(conn, {revision.code for revision in added})
+        retry_failed(conn, {revision.code for revision in added})
     return added

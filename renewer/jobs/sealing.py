@@ -4,8 +4,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from renewer import store
-from renewer.store import Database
+from renewer.store.connection import Database
+from renewer.store.feed import (
+    Seal,
+    find_last_seal,
+    find_unsealed,
+    may_tick,
+    record_seal,
+    seal_batch,
+    tick,
+)
+from renewer.store.watch import check_writable
 
 TICK_PAUSE_S = 1.05
 """A tick is not made within a second of the last."""
@@ -17,7 +26,7 @@ class Sealed:
 
     batches: int = 0
     entries: int = 0
-    head: store.Seal | None = None
+    head: Seal | None = None
 
 
 def seal_ledger(conn: Database, may_go_on: Callable[[], bool] = lambda: True) -> Sealed:
@@ -29,19 +38,19 @@ def seal_ledger(conn: Database, may_go_on: Callable[[], bool] = lambda: True) ->
     UnknownCursor when the ledger was moved to another server, DatabaseUnreachable when
     the database is read-only.
     """
-    store.check_writable(conn)
-    done = Sealed(head=store.find_last_seal(conn))
+    check_writable(conn)
+    done = Sealed(head=find_last_seal(conn))
     while may_go_on():
-        mark = store.find_unsealed(conn, done.head)
+        mark = find_unsealed(conn, done.head)
         if mark is None:
             break
-        seal = store.seal_batch(conn, done.head, mark)
-        if store.record_seal(conn, done.head, seal):
+        seal = seal_batch(conn, done.head, mark)
+        if record_seal(conn, done.head, seal):
             done.batches += 1
             done.entries += seal.entries
             done.head = seal
         else:
-            done.head = store.find_last_seal(conn)
+            done.head = find_last_seal(conn)
     return done
 
 
@@ -51,6 +60,6 @@ def end_batch(conn: Database) -> None:
 
     Waits for a second when the last one was ended just before.
     """
-    if store.may_tick(conn) and store.tick(conn) is None:
+    if may_tick(conn) and tick(conn) is None:
         time.sleep(TICK_PAUSE_S)
-        store.tick(conn)
+        tick(conn)

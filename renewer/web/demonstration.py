@@ -6,8 +6,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from renewer import store
 from renewer.answers.documents import statement_lines
+from renewer.store.members import find_members
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, Trouble
 from renewer.web.site import Visit, as_page
@@ -23,7 +23,7 @@ def show_demo(visit: Visit) -> Response:
     stage = _stage(visit)
     posted = stage.account.lines if stage.account else {}
     with visit.site.snapshot() as conn:
-        members = store.find_members(conn, list(stage.stories))
+        members = find_members(conn, list(stage.stories))
     cast: list[dict[str, Any]] = [
         {
             "member": member,

@@ -14,10 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from renewer import store
 from renewer.answers.expiring import ExpiringDocument, NoticeDocument, find_notices
 from renewer.errors import RenewerError
 from renewer.rules.calendar import read_duration
+from renewer.store.connection import read_clock
+from renewer.store.feed import MOST_EVENTS, read_events
 from renewer.web.description import SPAN
 from renewer.web.membership import read_number
 from renewer.web.problems import bad_request
@@ -46,7 +47,7 @@ def tell_events(visit: Visit) -> Response:
     """
     request = visit.request
     after = request.query_params.get("after") or None
-    limit = read_number(request, "limit", EVENTS, store.MOST_EVENTS)
+    limit = read_number(request, "limit", EVENTS, MOST_EVENTS)
     wait_s = read_number(request, "wait", WAIT_S, MOST_WAIT_S)
     rows = _read(visit, after, limit)
     if LINES in request.headers.get("accept", ""):
@@ -58,7 +59,7 @@ def tell_events(visit: Visit) -> Response:
 
 def _read(visit: Visit, after: str | None, limit: int) -> Rows:
     with visit.site.snapshot() as conn:
-        return store.read_events(conn, after, limit)
+        return read_events(conn, after, limit)
 
 
 async def _stream(
@@ -86,7 +87,7 @@ def tell_expiring(visit: Visit) -> Response:
     items: list[NoticeDocument] = []
     began, following = monotonic(), None
     with visit.site.snapshot() as conn:
-        as_of = store.read_clock(conn)
+        as_of = read_clock(conn)
         for notices in find_notices(conn, as_of, as_of + span, after):
             items += notices.items
             following = notices.next

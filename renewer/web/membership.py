@@ -10,7 +10,6 @@ from itertools import chain, islice
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from renewer import store
 from renewer.answers.documents import (
     LineDocument,
     cycles_document,
@@ -26,6 +25,9 @@ from renewer.answers.member_page import (
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
 from renewer.rules.posting import Boundary
+from renewer.store.connection import Database
+from renewer.store.history import EVER, LAST_SEQ
+from renewer.store.members import find_members
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, bad_request
 from renewer.web.site import Visit, as_json, as_page, read_id
@@ -43,7 +45,7 @@ STEERING = ("=", "+", "-", "@")
 """With these a spreadsheet takes a text for a formula."""
 
 
-def explain(visit: Visit, conn: store.Database) -> Explanation:
+def explain(visit: Visit, conn: Database) -> Explanation:
     """Return the facts about the member of the path; Refused when there is none."""
     site, now = visit.site, visit.site.read_clock(conn)
     facts = find_explanation(
@@ -54,9 +56,9 @@ def explain(visit: Visit, conn: store.Database) -> Explanation:
     return facts
 
 
-def find_held(visit: Visit, conn: store.Database) -> Member:
+def find_held(visit: Visit, conn: Database) -> Member:
     """Return the member of the path as on record; Refused when there is none."""
-    found = store.find_members(conn, [read_id(visit.request)])
+    found = find_members(conn, [read_id(visit.request)])
     if not found:
         raise Refused(NOT_FOUND)
     return found[0]
@@ -81,7 +83,7 @@ def show_member(visit: Visit) -> Response:
         days=days,
         filters=FILTERS,
         most_cycles=CYCLES,
-        is_first=before == store.LAST_SEQ,
+        is_first=before == LAST_SEQ,
         timezone=facts.timezone,
         reason=tell_reason,
     )
@@ -156,7 +158,7 @@ def tell_cycles(visit: Visit) -> Response:
 
 def begin(days: int | None, now: datetime) -> datetime:
     """Return since when a statement is wanted."""
-    return store.EVER[0] if days is None else now - timedelta(days=days)
+    return EVER[0] if days is None else now - timedelta(days=days)
 
 
 def read_days(request: Request) -> int | None:
@@ -167,8 +169,8 @@ def read_days(request: Request) -> int | None:
 
 
 def read_before(request: Request) -> int:
-    """Return the cursor to go on from; store.LAST_SEQ: from the newest."""
-    return read_number(request, "before", store.LAST_SEQ, store.LAST_SEQ)
+    """Return the cursor to go on from; LAST_SEQ: from the newest."""
+    return read_number(request, "before", LAST_SEQ, LAST_SEQ)
 
 
 def read_number(request: Request, name: str, default: int, most: int) -> int:

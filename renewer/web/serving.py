@@ -9,9 +9,9 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from renewer import store
 from renewer.host.settings import Settings, read_brand
 from renewer.rules.value import value
+from renewer.store.connection import connect
 from renewer.store.reading import Reader, check_reader
 from renewer.web.access import Guard, check_exposure
 from renewer.web.gate import Gate
@@ -62,7 +62,7 @@ def serve(
 
     With *stage* they are the demo's.
     """
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         check_reader(conn)
     with closing(Reader(conninfo)) as reader:
         config = uvicorn.Config(

@@ -21,7 +21,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from renewer import store
 from renewer.answers.wording import (
     Word,
     age,
@@ -36,6 +35,8 @@ from renewer.errors import RenewerError, UnknownCursor
 from renewer.host.settings import Brand
 from renewer.rules.ledger import CatchUp
 from renewer.rules.value import value
+from renewer.store import connection
+from renewer.store.connection import Database, is_server_trouble
 from renewer.web.access import Guard, Limit, Visitor
 from renewer.web.links import segment
 from renewer.web.problems import (
@@ -54,7 +55,7 @@ LONGEST_ID = 64
 
 log = structlog.get_logger()
 
-Snapshot = Callable[[], AbstractContextManager[store.Database]]
+Snapshot = Callable[[], AbstractContextManager[Database]]
 
 
 @value
@@ -78,9 +79,9 @@ class Site:
         """Return what the marketplace calls its credits."""
         return Word(self.brand.one, self.brand.several)
 
-    def read_clock(self, conn: store.Database) -> datetime:
+    def read_clock(self, conn: Database) -> datetime:
         """Return the time the pages are of: the database's, or that of the demo."""
-        return store.read_clock(conn) if self.stage is None else self.stage.now
+        return connection.read_clock(conn) if self.stage is None else self.stage.now
 
 
 @value
@@ -192,7 +193,7 @@ def _limited(
 def _judge(error: RenewerError | psycopg.Error) -> Trouble:
     if isinstance(error, psycopg.Error):
         log.warning("web.database_failed", error=type(error).__name__)
-    if store.is_server_trouble(error):
+    if is_server_trouble(error):
         return AWAY
     if isinstance(error, psycopg.Error):
         return BROKEN

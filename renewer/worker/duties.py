@@ -12,10 +12,15 @@ from datetime import timedelta
 
 import structlog
 
-from renewer import store
 from renewer.answers.verification import Looked, find_violations
 from renewer.jobs.sealing import seal_ledger
-from renewer.store import Database, one_line
+from renewer.store.connection import Database, one_line
+from renewer.store.watch import (
+    begin_verification,
+    prune,
+    record_verification,
+    take_census,
+)
 
 log = structlog.get_logger()
 
@@ -43,10 +48,10 @@ class Duties:
         """Take the census, unless somebody did lately, and prune."""
         try:
             with self._connect() as conn:
-                taken = store.take_census(conn, self._census_after)
+                taken = take_census(conn, self._census_after)
                 self._census_after = CENSUS_EVERY
                 if taken:
-                    store.prune(conn, self._keep_days)
+                    prune(conn, self._keep_days)
                     log.info("census.taken")
         except Exception as error:
             log.warning("census.failed", error=one_line(error))
@@ -55,7 +60,7 @@ class Duties:
         """Check the invariants on live data, unless another worker does."""
         try:
             with self._connect() as conn:
-                number = store.begin_verification(conn, hours=1)
+                number = begin_verification(conn, hours=1)
                 if number is not None:
                     self._verify(conn, number)
         except Exception as error:
@@ -86,7 +91,7 @@ class Duties:
                     detail=violation.detail,
                 )
         finished = not self._stop.is_set()
-        store.record_verification(
+        record_verification(
             conn,
             number,
             members=looked.members,

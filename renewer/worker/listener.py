@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import structlog
 
-from renewer import store
-from renewer.store import Database, announce, one_line
+from renewer.store import notifications
+from renewer.store.connection import Database, one_line
+from renewer.store.notifications import announce
 
 WAIT_S = 0.5
 GATHER_S = 0.05
@@ -42,7 +43,7 @@ def listen(
     while not stop.is_set():
         try:
             with connect() as conn:
-                store.listen(conn)
+                notifications.listen(conn)
                 heard = _prove_hearing(conn, connect)
                 if heard is None:
                     if state != "deaf":

@@ -16,7 +16,7 @@ from prometheus_client import make_wsgi_app
 from renewer.errors import RenewerError
 from renewer.host.database import MAY_NOT_POST, find_obstacles
 from renewer.host.settings import OFF, read_address
-from renewer.store import Database, may_post, one_line
+from renewer.store.connection import Database, may_post, one_line
 from renewer.worker.liveness import Pulse
 from renewer.worker.metrics import Metrics
 

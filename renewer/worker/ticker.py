@@ -6,9 +6,9 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
-from renewer import store
 from renewer.errors import RenewerError, UnknownCursor
-from renewer.store import Database, one_line
+from renewer.store.connection import Database, one_line
+from renewer.store.feed import tick
 
 EVERY_S = 1.0
 AGAIN_S = 5.0
@@ -32,7 +32,7 @@ def keep_ticking(connect: Callable[[], Database], stop: threading.Event) -> None
             with connect() as conn:
                 conn.patience_s = PATIENCE_S
                 while not stop.wait(EVERY_S):
-                    store.tick(conn)
+                    tick(conn)
                     moved = False
         except UnknownCursor as error:
             # Passes go on; readers of the feed wait for whoever moved the ledger.

@@ -18,10 +18,12 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from renewer import store
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Posting
+from renewer.store.connection import connect
+from renewer.store.members import find_members
+from renewer.store.revisions import find_plans
 from tests.bench.scene import AS_OF, BATCH, find_due
 from tests.bench.server import tool
 from tests.support import ROOT, utc
@@ -123,9 +125,9 @@ def post(conn: psycopg.Connection[Any], posting: Posting) -> None:
 
 def loop(conninfo: str) -> None:
     """A plain loop: find who is due, plan, BEGIN … COMMIT for each."""
-    with store.connect(conninfo) as conn, psycopg.connect(conninfo) as writer:
+    with connect(conninfo) as conn, psycopg.connect(conninfo) as writer:
         writer.autocommit = True
-        plans = Plans(store.find_plans(conn))
+        plans = Plans(find_plans(conn))
         for members in find_due(conn):
             for member in members:
                 post(writer, plan_posting(member, plans, utc(AS_OF)))
@@ -141,7 +143,7 @@ def set_based(conninfo: str) -> None:
 
 def procedure(conninfo: str) -> None:
     """The posting procedure, fed with what was planned before, by two threads."""
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         buckets = [
             row["bucket"]
             for row in conn.execute("SELECT DISTINCT bucket FROM bench.work")
@@ -154,7 +156,7 @@ def procedure(conninfo: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         conn.execute("SELECT pg_current_xact_id()")
 
 
@@ -168,7 +170,7 @@ def feed(conninfo: str, buckets: list[int]) -> None:
         "AS text FROM (SELECT *, row_number() OVER (ORDER BY id) / %s AS batch "
         "FROM bench.work WHERE bucket = %s) AS w GROUP BY batch"
     )
-    with store.connect(conninfo) as conn, store.connect(conninfo) as writer:
+    with connect(conninfo) as conn, connect(conninfo) as writer:
         for bucket in buckets:
             for row in conn.execute(ask, [BATCH, bucket]).fetchall():
                 writer.execute(FEED, [row["key"], row["text"]])
@@ -181,8 +183,8 @@ def procrastinate(conninfo: str) -> None:
     async def work() -> None:
         app = queue.App(connector=queue.PsycopgConnector(conninfo=conninfo))
         pool = threading.local()
-        with store.connect(conninfo) as conn:
-            plans = Plans(store.find_plans(conn))
+        with connect(conninfo) as conn:
+            plans = Plans(find_plans(conn))
             due = [each.member_id for batch in find_due(conn) for each in batch]
 
         @app.task(name="renew")
@@ -211,8 +213,8 @@ def pgqueuer(conninfo: str) -> None:
 
     async def work() -> None:
         pool = threading.local()
-        with store.connect(conninfo) as conn:
-            plans = Plans(store.find_plans(conn))
+        with connect(conninfo) as conn:
+            plans = Plans(find_plans(conn))
             due = [each.member_id for batch in find_due(conn) for each in batch]
         at = conninfo_to_dict(conninfo)
         driver = AsyncpgDriver(
@@ -243,8 +245,8 @@ def renew_one(
 ) -> None:
     """Read, plan and post one member, over the connection of this thread."""
     if not hasattr(pool, "conn"):
-        pool.conn = store.connect(conninfo)
-    (member,) = store.find_members(pool.conn, [member_id])
+        pool.conn = connect(conninfo)
+    (member,) = find_members(pool.conn, [member_id])
     post(pool.conn, plan_posting(member, plans, utc(AS_OF)))
 
 

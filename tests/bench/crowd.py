@@ -7,7 +7,8 @@ hundred has a request waiting, one in five is due; `m1` has moved Connects 5,000
 
 from datetime import timedelta
 
-from renewer import store
+from renewer.store.connection import Database
+from renewer.store.watch import take_census
 
 MOVEMENTS = 5_000
 STEPS = (
@@ -101,9 +102,9 @@ STEPS = (
 )
 
 
-def fill(conn: store.Database, members: int) -> None:
+def fill(conn: Database, members: int) -> None:
     """Bring *members* in, with all that a page could look at."""
     parameters = {"members": members, "movements": MOVEMENTS}
     for step in STEPS:
         conn.execute(step, parameters if "%(" in step else None)
-    store.take_census(conn, timedelta(0))
+    take_census(conn, timedelta(0))

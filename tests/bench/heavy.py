@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from renewer import store
+from renewer.store.connection import connect
 from tests.bench import growth, large
 from tests.bench.commands import Measured
 from tests.bench.server import Server, serve
@@ -57,7 +57,7 @@ def run(given: Namespace) -> None:
 def build(server: Server, due: int, steps: tuple[str, ...]) -> str:
     """Make a marketplace in which *due* are due at once, after some *steps*."""
     conninfo = large.build(server, due, due, "renewer_heavy")
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         for step in steps:
             conn.execute(step.encode())
         conn.execute("VACUUM ANALYZE")

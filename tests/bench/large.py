@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from renewer import store
 from renewer.jobs import plan_files
 from renewer.store import migrations
+from renewer.store.connection import Database, connect
 from tests.bench.server import Server
 from tests.support import utc
 
@@ -88,7 +88,7 @@ def hour(number: int) -> datetime:
 
 def next_hour(conninfo: str) -> int:
     """Return the first hour whose boundaries are still to be posted."""
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         row = conn.execute(
             "SELECT min(renews_at) AS first FROM renewer.member "
             "WHERE member_id LIKE 'm%'"
@@ -109,7 +109,7 @@ def build(server: Server, members: int, due: int, name: str = "") -> str:
     making = f"{name}_half"
     conninfo = server.make(making)
     migrations.migrate(conninfo, roles=True)
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         plan_files.record_plans(conn, plan_files.read_plans("upwork-2016"))
         conn.execute("SET synchronous_commit = off")
         given = {"members": members, "hours": members // due}
@@ -134,7 +134,7 @@ def build_past(server: Server, members: int, due: int) -> str:
     build(server, members, due)
     making = f"{name}_past_half"
     conninfo = server.make(making, name)
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         conn.execute("SET synchronous_commit = off")
         with _indexed_last(conn, "lot"):
             conn.execute(LOTS, {"first": 1, "last": 5})
@@ -153,7 +153,7 @@ def keep(server: Server, name: str) -> str:
 
 
 @contextmanager
-def _indexed_last(conn: store.Database, table: str) -> Iterator[None]:
+def _indexed_last(conn: Database, table: str) -> Iterator[None]:
     """Build the indexes of *table* once it is filled, which is faster by far."""
     constraints = conn.execute(
         "SELECT conname AS name, pg_catalog.pg_get_constraintdef(oid) AS text "

@@ -10,12 +10,15 @@ from pathlib import Path
 import orjson
 import psycopg
 
-from renewer import store
 from renewer.jobs import importing, plan_files
 from renewer.rules.ledger import Member
 from renewer.rules.plans import Plans
 from renewer.rules.policy import plan_posting
 from renewer.store import migrations
+from renewer.store.batches import describe_posting
+from renewer.store.connection import Database, connect
+from renewer.store.members import After, find_due_buckets
+from renewer.store.revisions import find_plans
 from tests.bench.generate import generate
 from tests.bench.server import Cost, Server, serve
 from tests.support import utc
@@ -62,17 +65,17 @@ class Ground:
         """Bring *count* members in, and write down what each of them is due."""
         conninfo = self._server.make(TEMPLATE)
         migrations.migrate(conninfo)
-        with store.connect(conninfo) as conn:
+        with connect(conninfo) as conn:
             plan_files.record_plans(conn, plan_files.read_plans("upwork-2016"))
             lines = "\n".join(generate(count)).encode()
-            plans = Plans(store.find_plans(conn))
+            plans = Plans(find_plans(conn))
             importing.import_members(
                 conn, BytesIO(lines), plans, utc(IMPORTED), on_bad=lambda *_: None
             )
             self._plan(conn, plans)
             conn.execute("VACUUM ANALYZE")
 
-    def _plan(self, conn: store.Database, plans: Plans) -> None:
+    def _plan(self, conn: Database, plans: Plans) -> None:
         conn.execute("CREATE SCHEMA bench")
         conn.execute(
             "CREATE TABLE bench.work (id integer PRIMARY KEY, member_id text, "
@@ -95,11 +98,11 @@ class Ground:
     def _find_planned(self, plans: Plans) -> Iterator[tuple[int, str, str]]:
         """Yield bucket, member and planned posting of each member who is due."""
         as_of, retry_at = utc(AS_OF), utc(AS_OF) + timedelta(minutes=50)
-        with store.connect(self._server.conninfo(TEMPLATE)) as conn:
+        with connect(self._server.conninfo(TEMPLATE)) as conn:
             for members in find_due(conn):
                 for member in members:
                     posting = plan_posting(member, plans, as_of)
-                    document = store.describe_posting(posting, retry_at)
+                    document = describe_posting(posting, retry_at)
                     text = orjson.dumps(document).decode()
                     yield member.bucket, member.member_id, text
 
@@ -122,11 +125,11 @@ class Ground:
         assert row == (self.entries,), f"{row} of {self.entries} entries were posted"
 
 
-def find_due(conn: store.Database) -> Iterator[list[Member]]:
+def find_due(conn: Database) -> Iterator[list[Member]]:
     """Yield the members who are due, a batch of a bucket at a time."""
     as_of = utc(AS_OF)
-    for bucket in store.find_due_buckets(conn, as_of):
-        after = store.After()
+    for bucket in find_due_buckets(conn, as_of):
+        after = After()
         while True:
             members, after = store.find_due(conn, bucket, as_of, as_of, after, BATCH)
             if not members:

@@ -24,11 +24,11 @@ import structlog
 from psycopg import pq
 from typer.testing import CliRunner
 
-from renewer import store
 from renewer.cli.app import app
 from renewer.jobs.pass_request import PassOptions, PassRequest
 from renewer.jobs.renewal import renew_due
 from renewer.store import migrations
+from renewer.store.connection import Database, connect, read_clock
 from renewer.store.queries import sql_folder
 from tests.bench.crowd import MOVEMENTS, fill
 from tests.conftest import _create, _drop
@@ -110,7 +110,7 @@ def crowded(server: str, template: str, pytestconfig: pytest.Config) -> Iterator
     name = f"renewer_crowd_{uuid.uuid4().hex}"
     conninfo = _create(server, name, template)
     migrations.migrate(conninfo, roles=True)
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         load_plans(conn)
         fill(conn, members)
     yield conninfo
@@ -198,7 +198,7 @@ def read_plan(top: dict[str, Any]) -> Look:
     )
 
 
-def count_units(conn: store.Database) -> dict[str, int]:
+def count_units(conn: Database) -> dict[str, int]:
     """Return how many there are of each unit that a header counts by."""
     row = conn.execute(
         "SELECT count(*) AS member, count(*) FILTER (WHERE due_at <= now()) AS due, "
@@ -230,7 +230,7 @@ def test_what_a_statement_reads_is_what_its_header_says(
 ) -> None:
     """Of pages, passes and commands; a page touches few blocks besides."""
     monkeypatch.setenv("RENEWER_DATABASE_URL", crowded)
-    with store.connect(crowded) as conn:
+    with connect(crowded) as conn:
         units = count_units(conn)
     wide = []
     with open_pages(crowded) as pages:
@@ -263,7 +263,7 @@ def count_blocks(watched: Watched) -> int:
 class Statistics:
     """What the server counted of tables and indexes since it was asked last."""
 
-    def __init__(self, conn: store.Database) -> None:
+    def __init__(self, conn: Database) -> None:
         self._conn = conn
         self._before = self._read()
 
@@ -296,7 +296,7 @@ class Statistics:
 def test_what_a_call_reads_is_what_its_header_says(crowded: str) -> None:
     """What stands inside a function no plan shows: the server's statistics do."""
     found = []
-    with store.connect(crowded) as conn:
+    with connect(crowded) as conn:
         units = count_units(conn)
         statistics = Statistics(conn)
         for call in CALLS:
@@ -310,7 +310,7 @@ def test_what_a_call_reads_is_what_its_header_says(crowded: str) -> None:
 @pytest.mark.timeout(900)
 def test_a_pass_reads_a_few_rows_for_each_who_is_due(crowded: str) -> None:
     """Selecting, posting and counting what is left, all statements together."""
-    with store.connect(crowded) as conn:
+    with connect(crowded) as conn:
         conn.execute(
             "UPDATE renewer.member SET requested_at = now() WHERE member_id IN "
             "(SELECT 'm' || 1000 + n FROM generate_series(1, 2000) AS n)"
@@ -320,8 +320,8 @@ def test_a_pass_reads_a_few_rows_for_each_who_is_due(crowded: str) -> None:
         due = count_units(conn)["due"]
         statistics = Statistics(conn)
         report = renew_due(
-            partial(store.connect, crowded),
-            PassRequest(store.read_clock(conn), PassOptions(threads=1)),
+            partial(connect, crowded),
+            PassRequest(read_clock(conn), PassOptions(threads=1)),
         )
         look = statistics.look()
     print(f"a pass over {due}: {look.read} rows", file=sys.stderr)

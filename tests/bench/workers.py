@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from renewer import store
 from renewer.jobs.parallel import BATCHES_PER_PROCESS
 from renewer.jobs.pass_request import HelperSettings, PassOptions, PassRequest
 from renewer.jobs.renewal import renew_due
+from renewer.store.connection import connect
 from tests.bench.compare import MEMBERS, ROUNDS
 from tests.bench.scene import AS_OF, BATCH, Ground, Round, ground
 from tests.bench.tables import Plot, Table
@@ -131,7 +131,7 @@ def main(conninfo: str, batch: int, threads: int, processes: int) -> None:
     helpers = HelperSettings(processes, conninfo, PATIENCE_S)
     options = PassOptions(threads=threads, batch_size=batch, helpers=helpers)
     report = renew_due(
-        partial(store.connect, conninfo, patience_s=PATIENCE_S),
+        partial(connect, conninfo, patience_s=PATIENCE_S),
         PassRequest(utc(AS_OF), options),
     )
     assert (report.left, report.counts.failed) == (0, 0)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database, connect
+from renewer.store.runs import find_runs
+from renewer.store.watch import find_census, find_passes
 from tests.e2e.test_monitor import address_of, samples, scrape, started
 from tests.e2e.test_worker import soon, wait_for
 from tests.support import ROOT, bring_in, command, load_plans
@@ -45,7 +47,7 @@ def test_each_alert_has_its_entry_in_the_runbook() -> None:
 
 
 def test_what_is_told_and_shown_is_what_a_worker_exports(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """No rule, panel or runbook names a metric that is not there."""
     json.loads((DEPLOY / "dashboard.json").read_text())
@@ -131,7 +133,7 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 @needs_promtool
 @pytest.mark.parametrize("cause", CAUSES)
 def test_an_alert_fires_for_its_cause_and_no_other_does(
-    database: str, conn: store.Database, tmp_path: Path, cause: str
+    database: str, conn: Database, tmp_path: Path, cause: str
 ) -> None:
     """A real worker meets the cause; its real metrics go through the rules."""
     expected, env = CAUSES[cause]
@@ -157,7 +159,7 @@ def test_an_alert_fires_for_its_cause_and_no_other_does(
         if not {"RENEWER_DATABASE_URL", "RENEWER_LISTEN_URL"} & set(env):
             wait_for(process, "listener.started")
         if cause != "database away":
-            assert soon(lambda: store.find_census(conn) is not None)
+            assert soon(lambda: find_census(conn) is not None)
         series = samples(scrape(at))
     assert ask_rules(tmp_path, series, expected | {"RenewerWatchdog"}) == ""
 
@@ -173,7 +175,7 @@ SLOW = """
 
 @needs_promtool
 def test_a_pass_that_is_slow_is_told(
-    database: str, conn: store.Database, tmp_path: Path, request: pytest.FixtureRequest
+    database: str, conn: Database, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """
     It shows itself between its batches, and is not taken for one that was killed.
@@ -193,8 +195,8 @@ def test_a_pass_that_is_slow_is_told(
     with started(database, **one) as process:
         at = address_of(process)
         wait_for(process, "listener.started")
-        assert soon(lambda: store.find_passes(conn).running)
-        began_at = store.find_passes(conn).began_at
+        assert soon(lambda: find_passes(conn).running)
+        began_at = find_passes(conn).began_at
         assert began_at is not None
         assert soon(lambda: find_renewed(conn) >= watched, watched + 20)
         series = samples(scrape(at))
@@ -207,21 +209,21 @@ def test_a_pass_that_is_slow_is_told(
     assert ask_rules(tmp_path, series, named, later) == ""
 
 
-def find_renewed(conn: store.Database) -> int:
+def find_renewed(conn: Database) -> int:
     """Return how many members the pass under way says it has renewed."""
-    renewed: int = store.find_runs(conn, 1)[0]["renewed"]
+    renewed: int = find_runs(conn, 1)[0]["renewed"]
     return renewed
 
 
 @needs_promtool
 def test_a_pass_that_hangs_is_told(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """It is given up and tried again for ever: none succeeds, and somebody waits."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     # Nothing can be posted while somebody holds the ledger.
-    with store.connect(database) as other, other.transaction():
+    with connect(database) as other, other.transaction():
         other.execute("LOCK TABLE renewer.ledger_entry IN SHARE MODE")
         with started(database, RENEWER_STATEMENT_TIMEOUT="2") as process:
             at = address_of(process)
@@ -233,7 +235,7 @@ def test_a_pass_that_hangs_is_told(
 
 @needs_promtool
 def test_a_worker_that_is_stopped_is_told(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """Nobody answers any more: that alert fires, and the watchdog as always."""
     load_plans(conn)
@@ -249,7 +251,7 @@ def test_a_worker_that_is_stopped_is_told(
 
 
 def test_a_worker_verifies_at_its_time_and_tells_what_it_found(
-    database: str, conn: store.Database, request: pytest.FixtureRequest
+    database: str, conn: Database, request: pytest.FixtureRequest
 ) -> None:
     """A balance that no entry explains is told by the worker alone."""
     if not request.config.getoption("--long"):
@@ -270,7 +272,7 @@ def test_a_worker_verifies_at_its_time_and_tells_what_it_found(
 
 
 def test_status_check_is_one_line_and_an_exit_code(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """It is well after a pass; not before one, nor with a failure, nor long after."""
     load_plans(conn)

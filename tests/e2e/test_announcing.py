@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import Database
+from renewer.store.feed import tick
 from tests.faults.scene import started, until
 from tests.support import bring_in, command, documents, load_plans, renew
 
 
 @pytest.fixture
-def fed(database: str, conn: store.Database) -> str:
+def fed(database: str, conn: Database) -> str:
     """Two members with their boundaries of May, and one whose cycle runs now."""
     load_plans(conn)
     lines = ["a,basic,2016-04-19,UTC,active,2", "b,plus,2016-04-30,Asia/Tokyo,active,9"]
@@ -28,7 +29,7 @@ def lines(text: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_events_go_on_behind_a_cursor(fed: str, conn: store.Database) -> None:
+def test_events_go_on_behind_a_cursor(fed: str, conn: Database) -> None:
     """Up to a limit; none, and exit code 0, when nothing is new."""
     done = command(fed, "events")
     assert (done.returncode, done.stderr) == (0, "")
@@ -56,7 +57,7 @@ def test_a_cursor_that_is_not_known_is_refused(fed: str) -> None:
 
 
 def test_a_follower_hears_what_is_posted(
-    fed: str, conn: store.Database, tmp_path: Path
+    fed: str, conn: Database, tmp_path: Path
 ) -> None:
     """Within seconds, without a worker, and leaves with its reader."""
     path = tmp_path / "events"
@@ -73,16 +74,16 @@ def test_a_follower_hears_what_is_posted(
         process.stdout = None
 
 
-def test_who_may_only_read_waits_for_a_tick(fed: str, conn: store.Database) -> None:
+def test_who_may_only_read_waits_for_a_tick(fed: str, conn: Database) -> None:
     """The worker makes one, or the application."""
     migrations.migrate(fed, roles=True)
     options = {"env": {"PGOPTIONS": "-c role=renewer_read"}}
     assert command(fed, "events", **options).stdout == ""
-    store.tick(conn)
+    tick(conn)
     assert len(lines(command(fed, "events", **options).stdout)) == 4
 
 
-def test_what_expires_is_told_in_time(database: str, conn: store.Database) -> None:
+def test_what_expires_is_told_in_time(database: str, conn: Database) -> None:
     """A line a lot, with the member's offset; a month ahead, nothing more."""
     load_plans(conn)
     began = datetime.now(UTC).date() - timedelta(days=20)
@@ -106,7 +107,7 @@ def test_a_span_that_is_none_is_refused(fed: str, within: str) -> None:
     assert "--within" in done.stderr
 
 
-def test_seals_name_what_was_bent(fed: str, conn: store.Database) -> None:
+def test_seals_name_what_was_bent(fed: str, conn: Database) -> None:
     """`seal` prints a head to keep; `verify --seals` compares, exit code 1."""
     sealed = documents(fed, "seal")
     assert (sealed["batches"], sealed["entries"]) == (1, 7)
@@ -131,7 +132,7 @@ def test_a_head_that_is_none_is_refused(fed: str, head: str) -> None:
     assert (done.returncode, "is no head: give NUMBER:HASH" in done.stderr) == (2, True)
 
 
-def test_a_worker_ticks(fed: str, conn: store.Database) -> None:
+def test_a_worker_ticks(fed: str, conn: Database) -> None:
     """What the application posts reaches readers without their asking for it."""
     with started(fed, "worker", env={"RENEWER_MONITOR": "off"}):
         until(lambda: conn.execute("SELECT FROM renewer.tick").rowcount == 1)

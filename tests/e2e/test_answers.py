@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.answers.notes import NOTES
 from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
+from renewer.store.connection import Database
 from tests.support import (
     EPOCH,
     ROOT,
@@ -45,7 +45,7 @@ def find_notes(conninfo: str, as_of: str, code: str) -> list[Note]:
 
 
 @pytest.fixture
-def ana(conn: store.Database) -> str:
+def ana(conn: Database) -> str:
     """The member of the thread this project starts from: Basic, 2 left, a May cycle."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
@@ -88,7 +88,7 @@ def test_3_i_thought_it_was_the_1st(database: str, ana: str) -> None:
 
 
 def test_4_the_cycle_is_of_today_and_nothing_came(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The headline: the last day of the old cycle, in the member's own zone."""
     load_plans(conn)
@@ -106,9 +106,7 @@ def test_4_the_cycle_is_of_today_and_nothing_came(
     )
 
 
-def test_5_will_they_roll_over_if_i_go_to_basic(
-    database: str, conn: store.Database
-) -> None:
+def test_5_will_they_roll_over_if_i_go_to_basic(database: str, conn: Database) -> None:
     """Note `unused_expire`: usable to the last day; so before and after a pass."""
     load_plans(conn)
     bring_in(conn, ["ana,plus,2016-04-19,,,90"], "2016-05-14")
@@ -133,7 +131,7 @@ def test_5_will_they_roll_over_if_i_go_to_basic(
     assert documents(database, "explain", "ana", "--as-of", "2016-05-16") == document
 
 
-def test_6_only_60_of_100_carried_over(database: str, conn: store.Database) -> None:
+def test_6_only_60_of_100_carried_over(database: str, conn: Database) -> None:
     """Note `cut`: the cap, with the numbers; note `cap` had said so before."""
     load_plans(conn, "elance-2013")
     bring_in(conn, ["ana,individual,2013-04-19,,,100"], "2013-05-14")
@@ -157,7 +155,7 @@ def test_6_only_60_of_100_carried_over(database: str, conn: store.Database) -> N
         ]
 
 
-def test_7_a_full_report_of_every_month(database: str, conn: store.Database) -> None:
+def test_7_a_full_report_of_every_month(database: str, conn: Database) -> None:
     """Notes `gap`: which cycles brought too little and why; each is in the facts."""
     rules = [
         Revision("ten", EPOCH, 0, None),
@@ -202,7 +200,7 @@ def test_7_a_full_report_of_every_month(database: str, conn: store.Database) -> 
     ]
 
 
-def test_8_a_bonus_twice(database: str, conn: store.Database, ana: str) -> None:
+def test_8_a_bonus_twice(database: str, conn: Database, ana: str) -> None:
     """Note `bonus`: once for one reference; note `equal_bonuses`: a person looks."""
     for reference in ("promo-1", "promo-1"):
         Marketplace(conn).call("grant_bonus", "ana", 30, reference, at="2016-05-14")
@@ -250,7 +248,7 @@ def test_8_a_bonus_twice(database: str, conn: store.Database, ana: str) -> None:
     [("basic", "expire, if unused,"), ("plus", "stay")],
 )
 def test_9_which_cycle_do_returned_ones_belong_to(
-    database: str, conn: store.Database, plan: str, ends: str
+    database: str, conn: Database, plan: str, ends: str
 ) -> None:
     """Note `returned`: the current one, and what its end does to them."""
     load_plans(conn)
@@ -272,9 +270,7 @@ def test_9_which_cycle_do_returned_ones_belong_to(
     ]
 
 
-def test_10_when_do_my_connects_expire(
-    database: str, conn: store.Database, ana: str
-) -> None:
+def test_10_when_do_my_connects_expire(database: str, conn: Database, ana: str) -> None:
     """Note `expiry_dates`: how many on which day; each lot is in the facts."""
     buy = "SELECT renewer.purchase('ana', 40, 'i1', %s, %s)"
     conn.execute(buy, [utc("2016-07-15T12:00"), utc("2016-05-14")])
@@ -314,7 +310,7 @@ def test_10_when_do_my_connects_expire(
     ]
 
 
-def test_10_with_a_lot_for_every_month(database: str, conn: store.Database) -> None:
+def test_10_with_a_lot_for_every_month(database: str, conn: Database) -> None:
     """The first and the last in words, all of them as values."""
     load_plans(conn, "upwork-2025")
     bring_in(conn, ["ana,basic,2025-03-01,Europe/Berlin,,4"], "2025-03-10")
@@ -333,7 +329,7 @@ def test_10_with_a_lot_for_every_month(database: str, conn: store.Database) -> N
     ]
 
 
-def test_11_the_new_rule_promised_10(database: str, conn: store.Database) -> None:
+def test_11_the_new_rule_promised_10(database: str, conn: Database) -> None:
     """Note `new_allowance`: rules reach a member with a new cycle; its day."""
     rules = [Revision("ten", EPOCH, 0, 140), Revision("ten", date(2016, 8, 1), 10, 200)]
     plan_files.record_plans(conn, rules)

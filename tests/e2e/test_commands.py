@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database
 from tests.support import (
     HEADER,
     MIGRATIONS,
@@ -106,7 +106,7 @@ def test_from_an_empty_database_to_renewed_members(
     assert checked == {"ok": True, "violations": []}
 
 
-def test_history_reads_like_a_statement(database: str, conn: store.Database) -> None:
+def test_history_reads_like_a_statement(database: str, conn: Database) -> None:
     """
     Awards have the words members know; a rollover is one line; times are the member's.
     """
@@ -125,7 +125,7 @@ def test_history_reads_like_a_statement(database: str, conn: store.Database) -> 
     ]
 
 
-def test_a_text_report_fits_eighty_columns(database: str, conn: store.Database) -> None:
+def test_a_text_report_fits_eighty_columns(database: str, conn: Database) -> None:
     """Whoever reads it on a pager or in a mail."""
     load_plans(conn)
     bring_in(
@@ -184,7 +184,7 @@ def test_cycles_needs_no_database() -> None:
 
 
 def test_bad_lines_are_named_and_nothing_is_imported(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """Exit code 1; with --skip-bad the rest comes in, still with exit code 1."""
     load_plans(conn)
@@ -213,9 +213,7 @@ def test_bad_lines_are_named_and_nothing_is_imported(
     )
 
 
-def test_a_dry_run_shows_what_would_be_posted(
-    database: str, conn: store.Database
-) -> None:
+def test_a_dry_run_shows_what_would_be_posted(database: str, conn: Database) -> None:
     """By plan and kind; of named members entry by entry; nothing is written."""
     load_plans(conn)
     bring_in(
@@ -243,7 +241,7 @@ def test_a_dry_run_shows_what_would_be_posted(
     assert statement(conn, "a") == [("opening", 2, 2)]
 
 
-def test_a_statement_is_shown_in_pages(database: str, conn: store.Database) -> None:
+def test_a_statement_is_shown_in_pages(database: str, conn: Database) -> None:
     """The newest entries first; each page names the command for the one before."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19"], "2016-05-01")
@@ -264,7 +262,7 @@ def test_a_statement_is_shown_in_pages(database: str, conn: store.Database) -> N
 
 
 def test_bad_lines_are_grouped_by_reason(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """Each reason once, with its first line; all of them with --all."""
     load_plans(conn)
@@ -286,7 +284,7 @@ def test_bad_lines_are_grouped_by_reason(
     assert "import only adds members" in refused.stderr
 
 
-def test_a_failed_member_is_exit_code_one(database: str, conn: store.Database) -> None:
+def test_a_failed_member_is_exit_code_one(database: str, conn: Database) -> None:
     """Everyone else is renewed, and the failure is named."""
     load_plans(conn)
     bring_in(conn, ["bad,basic,2016-04-19", "good,basic,2016-04-19"], "2016-05-01")
@@ -298,9 +296,7 @@ def test_a_failed_member_is_exit_code_one(database: str, conn: store.Database) -
     assert statement(conn, "good") == [("renewal", 60, 60)]
 
 
-def test_a_broken_invariant_is_exit_code_one(
-    database: str, conn: store.Database
-) -> None:
+def test_a_broken_invariant_is_exit_code_one(database: str, conn: Database) -> None:
     """The member and what is wrong are printed."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19,,,5"], "2016-05-01")
@@ -343,7 +339,7 @@ def test_bad_arguments_get_one_line_and_exit_code_two(
 
 @pytest.mark.parametrize("arguments", [["run"], ["import", "{csv}"]])
 def test_the_future_is_refused_unless_it_is_allowed(
-    database: str, conn: store.Database, members_csv: Path, arguments: list[str]
+    database: str, conn: Database, members_csv: Path, arguments: list[str]
 ) -> None:
     """What is posted stays posted: a slip in a year must not award it."""
     load_plans(conn)
@@ -426,7 +422,7 @@ def test_an_unknown_member_has_no_history(database: str) -> None:
 
 
 def test_a_changed_revision_is_refused_whole(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """The one on record stays, and so does everything else."""
     load_plans(conn)
@@ -484,7 +480,7 @@ def test_a_reader_that_leaves_early_is_no_error(database: str) -> None:
 
 
 def test_an_output_that_knows_no_dashes_is_no_error(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """What it cannot show is replaced."""
     load_plans(conn)
@@ -496,7 +492,7 @@ def test_an_output_that_knows_no_dashes_is_no_error(
 
 
 def test_the_time_zone_of_the_host_changes_nothing(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Boundaries are the member's, whatever TZ says."""
     load_plans(conn)
@@ -514,7 +510,7 @@ def test_the_time_zone_of_the_host_changes_nothing(
 
 
 def test_a_minus_sign_stays_one_where_there_is_only_ascii(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """An expiry must not read like an award."""
     load_plans(conn)
@@ -526,7 +522,7 @@ def test_a_minus_sign_stays_one_where_there_is_only_ascii(
 
 
 def test_status_after_an_import_says_who_there_is(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """Members by plan and status, and when the next boundary comes."""
     load_plans(conn)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database
 from tests.support import bring_in, command, documents, load_plans, renew
 
 MAY = ("--from", "2016-05-01", "--to", "2016-05-31")
 
 
 @pytest.fixture
-def renewed(database: str, conn: store.Database) -> str:
+def renewed(database: str, conn: Database) -> str:
     """Four members whose boundaries of May are posted; eve's is held by a review."""
     load_plans(conn)
     bring_in(
@@ -65,7 +65,7 @@ def test_an_audit_shows_each_cycle_once(renewed: str, tmp_path: Path) -> None:
     ],
 )
 def test_an_audit_names_what_is_wrong(
-    renewed: str, conn: store.Database, sabotage: str, wrong: str
+    renewed: str, conn: Database, sabotage: str, wrong: str
 ) -> None:
     """The member, the cycle and what to ask about; exit code 1."""
     conn.execute("GRANT UPDATE, DELETE ON renewer.ledger_entry TO CURRENT_USER")
@@ -88,7 +88,7 @@ def test_bad_ranges_plans_and_files_are_refused(renewed: str, tmp_path: Path) ->
 
 
 def test_an_award_of_rules_that_came_later_is_explained(
-    renewed: str, conn: store.Database, tmp_path: Path
+    renewed: str, conn: Database, tmp_path: Path
 ) -> None:
     """A revision loaded after the posting makes it no error, and says why."""
     path = tmp_path / "plans.toml"
@@ -112,7 +112,7 @@ def test_an_award_of_rules_that_came_later_is_explained(
     ],
 )
 def test_what_is_exported_is_what_is_on_record(
-    renewed: str, conn: store.Database, what: str, key: tuple[str, ...]
+    renewed: str, conn: Database, what: str, key: tuple[str, ...]
 ) -> None:
     """Both forms hold the same rows, all of them, in the order of their keys."""
     table = {"entries": "ledger_entry", "members": "member", "lots": "lot"}[what]
@@ -130,7 +130,7 @@ def test_what_is_exported_is_what_is_on_record(
 
 
 def test_a_name_with_odd_characters_survives_an_export(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Quotes, backslashes and letters of any script come out as they went in."""
     load_plans(conn)

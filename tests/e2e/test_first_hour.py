@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
 from renewer.cli.output import wrap_words
+from renewer.store.connection import Database
 from tests.support import (
     HEADER,
     ROOT,
@@ -30,7 +30,7 @@ def write(folder: Path, *lines: str) -> str:
 
 
 def test_status_counts_the_members_of_every_import(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """A census is at most hourly; after an import it is of now."""
     load_plans(conn)
@@ -42,7 +42,7 @@ def test_status_counts_the_members_of_every_import(
         ]
 
 
-def test_a_failing_member_is_no_lag(database: str, conn: store.Database) -> None:
+def test_a_failing_member_is_no_lag(database: str, conn: Database) -> None:
     """Status counts it apart and says since when it waits, before and at its retry."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19"], "2016-05-01")
@@ -59,7 +59,7 @@ def test_a_failing_member_is_no_lag(database: str, conn: store.Database) -> None
         assert "1 member failing, the oldest for 1 day" in " ".join(failed.split())
 
 
-def test_failures_lists_who_failed(database: str, conn: store.Database) -> None:
+def test_failures_lists_who_failed(database: str, conn: Database) -> None:
     """With the reason and the next try; the parked ones last; none is said, too."""
     load_plans(conn)
     assert command(database, "failures").stdout == "No member failed.\n"
@@ -151,9 +151,7 @@ def test_an_offset_is_written_with_its_colon(zone: str, offset: str) -> None:
     assert command("", *cycles).stdout.endswith(f"2016-01-31 00:00 {offset}\n")
 
 
-def test_an_instant_stays_beside_its_offset(
-    database: str, conn: store.Database
-) -> None:
+def test_an_instant_stays_beside_its_offset(database: str, conn: Database) -> None:
     """In a table that is as wide as a terminal: a heading gives way instead."""
     load_plans(conn, "upwork-2025")
     bring_in(conn, ["a,plus,2025-11-05,America/Lima,active,30"], "2026-03-01")
@@ -166,9 +164,7 @@ def test_an_instant_stays_beside_its_offset(
     ]
 
 
-def test_a_name_is_shown_whole_however_long(
-    database: str, conn: store.Database
-) -> None:
+def test_a_name_is_shown_whole_however_long(database: str, conn: Database) -> None:
     """It goes on in the next line; the rest of the row keeps its place."""
     load_plans(conn)
     name = "".join(chr(ord("a") + n % 26) for n in range(64))
@@ -179,9 +175,7 @@ def test_a_name_is_shown_whole_however_long(
     assert lines[2].endswith(" 2016-05-19 00:00 -05:00")
 
 
-def test_an_audit_says_what_was_made_up_later(
-    database: str, conn: store.Database
-) -> None:
+def test_an_audit_says_what_was_made_up_later(database: str, conn: Database) -> None:
     """In words; its document keeps the short name."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19"], "2016-05-01")
@@ -194,9 +188,7 @@ def test_an_audit_says_what_was_made_up_later(
     assert documents(database, "audit", *span)["totals"][0]["late"] == 120
 
 
-def test_a_member_without_entries_has_none_yet(
-    database: str, conn: store.Database
-) -> None:
+def test_a_member_without_entries_has_none_yet(database: str, conn: Database) -> None:
     """There is no time to speak of when none was named."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19"], "2016-05-01")
@@ -207,7 +199,7 @@ def test_a_member_without_entries_has_none_yet(
 
 
 def test_an_empty_file_of_members_is_named(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """One that has nothing, and one that has a header alone."""
     load_plans(conn)
@@ -225,7 +217,7 @@ def test_an_empty_file_of_members_is_named(
     )
 
 
-def test_no_figure_is_split_from_its_unit(database: str, conn: store.Database) -> None:
+def test_no_figure_is_split_from_its_unit(database: str, conn: Database) -> None:
     """Where a line ends, no blank stays, and no number is left without its word."""
     load_plans(conn)
     members = [f"m{n},plus,2016-04-19,Asia/Tokyo,active,300" for n in range(12)]
@@ -262,7 +254,7 @@ def test_text_is_wrapped_at_any_width_without_splitting_a_figure(width: int) -> 
     assert max(map(len, lines)) <= width
 
 
-def test_one_is_told_in_the_singular(database: str, conn: store.Database) -> None:
+def test_one_is_told_in_the_singular(database: str, conn: Database) -> None:
     """Of what passes, audits and verifications count."""
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19"], "2016-05-14")
@@ -279,9 +271,7 @@ def test_one_is_told_in_the_singular(database: str, conn: store.Database) -> Non
     assert "add up to: 1 violation\n" in verified
 
 
-def test_a_check_that_fails_says_where_to_look(
-    database: str, conn: store.Database
-) -> None:
+def test_a_check_that_fails_says_where_to_look(database: str, conn: Database) -> None:
     """It stays one line."""
     load_plans(conn)
     done = command(database, "status", "--check")
@@ -299,7 +289,7 @@ def facts_of(database: str, member: str) -> dict[str, str]:
 
 
 def test_what_could_not_be_resolved_is_not_shown_as_settled(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Neither a plan, nor the one that comes next, nor a zone, nor what follows."""
     load_plans(conn)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database, connect
 from tests.e2e.test_monitor import WELL, address_of, ask, started
 from tests.e2e.test_worker import soon, wait_for
 from tests.support import bring_in, load_plans
@@ -75,14 +75,12 @@ def test_a_scheduler_that_stops_is_told_by_healthz(
         assert ask(at, "/readyz") == (200, WELL)
 
 
-def test_a_batch_that_hangs_is_told_by_healthz(
-    database: str, conn: store.Database
-) -> None:
+def test_a_batch_that_hangs_is_told_by_healthz(database: str, conn: Database) -> None:
     """While the scheduler ticks; it is well again when the batch goes on."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     with started(database, faulty("works", 0.5, 3, 2)) as process:
-        with store.connect(database) as other, other.transaction():
+        with connect(database) as other, other.transaction():
             other.execute("LOCK TABLE renewer.ledger_entry IN SHARE MODE")
             at = address_of(process)
             assert soon(lambda: ask(at, "/healthz")[0] == 503)

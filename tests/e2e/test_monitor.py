@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.host.database import MAY_NOT_POST
 from renewer.store import migrations
+from renewer.store.connection import Database
+from renewer.store.watch import find_census
 from tests.e2e.test_worker import soon, wait_for
 from tests.support import ROOT, bring_in, command, load_plans
 
@@ -103,14 +104,14 @@ def samples(text: str) -> dict[str, float]:
 WELL = {"ok": True, "problems": []}
 
 
-def test_a_worker_tells_how_it_is(database: str, conn: store.Database) -> None:
+def test_a_worker_tells_how_it_is(database: str, conn: Database) -> None:
     """Health, readiness, every metric, its row, and nothing of it once it left."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     with started(database) as process:
         at = address_of(process)
         wait_for(process, "listener.started")
-        assert soon(lambda: store.find_census(conn) is not None)
+        assert soon(lambda: find_census(conn) is not None)
         assert ask(at, "/healthz") == (200, WELL)
         assert ask(at, "/readyz") == (200, WELL)
         assert ask(at, "/other")[0] == 404
@@ -124,7 +125,7 @@ def test_a_worker_tells_how_it_is(database: str, conn: store.Database) -> None:
     assert workers(conn) == []
 
 
-def workers(conn: store.Database) -> list[tuple[Any, ...]]:
+def workers(conn: Database) -> list[tuple[Any, ...]]:
     """Return process, monitor and hearing of each worker on record."""
     rows = conn.execute("SELECT process, monitor, hearing FROM renewer.worker")
     return [tuple(row.values()) for row in rows]
@@ -146,9 +147,7 @@ def test_a_database_that_is_away_is_told_and_its_metrics_are_absent() -> None:
         assert process.wait(timeout=30) == 0
 
 
-def test_a_right_that_was_taken_away_is_told(
-    database: str, conn: store.Database
-) -> None:
+def test_a_right_that_was_taken_away_is_told(database: str, conn: Database) -> None:
     """Not ready, one line in the log, and the worker goes on when it is given back."""
     migrations.migrate(database, roles=True)
     load_plans(conn)
@@ -171,7 +170,7 @@ def test_a_right_that_was_taken_away_is_told(
 
 
 def test_an_address_in_use_is_warned_of_and_keeps_nobody_from_work(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The second worker on a host passes all the same; its row says that none looks."""
     load_plans(conn)
@@ -203,7 +202,7 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
 
 
 def test_announced_members_of_an_hour_are_one_run(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Its counts add up; the passes of everybody are runs of their own."""
     load_plans(conn)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import Database
 from tests.e2e.test_web import KEY, TOKEN, free_port, serving
 from tests.e2e.test_worker import soon
 from tests.support import ROOT, bring_in, documents, load_plans
@@ -79,7 +79,7 @@ def ask(url: str, host: str = HOST, **headers: str) -> tuple[int | None, str]:
 
 @pytest.mark.skipif(NGINX is None, reason="Debian's package nginx-light is missing")
 def test_the_pages_work_behind_the_proxy_of_deploy(
-    database: str, conn: store.Database, tmp_path: Path
+    database: str, conn: Database, tmp_path: Path
 ) -> None:
     """Links, names with a slash, the host, whose address counts, and what is logged."""
     migrations.migrate(database, roles=True)
@@ -116,7 +116,7 @@ def test_the_pages_work_behind_the_proxy_of_deploy(
 
 
 def test_the_pages_of_a_pod_answer_its_probes_and_its_ingress(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """With the arguments of the manifest: under each name, and under no other."""
     migrations.migrate(database, roles=True)
@@ -138,7 +138,7 @@ def test_the_pages_of_a_pod_answer_its_probes_and_its_ingress(
 
 
 def test_one_address_is_told_from_another_behind_the_proxy(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Of who is named; of anybody else the header says nothing."""
     migrations.migrate(database, roles=True)

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
+from renewer.store.connection import Database
 from tests.support import (
     EPOCH,
     bring_in,
@@ -36,7 +36,7 @@ RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10
 
 
 @pytest.fixture
-def missed(database: str, conn: store.Database) -> str:
+def missed(database: str, conn: Database) -> str:
     """
     A database whose job was away until August 20 and caught up with the latest cycle
     alone; bad has no plan.
@@ -66,7 +66,7 @@ def without_run(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_dry_run_prints_exactly_what_the_real_run_then_does(
-    missed: str, conn: store.Database
+    missed: str, conn: Database
 ) -> None:
     """
     Entry by entry.
@@ -102,9 +102,7 @@ def test_a_dry_run_prints_exactly_what_the_real_run_then_does(
     assert violations(conn) == []
 
 
-def test_a_backfill_prints_a_summary_by_outcome(
-    missed: str, conn: store.Database
-) -> None:
+def test_a_backfill_prints_a_summary_by_outcome(missed: str, conn: Database) -> None:
     """
     The same text for both but for the last line.
 
@@ -135,7 +133,7 @@ def test_a_backfill_prints_a_summary_by_outcome(
 
 
 def test_boundaries_never_posted_are_listed_with_all_they_post(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Dry and real alike: what expires and what is renewed."""
     load_plans(conn)
@@ -157,7 +155,7 @@ def test_boundaries_never_posted_are_listed_with_all_they_post(
 
 
 def test_a_backfill_killed_half_way_is_finished_by_the_next(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Each cycle is awarded once, whatever the first run did."""
     plan_files.record_plans(conn, [Revision("basic", EPOCH, 60, None)])
@@ -189,7 +187,7 @@ def test_a_backfill_killed_half_way_is_finished_by_the_next(
 
 
 def test_a_backfill_whose_reader_leaves_is_done_all_the_same(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     As in `renewer backfill … --json | head`: what was asked for is posted, and the run
@@ -263,7 +261,7 @@ def test_an_unknown_member_is_exit_code_one(missed: str, arguments: list[str]) -
     )
 
 
-def test_free_text_is_shown_as_it_is(database: str, conn: store.Database) -> None:
+def test_free_text_is_shown_as_it_is(database: str, conn: Database) -> None:
     """Brackets and colons of references, plans and names are no markup."""
     plan_files.record_plans(conn, [Revision("[/b]p:tada:", EPOCH, 60, 0)])
     bring_in(conn, ["[red]ana,[/b]p:tada:,2016-04-19,,,9"], "2016-05-14")
@@ -390,9 +388,7 @@ def test_explain_is_one_document(missed: str) -> None:
     ]
 
 
-def test_preview_shows_what_the_job_then_posts(
-    missed: str, conn: store.Database
-) -> None:
+def test_preview_shows_what_the_job_then_posts(missed: str, conn: Database) -> None:
     """The figures of the preview are those of the ledger when the time has come."""
     preview = documents(
         missed, "preview", "ben", "--cycles", "3", "--as-of", "2016-08-21"
@@ -408,9 +404,7 @@ def test_preview_shows_what_the_job_then_posts(
     ] == posted
 
 
-def test_status_shows_lag_passes_and_failures(
-    missed: str, conn: store.Database
-) -> None:
+def test_status_shows_lag_passes_and_failures(missed: str, conn: Database) -> None:
     """
     What is due and since when; each pass with its counts; each failure with its error
     and next try.
@@ -459,7 +453,7 @@ def test_status_shows_lag_passes_and_failures(
     assert "unknown plan 'gold'" in " ".join(text.split())
 
 
-def test_a_killed_pass_shows_as_interrupted(missed: str, conn: store.Database) -> None:
+def test_a_killed_pass_shows_as_interrupted(missed: str, conn: Database) -> None:
     """One that has not been seen for a minute and never ended."""
     conn.execute(
         "UPDATE renewer.run "
@@ -470,7 +464,7 @@ def test_a_killed_pass_shows_as_interrupted(missed: str, conn: store.Database) -
     assert documents(missed, "status")["runs"][0]["state"] == "running"
 
 
-def test_a_failure_is_parked_and_tried_again(missed: str, conn: store.Database) -> None:
+def test_a_failure_is_parked_and_tried_again(missed: str, conn: Database) -> None:
     """
     Parked, no pass takes the member up.
 
@@ -526,9 +520,7 @@ def test_history_shows_the_last_days(missed: str) -> None:
 @pytest.mark.parametrize(
     "name", ["explain", "preview", "history", "status", "backfill"]
 )
-def test_tables_fit_eighty_columns(
-    database: str, conn: store.Database, name: str
-) -> None:
+def test_tables_fit_eighty_columns(database: str, conn: Database, name: str) -> None:
     """With the longest of names, too; the headline is one line to be pasted."""
     member = "x" * 64
     plan_files.record_plans(

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import connect
 from tests.e2e.test_worker import soon
 from tests.support import ROOT, bring_in, command, documents, load_plans
 
@@ -26,7 +26,7 @@ TOKEN, KEY = "operator-" + "t" * 32, "key-" + "k" * 32
 def readable(database: str) -> str:
     """A database with the roles and one member."""
     migrations.migrate(database, roles=True)
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         load_plans(conn)
         bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-01")
     return database

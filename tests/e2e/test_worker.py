@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database
 from tests.support import (
     ROOT,
     bring_in,
@@ -23,7 +23,7 @@ from tests.support import (
 
 
 @pytest.fixture
-def worker(database: str, conn: store.Database) -> Iterator[subprocess.Popen[str]]:
+def worker(database: str, conn: Database) -> Iterator[subprocess.Popen[str]]:
     """A worker that has just been started, with one member who is due."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
@@ -49,7 +49,7 @@ def wait_for(process: subprocess.Popen[str], event: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_runs_a_pass_at_its_start_and_leaves_when_asked(
-    worker: subprocess.Popen[str], conn: store.Database, number: int
+    worker: subprocess.Popen[str], conn: Database, number: int
 ) -> None:
     """The missed boundaries are posted at once; the signal ends it with exit code 0."""
     assert wait_for(worker, "renewal.pass_finished")["renewed"] == 1
@@ -64,7 +64,7 @@ def test_a_worker_runs_a_pass_at_its_start_and_leaves_when_asked(
 
 
 def test_an_announced_member_is_renewed_at_once(
-    worker: subprocess.Popen[str], conn: store.Database
+    worker: subprocess.Popen[str], conn: Database
 ) -> None:
     """
     An enrolment and an upgrade do not wait for the hour.
@@ -91,7 +91,7 @@ def test_an_announced_member_is_renewed_at_once(
 
 
 def test_a_failure_that_is_retried_is_seen_to_at_once(
-    database: str, worker: subprocess.Popen[str], conn: store.Database
+    database: str, worker: subprocess.Popen[str], conn: Database
 ) -> None:
     """The worker hears of it; the next try of the back-off would be an hour away."""
     wait_for(worker, "listener.started")
@@ -117,7 +117,7 @@ def soon(happened: Callable[[], bool], within_s: float = 20) -> bool:
 
 
 def test_a_worker_that_cannot_listen_says_so_and_goes_on(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The pass at its start, and so every hourly one, still does everything."""
     load_plans(conn)
@@ -152,7 +152,7 @@ def test_a_worker_that_cannot_listen_says_so_and_goes_on(
 
 
 def test_a_worker_survives_a_database_that_goes_away(
-    worker: subprocess.Popen[str], conn: store.Database
+    worker: subprocess.Popen[str], conn: Database
 ) -> None:
     """It stays up while its connections are cut, and still leaves with 0."""
     wait_for(worker, "renewal.pass_finished")

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import Database
 from tests.faults.proxy import Proxy
 from tests.faults.scene import CANARY, Ledger, OwnServer, foresee
 from tests.support import quick_folder
 
 
 @pytest.fixture
-def expected(database: str, conn: store.Database) -> Ledger:
+def expected(database: str, conn: Database) -> Ledger:
     """The ledger of a pass that nobody disturbs; the scene is set."""
     return foresee(database, conn)
 
@@ -44,7 +44,7 @@ def own_server() -> Iterator[OwnServer]:
 
 
 @pytest.fixture
-def worker_login(database: str, conn: store.Database) -> Iterator[str]:
+def worker_login(database: str, conn: Database) -> Iterator[str]:
     """The name of a login that may run the job and nothing else."""
     migrations.migrate(database, roles=True)
     name = f"renewer_login_{conn.info.backend_pid}"

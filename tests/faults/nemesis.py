@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import psycopg
 
-from renewer import store
+from renewer.store.connection import connect, is_server_trouble
 from tests.faults.proxy import Proxy
 from tests.faults.scene import OwnServer
 from tests.support import ROOT
@@ -124,12 +124,12 @@ class Spender:
         while True:
             try:
                 if self._conn is None or self._conn.closed:
-                    self._conn = store.connect(self.address)
+                    self._conn = connect(self.address)
                 return self._conn.execute(asked, arguments).fetchone()
             except Exception as error:
                 if getattr(error, "sqlstate", None) in REFUSALS:
                     return None
-                if not store.is_server_trouble(error):
+                if not is_server_trouble(error):
                     raise
                 self.repeated += 1
                 time.sleep(0.02)

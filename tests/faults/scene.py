@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from renewer import store
+from renewer.store.connection import Database
+from renewer.store.members import count_due
 from tests.support import (
     ROOT,
     bring_in,
@@ -49,7 +50,7 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 """Debian's libfaketime, for a process whose clock is to be moved while it runs."""
 
 
-def set_scene(conn: store.Database, lines: list[str] | None = None) -> None:
+def set_scene(conn: Database, lines: list[str] | None = None) -> None:
     """Put plans and members on record, and nothing else."""
     conn.execute(
         "TRUNCATE renewer.member, renewer.lot, renewer.ledger_entry, renewer.request, "
@@ -59,9 +60,7 @@ def set_scene(conn: store.Database, lines: list[str] | None = None) -> None:
     bring_in(conn, lines or LINES, "2016-03-01T00:00")
 
 
-def foresee(
-    database: str, conn: store.Database, lines: list[str] | None = None
-) -> Ledger:
+def foresee(database: str, conn: Database, lines: list[str] | None = None) -> Ledger:
     """Return the ledger an undisturbed pass leaves, and set the scene once more."""
     set_scene(conn, lines)
     renew(database, AS_OF)
@@ -71,7 +70,7 @@ def foresee(
     return expected
 
 
-def judge(database: str, conn: store.Database, expected: Ledger) -> None:
+def judge(database: str, conn: Database, expected: Ledger) -> None:
     """Let the next pass finish: then the ledger is as if nothing had happened."""
     assert violations(conn) == []
     report = renew(database, AS_OF)
@@ -79,13 +78,13 @@ def judge(database: str, conn: store.Database, expected: Ledger) -> None:
     assert_undisturbed(conn, expected)
 
 
-def assert_undisturbed(conn: store.Database, expected: Ledger) -> None:
+def assert_undisturbed(conn: Database, expected: Ledger) -> None:
     """Nothing is broken, nobody failed, and the ledger is the expected one."""
     assert violations(conn) == []
     assert_same_ledger(conn, expected)
 
 
-def assert_same_ledger(conn: store.Database, expected: Ledger) -> None:
+def assert_same_ledger(conn: Database, expected: Ledger) -> None:
     """
     Members' data are right and as expected, whatever the test has done to the schema.
     """
@@ -187,7 +186,7 @@ WAITING_ON_A_NODE = """
 """
 
 
-def waiting(conn: store.Database) -> list[int]:
+def waiting(conn: Database) -> list[int]:
     """Return the server processes of a pass that wait for a lock."""
     asked = WAITING_ON_A_NODE if conn.distributed else WAITING
     return [row["pid"] for row in conn.execute(asked)]
@@ -200,7 +199,7 @@ BUSY = """
 """
 
 
-def in_a_statement(conn: store.Database) -> list[int]:
+def in_a_statement(conn: Database) -> list[int]:
     """
     Return the server processes of a pass that run a statement.
 
@@ -216,14 +215,14 @@ OURS = """
 """
 
 
-def at_work(conn: store.Database) -> list[int]:
+def at_work(conn: Database) -> list[int]:
     """Return the server processes of other connections of renewer's."""
     return [row["pid"] for row in conn.execute(OURS)]
 
 
-def due(conn: store.Database) -> int:
+def due(conn: Database) -> int:
     """Return how many members are due at the scene's time."""
-    return store.count_due(conn, utc(AS_OF), None)
+    return count_due(conn, utc(AS_OF), None)
 
 
 class OwnServer:

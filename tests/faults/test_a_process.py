@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database
 from tests.faults.proxy import Link, Proxy, Verdict
 from tests.faults.scene import (
     LINES,
@@ -38,7 +38,7 @@ RUN = arguments_of_run()
 @pytest.mark.parametrize("before_it_is_passed_on", [True, False])
 def test_a1_a_pass_may_be_killed_at_every_message(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     proxy: Proxy,
     request: pytest.FixtureRequest,
@@ -78,7 +78,7 @@ def test_a1_a_pass_may_be_killed_at_every_message(
 
 
 def test_a3_what_a_killed_pass_held_is_let_go(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """
     Killed while the server runs its statement, a pass holds the member no longer than
@@ -93,7 +93,7 @@ def test_a3_what_a_killed_pass_held_is_let_go(
 
 
 def test_a4_a_pass_that_was_frozen_finds_that_others_did_its_work(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """
     Frozen in a statement, a pass loses its locks to the server's timeouts, the next
@@ -117,7 +117,7 @@ AS_OF_TEXT = RUN[2]
 
 
 def test_a5_asked_to_leave_in_a_statement_a_pass_finishes_the_batch(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """The batch in hand is posted, nothing new is begun, and exit code 1 says so."""
     env = {"RENEWER_BATCH_SIZE": "1"}
@@ -144,7 +144,7 @@ def worker(conninfo: str, log: Path, **env: str) -> Iterator[subprocess.Popen[st
 
 
 def test_a5_a_second_signal_ends_a_worker_at_once(
-    database: str, conn: store.Database, expected: Ledger, tmp_path: Path
+    database: str, conn: Database, expected: Ledger, tmp_path: Path
 ) -> None:
     """Though its statement is answered by nobody; the next pass finishes."""
     log = tmp_path / "log"
@@ -185,7 +185,7 @@ def test_a5_a_worker_leaves_while_it_connects(
 
 
 def test_a5_a_worker_leaves_though_nobody_answers(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy, tmp_path: Path
+    database: str, conn: Database, expected: Ledger, proxy: Proxy, tmp_path: Path
 ) -> None:
     """Asked to leave while the peer is gone it waits for the grace, and no longer."""
 
@@ -219,7 +219,7 @@ REDIRECTED = {
 
 @pytest.mark.parametrize("how", REDIRECTED)
 def test_a6_output_that_breaks_stops_no_pass(
-    database: str, conn: store.Database, expected: Ledger, how: str
+    database: str, conn: Database, expected: Ledger, how: str
 ) -> None:
     """The pass is done, and the exit code is that of the pass."""
     shell = ("sh", "-c", f'exec "$@" {REDIRECTED[how]}', "sh")
@@ -229,7 +229,7 @@ def test_a6_output_that_breaks_stops_no_pass(
 
 
 def test_a6_a_reader_that_is_gone_stops_no_pass(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Both outputs are pipes that nobody reads any more."""
     reader, writer = os.pipe()
@@ -241,7 +241,7 @@ def test_a6_a_reader_that_is_gone_stops_no_pass(
 
 
 def test_a6_a_pipe_that_never_blocks_loses_no_line(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Another process that shares it made it so; its reader is slow."""
     with conn.transaction():
@@ -264,7 +264,7 @@ def test_a6_a_pipe_that_never_blocks_loses_no_line(
     ("number", "code"), [(signal.SIGINT, 1), (signal.SIGHUP, -signal.SIGHUP)]
 )
 def test_a6_a_terminal_that_interrupts_or_is_closed_loses_nothing(
-    database: str, conn: store.Database, expected: Ledger, number: int, code: int
+    database: str, conn: Database, expected: Ledger, number: int, code: int
 ) -> None:
     """Ctrl-C finishes the batch; a terminal that is closed ends it like a kill."""
     env = {"RENEWER_BATCH_SIZE": "1"}
@@ -280,7 +280,7 @@ def test_a6_a_terminal_that_interrupts_or_is_closed_loses_nothing(
 
 
 def test_a6_a_log_that_nobody_reads_holds_no_worker(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Its pipe is full from the start: the pass is done, and it leaves when asked."""
     if sys.platform != "linux":
@@ -308,7 +308,7 @@ def test_a6_a_log_that_nobody_reads_holds_no_worker(
 @pytest.mark.one_server("there a worker listens at every node")
 @pytest.mark.parametrize("how", ["all closed", "stderr full"])
 def test_a6_a_worker_whose_log_breaks_still_listens(
-    database: str, conn: store.Database, expected: Ledger, how: str
+    database: str, conn: Database, expected: Ledger, how: str
 ) -> None:
     """It posts at its start, applies what is announced later, and leaves when asked."""
     shell = ("sh", "-c", f'exec "$@" {REDIRECTED[how]}', "sh")
@@ -324,7 +324,7 @@ def test_a6_a_worker_whose_log_breaks_still_listens(
 
 
 def test_a8_too_few_descriptors_are_told_and_lose_nothing(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """A pass that cannot open its connections says so in a line, and leaves with 3."""
     prefix = ("sh", "-c", 'ulimit -n 6; exec "$@"', "sh")

@@ -17,11 +17,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from renewer import store
 from renewer.host import database as host_database
 from renewer.jobs import renewal
 from renewer.jobs.pass_request import PassOptions, PassRequest
-from renewer.store import Outcome, Unposted, batches
+from renewer.store import batches, connection
+from renewer.store.batches import Outcome, Unposted
+from renewer.store.connection import Database
 from renewer.worker import schedule, ticker
 from tests.faults.proxy import Link, Proxy, Verdict
 from tests.faults.scene import (
@@ -68,7 +69,7 @@ def test_b2_a_server_that_is_stopped_is_told_and_its_members_wait(
 ) -> None:
     """Stopped in mid-pass, 3; while it is away, 3; started again, all is done."""
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connection.connect(url) as conn:
         expected = foresee(url, conn)
         with held_lots(url, "bob"), started(url, *RUN) as process:
             until(lambda: waiting(conn))
@@ -77,14 +78,14 @@ def test_b2_a_server_that_is_stopped_is_told_and_its_members_wait(
     assert_told(done(url, *RUN), "cannot be reached")
     own_server.start()
     assert done(url, *RUN).code == 0
-    with store.connect(url) as conn:
+    with connection.connect(url) as conn:
         assert_undisturbed(conn, expected)
 
 
 def test_b2_a_server_that_shuts_down_lets_nobody_in(own_server: OwnServer) -> None:
     """57P03 is trouble of the server: 3, and after its start the pass is done."""
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connection.connect(url) as conn:
         expected = foresee(url, conn)
         assert own_server.pid is not None
         os.kill(own_server.pid, signal.SIGTERM)
@@ -101,7 +102,7 @@ def test_b2_a_server_that_shuts_down_lets_nobody_in(own_server: OwnServer) -> No
     until(lambda: own_server.pid is None)
     own_server.start()
     assert done(url, *RUN).code == 0
-    with store.connect(url) as conn:
+    with connection.connect(url) as conn:
         assert_undisturbed(conn, expected)
 
 
@@ -110,7 +111,7 @@ def test_b4_a_crash_of_one_server_process_ends_all_and_loses_nothing(
 ) -> None:
     """The server recovers by itself; the next pass finishes."""
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connection.connect(url) as conn:
         expected = foresee(url, conn)
         with held_lots(url, "bob") as other, started(url, *RUN) as process:
             until(lambda: waiting(conn))
@@ -126,12 +127,12 @@ def test_b4_a_crash_of_one_server_process_ends_all_and_loses_nothing(
         return True
 
     until(serves)
-    with store.connect(url) as conn:
+    with connection.connect(url) as conn:
         judge(url, conn, expected)
 
 
 def test_b5_a_commit_whose_answer_is_lost_is_not_repeated(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy
+    database: str, conn: Database, expected: Ledger, proxy: Proxy
 ) -> None:
     """The pass leaves with 3, its members are posted, and the next posts none again."""
 
@@ -147,7 +148,7 @@ def test_b5_a_commit_whose_answer_is_lost_is_not_repeated(
 
 
 def test_b6_a_call_that_never_arrives_posts_nobody(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy
+    database: str, conn: Database, expected: Ledger, proxy: Proxy
 ) -> None:
     """The pass leaves with 3, nobody is posted, and the next posts each once."""
 
@@ -164,7 +165,7 @@ def test_b6_a_call_that_never_arrives_posts_nobody(
 @pytest.mark.one_server("its answers come in other pieces")
 @pytest.mark.parametrize("answer", [b"BEGIN\0", b"COMMIT\0", b"CALL\0", b"SELECT 1\0"])
 def test_b5_an_answer_that_comes_twice_is_trouble_of_the_wire(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy, answer: bytes
+    database: str, conn: Database, expected: Ledger, proxy: Proxy, answer: bytes
 ) -> None:
     """A pooler that loses count is no wrong call: 3, and the next pass goes on."""
 
@@ -181,7 +182,7 @@ def test_b5_an_answer_that_comes_twice_is_trouble_of_the_wire(
 @pytest.mark.parametrize("lost", ["answer", "commit"])
 def test_b5_b6_a_commit_of_a_locked_member_is_lost(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     proxy: Proxy,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,12 +200,12 @@ def test_b5_b6_a_commit_of_a_locked_member_is_lost(
         return Verdict.PASS
 
     def conflict(
-        _conn: store.Database, planned: list[dict[str, str]], _run: int
+        _conn: Database, planned: list[dict[str, str]], _run: int
     ) -> list[Unposted]:
         return [Unposted(each["member_id"], Outcome.CONFLICT) for each in planned]
 
     proxy.judge = judge_chunk
-    connect = partial(store.connect, proxy.through(database))
+    connect = partial(connection.connect, proxy.through(database))
     with monkeypatch.context() as patched:
         patched.setattr(batches, "post_batch", conflict)
         with pytest.raises(psycopg.OperationalError):
@@ -216,7 +217,7 @@ def test_b5_b6_a_commit_of_a_locked_member_is_lost(
 
 @pytest.mark.parametrize("where", ["call", "anywhere else", "connect"])
 def test_b8_a_half_open_connection_is_given_up(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy, where: str
+    database: str, conn: Database, expected: Ledger, proxy: Proxy, where: str
 ) -> None:
     """
     A peer that is gone without a word holds a pass no longer than a statement may
@@ -245,7 +246,7 @@ def test_b8_a_half_open_connection_is_given_up(
 
 @pytest.mark.one_server("over several nodes there is no feed")
 def test_b8_who_follows_the_feed_over_a_half_open_connection_is_told(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy
+    database: str, conn: Database, expected: Ledger, proxy: Proxy
 ) -> None:
     """A reader that is silent looks like one that has nothing to tell."""
     env = {"RENEWER_STATEMENT_TIMEOUT": "2"}
@@ -256,7 +257,7 @@ def test_b8_who_follows_the_feed_over_a_half_open_connection_is_told(
 
 
 def test_b8_a_half_open_connection_holds_up_no_tick_for_long(
-    database: str, conn: store.Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    database: str, conn: Database, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker's patience for a pass is not for the feed: it ticks over another."""
     set_scene(conn)
@@ -267,7 +268,7 @@ def test_b8_a_half_open_connection_holds_up_no_tick_for_long(
         if to == "client" and link is proxy.links[0] and b".tick()" in link.asked
         else Verdict.PASS
     )
-    connect = partial(store.connect, proxy.through(database), patience_s=240)
+    connect = partial(connection.connect, proxy.through(database), patience_s=240)
     stop = threading.Event()
     ticking = threading.Thread(target=ticker.keep_ticking, args=(connect, stop))
     ticking.start()
@@ -281,7 +282,7 @@ def test_b8_a_half_open_connection_holds_up_no_tick_for_long(
 
 
 def test_b8_what_a_half_open_connection_holds_is_let_go(
-    database: str, conn: store.Database, expected: Ledger, proxy: Proxy
+    database: str, conn: Database, expected: Ledger, proxy: Proxy
 ) -> None:
     """
     The peer stays half-open for ever; the server lets go of buckets and members
@@ -308,7 +309,7 @@ def test_b8_what_a_half_open_connection_holds_is_let_go(
 
 
 def sweep_of_strace(
-    database: str, conn: store.Database, inject: str, step: int
+    database: str, conn: Database, inject: str, step: int
 ) -> Iterator[tuple[int, Done]]:
     """Yield each n and how a pass ended whose n-th call was injected, up to no more."""
     if shutil.which("strace") is None:
@@ -331,7 +332,7 @@ def sweep_of_strace(
 @pytest.mark.parametrize("inject", ["recvfrom:error=ECONNRESET"])
 def test_b10_a_connection_is_reset_at_every_read(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     request: pytest.FixtureRequest,
     inject: str,
@@ -353,7 +354,7 @@ def test_b10_a_connection_is_reset_at_every_read(
 @pytest.mark.parametrize("trace", ["sendto", "recvfrom"])
 def test_a1_a_pass_may_be_killed_at_every_call(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     request: pytest.FixtureRequest,
     trace: str,
@@ -372,7 +373,7 @@ def test_a1_a_pass_may_be_killed_at_every_call(
 
 
 def test_b12_a_limit_of_connections_is_trouble_of_the_server(
-    database: str, conn: store.Database, expected: Ledger, worker_login: str
+    database: str, conn: Database, expected: Ledger, worker_login: str
 ) -> None:
     """53300, at the first connection or a later one: 3, and the next pass is done."""
     url = make_conninfo(database, user=worker_login, password=CANARY)
@@ -386,7 +387,7 @@ def test_b12_a_limit_of_connections_is_trouble_of_the_server(
     assert_undisturbed(conn, expected)
 
 
-def read_only(conn: store.Database, value: str) -> None:
+def read_only(conn: Database, value: str) -> None:
     """Make the database read-only for new sessions, as after a failover, or not."""
     conn.execute(
         f"ALTER DATABASE {conn.info.dbname} SET default_transaction_read_only = {value}"
@@ -394,7 +395,7 @@ def read_only(conn: store.Database, value: str) -> None:
 
 
 def test_b13_a_server_that_is_read_only_is_told(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """25006 is 3 and nobody's failure; when it is over, the pass is done."""
     read_only(conn, "on")
@@ -406,7 +407,7 @@ def test_b13_a_server_that_is_read_only_is_told(
 
 def test_b13_a_worker_goes_on_once_the_server_may_be_written_to(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -423,12 +424,12 @@ def test_b13_a_worker_goes_on_once_the_server_may_be_written_to(
     monkeypatch.setattr(schedule, "TICK_S", 0.05)
     stop, tries = threading.Event(), []
 
-    def prepare(conn: store.Database) -> object:
+    def prepare(conn: Database) -> object:
         tries.append(conn)
         host_database.prepare_pass(conn)
         return utc(RUN[2])
 
-    connect = partial(store.connect, database, stop=stop)
+    connect = partial(connection.connect, database, stop=stop)
     shown = signs(connect, stop)
     options = PassOptions()
     work = schedule.Worker(connect, [connect], options, prepare, stop, shown)
@@ -549,7 +550,7 @@ def pooler(database: str) -> Iterator[str]:
 
 def test_b15_through_a_pooler_in_transaction_mode_a_pass_is_the_same(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
 ) -> None:
     """The ledger is the same, and no lease is held once the pass is over."""
@@ -579,7 +580,7 @@ def test_b15_through_a_pooler_in_transaction_mode_a_pass_is_the_same(
 )
 def test_b15_what_a_role_sets_is_the_same_through_a_pooler_or_refused(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     setting: str,
     code: int,
@@ -596,7 +597,7 @@ def test_b15_what_a_role_sets_is_the_same_through_a_pooler_or_refused(
 
 
 def test_b15_no_timeout_of_a_role_ends_a_lease_through_a_pooler(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Its transaction is idle for as long as the batch takes."""
     conn.execute(

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
+from renewer.store.connection import Database, is_server_trouble
 from tests.faults.scene import (
     CANARY,
     LINES,
@@ -29,7 +29,7 @@ RUN = arguments_of_run()
 
 
 def fail_twice(
-    conn: store.Database, code: str, how: str = "BEFORE INSERT", times: int = 2
+    conn: Database, code: str, how: str = "BEFORE INSERT", times: int = 2
 ) -> None:
     """Make a write for bob fail the first *times*; a sequence survives rollbacks."""
     conn.execute("CREATE SEQUENCE public.tries")
@@ -54,7 +54,7 @@ def fail_twice(
     )
 
 
-def tries(conn: store.Database) -> int:
+def tries(conn: Database) -> int:
     row = conn.execute("SELECT last_value FROM public.tries").fetchone()
     assert row is not None
     return int(row["last_value"])
@@ -63,7 +63,7 @@ def tries(conn: store.Database) -> int:
 @pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_c1_what_passes_is_tried_again_in_the_same_pass(
-    database: str, conn: store.Database, expected: Ledger, code: str
+    database: str, conn: Database, expected: Ledger, code: str
 ) -> None:
     """Twice a conflict or a lock, then success: nobody failed, nobody is left."""
     fail_twice(conn, code)
@@ -76,14 +76,14 @@ def test_c1_what_passes_is_tried_again_in_the_same_pass(
 @pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize("code", ["53100", "53300", "57014", "58030", "25006"])
 def test_c1_trouble_of_the_server_ends_the_pass_and_fails_nobody(
-    database: str, conn: store.Database, expected: Ledger, code: str
+    database: str, conn: Database, expected: Ledger, code: str
 ) -> None:
     """Twice such an error, two passes that end with it; the third does everything."""
     fail_twice(conn, code)
     for _ in range(2):
         with pytest.raises(psycopg.Error) as caught:
             renew(database, RUN[2])
-        assert (caught.value.sqlstate, store.is_server_trouble(caught.value)) == (
+        assert (caught.value.sqlstate, is_server_trouble(caught.value)) == (
             code,
             True,
         )
@@ -95,7 +95,7 @@ def test_c1_trouble_of_the_server_ends_the_pass_and_fails_nobody(
 @pytest.mark.one_server("a cluster takes no trigger")
 @pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
 def test_c2_a_commit_that_fails_is_tried_again(
-    database: str, conn: store.Database, expected: Ledger, code: str
+    database: str, conn: Database, expected: Ledger, code: str
 ) -> None:
     """A check at the very end of the transaction is no different from one inside."""
     fail_twice(conn, code, "COMMIT")
@@ -107,7 +107,7 @@ def test_c2_a_commit_that_fails_is_tried_again(
 
 @pytest.mark.one_server("a cluster takes no trigger")
 def test_c2_a_commit_that_is_refused_for_good_is_that_members_failure(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """A deferred constraint names one member: the others are renewed, with code 1."""
     fail_twice(conn, "23514", "COMMIT", times=1_000_000)
@@ -117,7 +117,7 @@ def test_c2_a_commit_that_is_refused_for_good_is_that_members_failure(
 
 
 def test_c8_a_deadlock_with_an_application_leaves_one_of_them_to_try_again(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """
     An application that takes lots before the member meets a pass that takes them the
@@ -146,7 +146,7 @@ def test_c8_a_deadlock_with_an_application_leaves_one_of_them_to_try_again(
 
 
 def test_c9_a_role_set_to_serializable_is_no_trouble(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     Beside a serializable spender the pass is done at once, and the ledger is that of
@@ -179,7 +179,7 @@ def test_c9_a_role_set_to_serializable_is_no_trouble(
     [("ledger_entry", "INSERT"), ("lot", "INSERT"), ("lot", "UPDATE")],
 )
 def test_c10_a_write_that_is_dropped_in_silence_posts_nothing_of_its_member(
-    database: str, conn: store.Database, expected: Ledger, table: str, event: str
+    database: str, conn: Database, expected: Ledger, table: str, event: str
 ) -> None:
     """A trigger that returns NULL leaves no half posting: the member fails whole."""
     conn.execute(
@@ -210,7 +210,7 @@ WITHOUT_KEY = {
 @pytest.mark.one_server("it changes the schema that its tests share")
 @pytest.mark.parametrize("how", WITHOUT_KEY)
 def test_c12_without_the_unique_key_nobody_is_renewed_twice(
-    database: str, conn: store.Database, expected: Ledger, how: str
+    database: str, conn: Database, expected: Ledger, how: str
 ) -> None:
     """The key is a second guard: the member's version is the first."""
     conn.execute(WITHOUT_KEY[how])
@@ -222,7 +222,7 @@ def test_c12_without_the_unique_key_nobody_is_renewed_twice(
 @pytest.mark.one_server("it changes the schema that its tests share")
 @pytest.mark.parametrize("how", WITHOUT_KEY)
 def test_c12_a_unique_key_that_is_gone_is_named_by_verify(
-    database: str, conn: store.Database, expected: Ledger, how: str
+    database: str, conn: Database, expected: Ledger, how: str
 ) -> None:
     """The schema is then not the one of this release (invariant 6)."""
     conn.execute(WITHOUT_KEY[how])
@@ -231,7 +231,7 @@ def test_c12_a_unique_key_that_is_gone_is_named_by_verify(
 
 @pytest.mark.one_server("it changes the schema that its tests share")
 def test_c14_a_privilege_that_is_revoked_ends_the_pass_and_fails_nobody(
-    database: str, conn: store.Database, expected: Ledger, worker_login: str
+    database: str, conn: Database, expected: Ledger, worker_login: str
 ) -> None:
     """42501 in mid-pass concerns everybody: one line, 2, and nobody's failure."""
     url = make_conninfo(database, user=worker_login, password=CANARY)

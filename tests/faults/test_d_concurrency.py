@@ -4,10 +4,11 @@ import threading
 import time
 
 import pytest
+from renewer.connection import Database, connect
 
-from renewer import store
 from renewer.jobs import poster, scan
-from renewer.store import batches
+from renewer.store import batches, connection
+from renewer.store.batches import purchase
 from tests.faults.scene import (
     Ledger,
     arguments_of_run,
@@ -28,7 +29,7 @@ RUN = arguments_of_run()
 
 def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -37,12 +38,12 @@ def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
     stop, called = threading.Event(), []
 
     def flood(caller: int) -> None:
-        with store.connect(database) as own:
+        with connect(database) as own:
             number = 0
             while not stop.is_set():
                 number += 1
                 reference = f"{caller}-{number}"
-                store.purchase(own, "bob", 1, reference, utc("2016-03-02T00:00"))
+                purchase(own, "bob", 1, reference, utc("2016-03-02T00:00"))
                 called.append(reference)
 
     callers = [threading.Thread(target=flood, args=[n]) for n in range(20)]
@@ -63,7 +64,7 @@ def test_d5_a_flood_of_calls_for_one_member_does_not_starve_their_renewal(
 
 @pytest.mark.one_server("it locks rows of all members in one statement")
 def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
-    database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
+    database: str, conn: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     All are held but one, who is renewed; the pass waits for the others together, and
@@ -74,14 +75,14 @@ def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
     asked = []
     lock_member = batches.lock_member
 
-    def count(conn: store.Database, member_id: str, lock_timeout_s: float) -> None:
+    def count(conn: Database, member_id: str, lock_timeout_s: float) -> None:
         asked.append(lock_timeout_s)
         lock_member(conn, member_id, lock_timeout_s)
 
     monkeypatch.setattr(batches, "lock_member", count)
     names = find_neighbours(conn, 100)
     set_scene(conn, [f"{name},plus,2016-02-19,UTC,active,9" for name in names])
-    with store.connect(database) as other:
+    with connect(database) as other:
         other.execute("BEGIN")
         other.execute(
             "SELECT FROM renewer.member WHERE member_id <> %s FOR UPDATE", names[:1]
@@ -96,7 +97,7 @@ def test_d6_many_whom_somebody_holds_delay_a_pass_no_longer_than_one(
 
 @pytest.mark.one_server("it waits for what a server's own sessions do")
 def test_d8_rules_that_change_during_a_pass_are_for_the_next(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """A pass goes by the rules on record at its start, for every member alike."""
     with started(database, *RUN, env={"RENEWER_BATCH_SIZE": "1"}) as process:
@@ -119,7 +120,7 @@ def test_d8_rules_that_change_during_a_pass_are_for_the_next(
 
 @pytest.mark.one_server("it waits for what a server's own sessions do")
 def test_d10_maintenance_beside_a_pass_changes_nothing(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Vacuum, statistics and an index that is built again, in mid-pass."""
     with started(database, *RUN, env={"RENEWER_BATCH_SIZE": "1"}) as process:
@@ -135,23 +136,23 @@ def test_d10_maintenance_beside_a_pass_changes_nothing(
 
 
 def reindex(database: str) -> None:
-    with store.connect(database) as own:
+    with connect(database) as own:
         own.execute("REINDEX INDEX CONCURRENTLY renewer.member_due_idx")
 
 
 def test_d_leases_that_others_hold_are_waited_for_and_then_done_without(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Anybody may take an advisory lock: it delays a pass, and never stops it."""
     monkeypatch.setattr(scan, "LEASE_TIMEOUT_S", 0.3)
     began = time.monotonic()
-    with store.connect(database) as other:
+    with connect(database) as other:
         other.execute(
             "SELECT pg_advisory_lock(%s, bucket) FROM generate_series(0, 63) AS bucket",
-            [store.connection.LEASE_CLASS],
+            [connection.LEASE_CLASS],
         )
         report = renew(database, RUN[2])
     assert (report.counts.renewed, report.left) == (3, 0)

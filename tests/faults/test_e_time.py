@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database, connect
 from tests.faults.scene import (
     LIBRARY,
     Done,
@@ -37,7 +37,7 @@ def assert_refused(left: Done) -> None:
 @needs_faketime
 @pytest.mark.parametrize("by", ["+40d", "+3650d", "-1h", "-2d"])
 def test_e1_e2_a_host_whose_clock_is_wrong_renews_nobody(
-    database: str, conn: store.Database, expected: Ledger, by: str
+    database: str, conn: Database, expected: Ledger, by: str
 ) -> None:
     """Ahead or behind by more than ten minutes, a pass is refused; put right, done."""
     assert_refused(done(database, *RUN, prefix=("faketime", "-f", by)))
@@ -47,7 +47,7 @@ def test_e1_e2_a_host_whose_clock_is_wrong_renews_nobody(
 
 @needs_faketime
 def test_e2_a_host_whose_clock_is_nearly_right_renews_all(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Five minutes are no reason to renew nobody."""
     left = done(database, *RUN, prefix=("faketime", "-f", "+5m"))
@@ -63,7 +63,7 @@ def test_e3_a_database_whose_clock_is_wrong_renews_nobody(
     Forty days ahead or a day behind a pass is refused; put right, it is done once.
     """
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         expected = foresee(url, conn)
     own_server.stop("fast")
     clock = own_server.folder / "clock"
@@ -84,7 +84,7 @@ def test_e3_a_database_whose_clock_is_wrong_renews_nobody(
             assert_refused(left)
         else:
             assert left.code == 0, left.err
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         assert_undisturbed(conn, expected)
 
 
@@ -98,7 +98,7 @@ ZONES = {
 @pytest.mark.parametrize("whose", ZONES)
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati"])
 def test_e6_the_zones_of_host_session_and_database_change_nothing(
-    database: str, conn: store.Database, expected: Ledger, whose: str, zone: str
+    database: str, conn: Database, expected: Ledger, whose: str, zone: str
 ) -> None:
     """Wherever a pass runs and however the server is set, the ledger is the same."""
     conn.execute(ZONES[whose].format(database=conn.info.dbname))
@@ -123,7 +123,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("what", IMPOSSIBLE)
 def test_e11_a_time_no_calendar_holds_delays_nobody_else(
-    database: str, conn: store.Database, expected: Ledger, what: str
+    database: str, conn: Database, expected: Ledger, what: str
 ) -> None:
     """
     Whatever a hand wrote into one member's row, the others are renewed in the same
@@ -141,7 +141,7 @@ def test_e11_a_time_no_calendar_holds_delays_nobody_else(
 
 @pytest.mark.parametrize("day", ["infinity", "0044-03-15 BC", "20000-01-01"])
 def test_e11_a_revision_of_no_day_is_told(
-    database: str, conn: store.Database, expected: Ledger, day: str
+    database: str, conn: Database, expected: Ledger, day: str
 ) -> None:
     """No revision has a first day that a client cannot read."""
     with pytest.raises(psycopg.errors.CheckViolation, match="in_calendar"):
@@ -157,7 +157,7 @@ def test_e11_a_revision_of_no_day_is_told(
     "column", ["renews_at", "last_boundary_at", "cycle_ended_at", "anchor_on"]
 )
 def test_e11_a_time_no_calendar_holds_is_refused_by_the_table(
-    database: str, conn: store.Database, expected: Ledger, column: str
+    database: str, conn: Database, expected: Ledger, column: str
 ) -> None:
     """Facts that are computed with have a domain: no hand can write such a value."""
     for value in ("infinity", "-infinity", "0044-03-15 BC", "20000-01-01"):

@@ -6,9 +6,9 @@ import sys
 import psycopg
 import pytest
 
-from renewer import store
 from renewer.errors import InputError, RenewerError
 from renewer.host.settings import read_settings
+from renewer.store.connection import Database, connect
 from tests.faults.scene import (
     CANARY,
     LINES,
@@ -51,7 +51,7 @@ ENROLL = (
 )
 
 
-def test_f2_hostile_names_are_names(database: str, conn: store.Database) -> None:
+def test_f2_hostile_names_are_names(database: str, conn: Database) -> None:
     """They are enrolled, renewed, shown and verified like any others."""
     set_scene(conn)
     for name in NAMES:
@@ -67,7 +67,7 @@ def test_f2_hostile_names_are_names(database: str, conn: store.Database) -> None
 
 @pytest.mark.parametrize("name", [" ", " a", "a "])
 def test_f2_a_blank_at_either_end_is_refused(
-    database: str, conn: store.Database, name: str
+    database: str, conn: Database, name: str
 ) -> None:
     """It is never seen, and trimmed nowhere."""
     set_scene(conn)
@@ -77,9 +77,7 @@ def test_f2_a_blank_at_either_end_is_refused(
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_f2_a_control_character_is_refused_as_a_name(
-    conn: store.Database, name: str
-) -> None:
+def test_f2_a_control_character_is_refused_as_a_name(conn: Database, name: str) -> None:
     """RN006, of member and reference: what is logged and printed stays one line."""
     set_scene(conn)
     before = ledger(conn)
@@ -91,7 +89,7 @@ def test_f2_a_control_character_is_refused_as_a_name(
 
 
 def test_f2_what_a_hand_wrote_is_shown_and_never_obeyed(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Names of failed members in the output of run, status and verify are escaped."""
     set_scene(conn)
@@ -123,7 +121,7 @@ def run_bytes(database: str, *arguments: bytes) -> Done:
 
 @pytest.mark.parametrize("argument", [b"\xff\xfe", b"a\xed\xa0\x80"])
 def test_f2_an_argument_that_is_no_text_is_refused(
-    database: str, conn: store.Database, expected: Ledger, argument: bytes
+    database: str, conn: Database, expected: Ledger, argument: bytes
 ) -> None:
     """Exit code 2, one line, and nothing is done."""
     left = run_bytes(database, b"run", b"--member", argument)
@@ -132,7 +130,7 @@ def test_f2_an_argument_that_is_no_text_is_refused(
 
 
 def test_f2_a_name_as_long_as_a_book_is_refused_in_short(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """It is nobody's name."""
     left = done(database, "run", "--member", "x" * 100_000)
@@ -141,7 +139,7 @@ def test_f2_a_name_as_long_as_a_book_is_refused_in_short(
 
 
 def test_f4_when_all_are_poisoned_the_pass_says_so(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Everybody failed: exit code 1, each is counted, and mended all are renewed."""
     conn.execute("UPDATE renewer.member SET plan = plan || '!'")
@@ -176,7 +174,7 @@ def test_f6_hostile_addresses_are_refused_and_not_echoed() -> None:
     """Each is an error an operator can act on, without any piece of the password."""
     for address in ADDRESSES:
         with pytest.raises(RenewerError) as caught:
-            store.connect(address)
+            connect(address)
         assert (CANARY in str(caught.value), caught.value.__cause__) == (False, None)
 
 
@@ -189,7 +187,7 @@ def test_f6_a_hostile_address_gets_one_line(address: str) -> None:
 
 
 def test_f6_options_in_an_address_change_nothing(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """What an address smuggles into the session is pinned again."""
     smuggled = (

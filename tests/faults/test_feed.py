@@ -20,8 +20,9 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
-from renewer import store
 from renewer.errors import RenewerError, UnknownCursor
+from renewer.store.connection import Database, connect
+from renewer.store.feed import read_events, tick
 from tests.faults.scene import OwnServer, done, started, until
 from tests.faults.test_g_schema import find_tools
 from tests.support import bring_in, load_plans, renew
@@ -127,10 +128,10 @@ def tick_on(url: str, stop: threading.Event) -> None:
     while not stop.is_set():
         with (
             contextlib.suppress(psycopg.Error, RenewerError),
-            store.connect(url) as conn,
+            connect(url) as conn,
         ):
             while not stop.wait(0.3):
-                store.tick(conn)
+                tick(conn)
 
 
 def crash_on(server: OwnServer, dice: random.Random, stop: threading.Event) -> None:
@@ -149,7 +150,7 @@ def test_a_reader_has_each_entry_once_and_in_order(
     print(f"FEED_SEED={seed}")
     dice = random.Random(seed)
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         load_plans(conn)
         bring_in(
             conn, [f"{name},plus,2015-12-0{1 + n % 9},UTC,active,30"
@@ -182,7 +183,7 @@ def test_a_reader_has_each_entry_once_and_in_order(
     reader.read_on()
     late = Reader(url, tmp_path / "late")
     late.read_on()
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         check(conn, reader.kept)
         check(conn, late.kept)
         ticks = conn.execute("SELECT count(*) AS n FROM renewer.tick").fetchone()
@@ -192,7 +193,7 @@ def test_a_reader_has_each_entry_once_and_in_order(
     assert len(reader.kept) > 3 * len(MEMBERS)
 
 
-def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
+def check(conn: Database, kept: list[dict[str, Any]]) -> None:
     """What a reader kept is the ledger, each entry once, each member's in order."""
     events = [each["event"] for each in kept]
     assert len({event["id"] for event in events}) == len(events)
@@ -219,31 +220,31 @@ def check(conn: store.Database, kept: list[dict[str, Any]]) -> None:
         assert following == len(entries) + 1, (member_id, following)
 
 
-def begin(conn: store.Database) -> None:
+def begin(conn: Database) -> None:
     """Bring one member in and tick: the first event of a feed."""
     load_plans(conn)
     bring_in(conn, ["m0,basic,2012-01-31,UTC,active,2"], "2016-03-01T00:00")
-    assert store.tick(conn) == 1
+    assert tick(conn) == 1
 
 
 def test_a_standby_that_lags_behind_loses_no_reader(
     own_server: OwnServer,
 ) -> None:
     """Of a cursor it has not come to it tells nothing, and goes on behind it later."""
-    with store.connect(own_server.conninfo) as conn:
+    with connect(own_server.conninfo) as conn:
         begin(conn)
         with own_server.standby() as standby:
             url = standby.conninfo
-            with store.connect(url) as there:
-                until(lambda: len(store.read_events(there, None, 9)) == 1)
+            with connect(url) as there:
+                until(lambda: len(read_events(there, None, 9)) == 1)
                 there.execute("SELECT pg_wal_replay_pause()")
                 conn.execute("SELECT renewer.purchase('m0', 1, 'first')")
-                until(lambda: store.tick(conn))
-                ahead = store.read_events(conn, None, 9)[-1][0]
-                assert store.read_events(there, ahead, 9) == []
+                until(lambda: tick(conn))
+                ahead = read_events(conn, None, 9)[-1][0]
+                assert read_events(there, ahead, 9) == []
                 there.execute("SELECT pg_wal_replay_resume()")
             conn.execute("SELECT renewer.purchase('m0', 1, 'second')")
-            until(lambda: store.tick(conn))
+            until(lambda: tick(conn))
 
             def read_on() -> list[str]:
                 left = done(url, "events", "--after", ahead)
@@ -259,27 +260,27 @@ def test_a_cursor_of_what_a_failover_lost_is_refused_for_ever(
     own_server: OwnServer,
 ) -> None:
     """Also when the new server has ticked past it, and those ticks were thinned."""
-    with store.connect(own_server.conninfo) as conn:
+    with connect(own_server.conninfo) as conn:
         begin(conn)
-        known = store.read_events(conn, None, 9)[-1][0]
+        known = read_events(conn, None, 9)[-1][0]
         with own_server.standby() as standby:
-            with store.connect(standby.conninfo) as there:
-                until(lambda: len(store.read_events(there, None, 9)) == 1)
+            with connect(standby.conninfo) as there:
+                until(lambda: len(read_events(there, None, 9)) == 1)
             standby.stop("fast")
             conn.execute("SELECT renewer.purchase('m0', 1, 'lost')")
-            until(lambda: store.tick(conn) == 2)
-            ((lost, _),) = store.read_events(conn, known, 9)
+            until(lambda: tick(conn) == 2)
+            ((lost, _),) = read_events(conn, known, 9)
             own_server.stop()
             standby.start()
-            with store.connect(standby.conninfo) as there:
+            with connect(standby.conninfo) as there:
                 there.execute("SELECT pg_promote()")
                 for number in range(4):
                     there.execute("SELECT renewer.purchase('m0', 1, %s)", [str(number)])
-                    until(lambda: store.tick(there))
+                    until(lambda: tick(there))
                 there.execute("DELETE FROM renewer.tick WHERE number < 5")
                 with pytest.raises(UnknownCursor, match="lost what it saw"):
-                    store.read_events(there, lost, 9)
-                assert len(store.read_events(there, known, 9)) == 4
+                    read_events(there, lost, 9)
+                assert len(read_events(there, known, 9)) == 4
 
 
 def test_a_ledger_restored_on_another_server_is_read_anew(
@@ -290,7 +291,7 @@ def test_a_ledger_restored_on_another_server_is_read_anew(
     new ones come behind them, and the seals of before hold.
     """
     here, moved, dump = own_server.conninfo, empty_database, tmp_path / "dump"
-    with store.connect(here) as conn:
+    with connect(here) as conn:
         tools = find_tools(conn.info.server_version // 10000)
         load_plans(conn)
         bring_in(conn, ["a,plus,2016-01-15,UTC,active,30"], "2016-02-01T00:00")
@@ -309,7 +310,7 @@ def test_a_ledger_restored_on_another_server_is_read_anew(
     assert [each["event"] for each in after] == [each["event"] for each in before]
     refused = done(moved, "events", "--after", before[-1]["cursor"])
     assert (refused.code, "of another server" in refused.err) == (2, True)
-    with store.connect(moved) as there:
+    with connect(moved) as there:
         there.execute("SELECT renewer.spend('a', 1, 's')")
     new = lines(done(moved, "events", "--after", after[-1]["cursor"]).out)
     assert [each["event"]["data"]["reference"] for each in new] == ["s"]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import Database, connect
+from renewer.store.members import count_due
 from tests.faults.scene import (
     Ledger,
     arguments_of_run,
@@ -52,7 +53,7 @@ DRIFT = {
 
 @pytest.mark.parametrize("what", DRIFT)
 def test_g6_a_schema_that_drifted_is_named(
-    conn: store.Database, expected: Ledger, what: str
+    conn: Database, expected: Ledger, what: str
 ) -> None:
     """Whatever a hand changed, `verify` says that it is not this release's schema."""
     conn.execute(DRIFT[what])
@@ -71,7 +72,7 @@ def next_release(tmp_path: Path) -> Path:
 
 
 def test_g7_an_old_pass_and_a_new_one_at_once_post_each_boundary_once(
-    database: str, conn: store.Database, expected: Ledger, next_release: Path
+    database: str, conn: Database, expected: Ledger, next_release: Path
 ) -> None:
     """
     The schema is upgraded under a pass of the old release, a pass of the new one runs
@@ -100,7 +101,7 @@ def test_g7_an_old_pass_and_a_new_one_at_once_post_each_boundary_once(
 
 
 def test_g7_an_old_worker_and_a_new_one_post_each_boundary_once(
-    database: str, conn: store.Database, next_release: Path
+    database: str, conn: Database, next_release: Path
 ) -> None:
     """A rolling deploy: upgraded under the old worker, the new one beside it."""
     now = datetime.now(UTC).isoformat()[:19]
@@ -119,7 +120,7 @@ def test_g7_an_old_worker_and_a_new_one_post_each_boundary_once(
                 started(database, "worker", cwd=next_release, env=env | new)
             )
             until(lambda: conn.execute("SELECT FROM renewer.worker").rowcount == 2)
-        until(lambda: store.count_due(conn, utc(now), None) == 0)
+        until(lambda: count_due(conn, utc(now), None) == 0)
         for worker in (old, second):
             worker.terminate()
         assert [ended(old).code, ended(second).code] == [0, 0]
@@ -127,7 +128,7 @@ def test_g7_an_old_worker_and_a_new_one_post_each_boundary_once(
 
 
 def test_g3_d9_a_migration_beside_a_pass_lets_both_end(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Routines are replaced under a pass in mid-statement; its postings are whole."""
     ends = []
@@ -161,7 +162,7 @@ def find_tools(major: int) -> Path:
 
 def test_g8_a_dump_taken_in_mid_pass_is_finished_where_it_is_restored(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     empty_database: str,
     tmp_path: Path,
@@ -181,14 +182,14 @@ def test_g8_a_dump_taken_in_mid_pass_is_finished_where_it_is_restored(
     assert_undisturbed(conn, expected)
     restored = [tools / "pg_restore", "--exit-on-error", "-d", empty_database, dump]
     subprocess.run(restored, check=True, timeout=60)
-    with store.connect(empty_database) as copy:
+    with connect(empty_database) as copy:
         assert due(copy) == 1
         judge(empty_database, copy, expected)
 
 
 @pytest.mark.parametrize("setting", ["synchronous_commit"])
 def test_g9_commits_that_may_be_lost_are_warned_of(
-    database: str, conn: store.Database, tmp_path: Path, setting: str
+    database: str, conn: Database, tmp_path: Path, setting: str
 ) -> None:
     """A worker that starts where spends are not durable says so."""
     conn.execute(f"ALTER DATABASE {conn.info.dbname} SET {setting} = off")
@@ -199,7 +200,7 @@ def test_g9_commits_that_may_be_lost_are_warned_of(
 
 
 def test_g9_a_pass_is_durable_at_its_end_whatever_is_set(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Its last write is synchronous by the server's setting; the ledger is the same."""
     conn.execute(f"ALTER DATABASE {conn.info.dbname} SET synchronous_commit = off")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database
 from tests.support import (
     HEADER,
     ROOT,
@@ -40,7 +40,7 @@ BATCH = {"RENEWER_BATCH_SIZE": "10", "RENEWER_THREADS": "2"}
 
 
 @pytest.fixture
-def undisturbed(database: str, conn: store.Database) -> list[tuple[object, ...]]:
+def undisturbed(database: str, conn: Database) -> list[tuple[object, ...]]:
     """The ledger a pass leaves that nobody disturbs; the database is as before it."""
     load_plans(conn)
     bring_in(conn, LINES, "2016-03-01T00:00")
@@ -59,7 +59,7 @@ def start_pass(database: str) -> subprocess.Popen[bytes]:
     )
 
 
-def renewed(conn: store.Database) -> int:
+def renewed(conn: Database) -> int:
     row = conn.execute(
         "SELECT count(*) AS n FROM renewer.member WHERE due_at > %s", [utc(AS_OF)]
     ).fetchone()
@@ -68,7 +68,7 @@ def renewed(conn: store.Database) -> int:
 
 
 def wait_until_renewed(
-    conn: store.Database, members: int, process: subprocess.Popen[bytes]
+    conn: Database, members: int, process: subprocess.Popen[bytes]
 ) -> None:
     while renewed(conn) < members and process.poll() is None:
         time.sleep(0.001)
@@ -77,7 +77,7 @@ def wait_until_renewed(
 @pytest.mark.parametrize("killed_after", [0, 1, 100, 250, 400])
 def test_a_killed_pass_is_finished_by_the_next(
     database: str,
-    conn: store.Database,
+    conn: Database,
     undisturbed: list[tuple[object, ...]],
     killed_after: int,
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_killed_pass_is_finished_by_the_next(
 
 
 def test_a_terminated_pass_finishes_its_batch(
-    database: str, conn: store.Database, undisturbed: list[tuple[object, ...]]
+    database: str, conn: Database, undisturbed: list[tuple[object, ...]]
 ) -> None:
     """
     SIGTERM is a request: what is in hand is posted and the run on record says that it
@@ -118,7 +118,7 @@ def test_a_terminated_pass_finishes_its_batch(
 
 
 def test_a_cut_connection_ends_the_pass_with_one_line(
-    database: str, conn: store.Database, undisturbed: list[tuple[object, ...]]
+    database: str, conn: Database, undisturbed: list[tuple[object, ...]]
 ) -> None:
     """
     The server's trouble is nobody's failure: exit code 3, nothing lost, and the next
@@ -192,7 +192,7 @@ with embedded.running(folder) as conninfo:
 def test_a_killed_server_loses_nothing(
     tmp_path: Path,
     database: str,
-    conn: store.Database,
+    conn: Database,
     undisturbed: list[tuple[object, ...]],
 ) -> None:
     """

@@ -12,7 +12,7 @@ from subprocess import DEVNULL
 import psycopg
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database, connect
 from tests.faults.proxy import Proxy
 from tests.faults.scene import (
     CROWD,
@@ -82,7 +82,7 @@ def network(database: str) -> Iterator[tuple[Proxy, tuple[str, ...], str]]:
 
 
 def test_b9_a_network_that_loses_everything_is_given_up(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """
     No packet comes through any more in mid-pass: the system sees it long before a
@@ -102,7 +102,7 @@ def test_b9_a_network_that_loses_everything_is_given_up(
 
 
 def test_b9_a_network_that_loses_some_packets_only_takes_longer(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """One packet of ten is lost each way: all is done, in one pass."""
     with network(database) as (wire, inside, near):
@@ -121,7 +121,7 @@ def test_b7_a_disk_that_fails_at_a_commit_loses_nothing(own_server: OwnServer) -
     if shutil.which("strace") is None or os.geteuid() != 0:
         pytest.skip("needs root and Debian's package strace")
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         expected = foresee(url, conn)
         traced = own_server.folder / "traced"
         with started(url, *RUN) as process:
@@ -138,7 +138,7 @@ def test_b7_a_disk_that_fails_at_a_commit_loses_nothing(own_server: OwnServer) -
         assert (left.code, "Traceback" in left.err) == (3, False), left.err
         assert left.last_line.startswith(TROUBLE)
     until(lambda: serves(url))
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         judge(url, conn, expected)
 
 
@@ -177,7 +177,7 @@ def test_c5_a_full_disk_ends_the_pass_and_fails_nobody(own_server: OwnServer) ->
     """
     url = own_server.conninfo
     with small_disk(own_server.folder / "disk", 4) as disk:
-        with store.connect(url) as conn:
+        with connect(url) as conn:
             expected = foresee(url, conn, CROWD)
             conn.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
             conn.execute("ALTER TABLE renewer.ledger_entry SET TABLESPACE small")
@@ -197,7 +197,7 @@ def test_c6_a_full_disk_of_the_log_loses_nothing(own_server: OwnServer) -> None:
     recovers, and the next pass finishes.
     """
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         expected = foresee(url, conn)
     own_server.stop("fast")
     log = own_server.data / "pg_wal"
@@ -209,7 +209,7 @@ def test_c6_a_full_disk_of_the_log_loses_nothing(own_server: OwnServer) -> None:
         log.symlink_to(disk / "log")
         own_server.start()
         with held_lots(url, "bob"), started(url, *RUN) as process:
-            with store.connect(url) as conn:
+            with connect(url) as conn:
                 until(lambda: waiting(conn))
                 filler = fill(disk)
                 # Each switch needs a file more, and writes into it.
@@ -225,6 +225,6 @@ def test_c6_a_full_disk_of_the_log_loses_nothing(own_server: OwnServer) -> None:
             os.kill(own_server.pid, signal.SIGQUIT)
         until(lambda: own_server.pid is None)
         own_server.start()
-        with store.connect(url) as conn:
+        with connect(url) as conn:
             judge(url, conn, expected)
         own_server.stop()

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.rules.calendar import Calendar
+from renewer.store.connection import Database, connect, read_clock
 from tests.faults.nemesis import Answer, Clocks, Nemesis, Spender
 from tests.faults.proxy import Proxy
 from tests.faults.scene import LIBRARY, OwnServer
@@ -38,11 +38,11 @@ def test_a_nemesis_changes_no_ledger(
     seed = int(os.environ.get("NEMESIS_SEED") or random.randrange(2**32))
     print(f"NEMESIS_SEED={seed}")
     url = own_server.conninfo
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         load_plans(conn)
         lines = [f"{name},plus,{day},UTC,active,30" for name, day in ANCHORS.items()]
         bring_in(conn, lines, IMPORTED)
-        began, stop = store.read_clock(conn), threading.Event()
+        began, stop = read_clock(conn), threading.Event()
     clocks = None
     if LIBRARY is not None:
         clocks = Clocks(own_server.folder, LIBRARY)
@@ -79,15 +79,15 @@ def test_a_nemesis_changes_no_ledger(
     # 143 and -15: asked to leave while it was still starting.
     assert nemesis.codes <= {0, 1, 3, 143, -15}
     assert nemesis.complaints() == []
-    with store.connect(url) as conn:
+    with connect(url) as conn:
         judge_ledger(conn, url, began, spenders)
 
 
 def judge_ledger(
-    conn: store.Database, url: str, began: datetime, spenders: list[Spender]
+    conn: Database, url: str, began: datetime, spenders: list[Spender]
 ) -> None:
     """Let a pass in peace finish, and compare all with what the calls were told."""
-    as_of = store.read_clock(conn)
+    as_of = read_clock(conn)
     report = renew(url, as_of.astimezone(UTC).replace(tzinfo=None).isoformat())
     assert (report.counts.failed, report.left) == (0, 0)
     assert violations(conn) == []
@@ -105,14 +105,14 @@ def judge_ledger(
     }
 
 
-def find_waiting(conn: store.Database) -> list[dict[str, Any]]:
+def find_waiting(conn: Database) -> list[dict[str, Any]]:
     """Return the requests that were not applied."""
     return conn.execute(
         "SELECT member_id, reference FROM renewer.request WHERE applied_at IS NULL"
     ).fetchall()
 
 
-def read_moves(conn: store.Database) -> dict[tuple[str, str], Answer]:
+def read_moves(conn: Database) -> dict[tuple[str, str], Answer]:
     """Return what each reference moved, and the place of its entries."""
     rows = conn.execute(
         "SELECT member_id, reference, sum(amount)::integer AS amount, "
@@ -127,7 +127,7 @@ def read_moves(conn: store.Database) -> dict[tuple[str, str], Answer]:
     }
 
 
-def read_renewals(conn: store.Database) -> dict[str, list[date]]:
+def read_renewals(conn: Database) -> dict[str, list[date]]:
     """Return the first days of the cycles that were renewed, in the ledger's order."""
     rows = conn.execute(
         "SELECT member_id, array_agg(first_day ORDER BY seq) AS days "

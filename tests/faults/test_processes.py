@@ -17,12 +17,14 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
-from renewer import store
 from renewer.jobs import parallel, poster, scan
 from renewer.jobs.counts import BatchResult, Counts
 from renewer.jobs.pass_request import HelperSettings, PassOptions
 from renewer.jobs.recorder import PassReport
 from renewer.rules.ledger import CatchUp, Kind
+from renewer.store.batches import lock_member
+from renewer.store.connection import LEASE_CLASS, Database, connect
+from renewer.store.runs import find_runs
 from renewer.worker.liveness import PassActivity
 from tests.e2e.test_worker import wait_for
 from tests.faults.scene import (
@@ -55,7 +57,7 @@ TWO = THREE | {"RENEWER_PROCESSES": "2"}
 
 
 @pytest.fixture
-def expected(database: str, conn: store.Database) -> Ledger:
+def expected(database: str, conn: Database) -> Ledger:
     """The ledger of a pass of one process; the scene is set for one of three."""
     return foresee(database, conn, LINES)
 
@@ -74,7 +76,7 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
-def members_of(conn: store.Database, processes: int) -> list[str]:
+def members_of(conn: Database, processes: int) -> list[str]:
     """Return a member of Plus with a lot of each process's share of the buckets."""
     rows = conn.execute(
         "SELECT DISTINCT ON (share) member_id, share FROM renewer.member "
@@ -89,7 +91,7 @@ def members_of(conn: store.Database, processes: int) -> list[str]:
 @contextmanager
 def standing(
     database: str,
-    conn: store.Database,
+    conn: Database,
     start: Callable[[], object] = lambda: None,
     processes: int = 2,
 ) -> Iterator[list[str]]:
@@ -107,7 +109,7 @@ def standing(
         yield held
 
 
-def find_due(conn: store.Database) -> set[str]:
+def find_due(conn: Database) -> set[str]:
     """Return who is still due."""
     due = "SELECT member_id FROM renewer.member WHERE due_at <= %s"
     return {row["member_id"] for row in conn.execute(due, [utc(AS_OF)])}
@@ -127,7 +129,7 @@ def renew_together(database: str, **more: Any) -> PassReport:
 
 
 def test_a_pass_of_three_processes_is_one_pass(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """
     One run, whose counts are those of all three, and the ledger of one process alone.
@@ -147,7 +149,7 @@ def test_a_pass_of_three_processes_is_one_pass(
     counted = (told["due"], told["renewed"], told["failed"], told["skipped"])
     assert counted == (MEMBERS, MEMBERS - 3, 3, 0)
     assert told["left"] == 0
-    row = store.find_runs(conn, 2)
+    row = find_runs(conn, 2)
     assert [each["state"] for each in row] == ["finished"]
     assert [row[0][name] for name in ("due", "renewed", "failed", "entries")] == [
         told[name] for name in ("due", "renewed", "failed", "entries")
@@ -160,7 +162,7 @@ def test_a_pass_of_three_processes_is_one_pass(
 
 
 def test_what_a_killed_process_leaves_is_done_by_the_others(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """In the same pass, each once; a line says which process was lost, and how."""
     with started(database, *RUN, "--json", env=TWO) as process:
@@ -182,7 +184,7 @@ def test_what_a_killed_process_leaves_is_done_by_the_others(
 @pytest.mark.usefixtures("long_only")
 @pytest.mark.parametrize("renewed", [0, 10, 30, 60, 90])
 def test_processes_may_be_killed_at_any_time(
-    database: str, conn: store.Database, expected: Ledger, renewed: int
+    database: str, conn: Database, expected: Ledger, renewed: int
 ) -> None:
     """At their start, between two batches or in one: the first finishes the pass."""
     with started(database, *RUN, "--json", env=THREE) as process:
@@ -200,7 +202,7 @@ def test_processes_may_be_killed_at_any_time(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_processes_finish_their_batches_and_leave(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     request: pytest.FixtureRequest,
     number: int,
@@ -226,12 +228,12 @@ def test_processes_finish_their_batches_and_leave(
     assert ("renewer.jobs.helper" in command, CANARY in str(command)) == (True, False)
     assert is_gone(helper)
     assert 0 < len(find_due(conn) - set(held)) == len(find_due(conn)) < MEMBERS
-    assert [each["state"] for each in store.find_runs(conn, 1)] == ["stopped"]
+    assert [each["state"] for each in find_runs(conn, 1)] == ["stopped"]
     judge(database, conn, expected)
 
 
 def test_processes_do_not_outlive_a_pass_that_is_killed(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """They post the batch in hand and leave; the next pass does the rest."""
     with started(database, *RUN, env=TWO) as process:
@@ -249,7 +251,7 @@ def test_processes_do_not_outlive_a_pass_that_is_killed(
 
 
 def test_a_worker_has_its_pass_done_by_processes(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """It says how many there may be, tells what they did, and leaves when asked."""
     with started(database, "worker", env=TWO | {"RENEWER_CATCH_UP": "latest"}) as own:
@@ -264,7 +266,7 @@ def test_a_worker_has_its_pass_done_by_processes(
 
 @pytest.mark.usefixtures("long_only")
 def test_a_pass_of_processes_needs_no_output(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """All its streams are closed: it is done, and so is what the others do."""
     shell = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
@@ -274,15 +276,15 @@ def test_a_pass_of_processes_needs_no_output(
 
 def test_a_member_somebody_holds_is_counted_once(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Though each process met them; what they did is seen by who watches the pass."""
     monkeypatch.setattr(poster, "RETRY_BUDGET_S", 0.3)
     activity = PassActivity()
-    with store.connect(database) as other, other.transaction():
-        store.lock_member(other, members_of(conn, 3)[1], 1)
+    with connect(database) as other, other.transaction():
+        lock_member(other, members_of(conn, 3)[1], 1)
         report = renew_together(database, observer=activity)
     counts = report.counts
     assert (counts.due, counts.renewed, counts.skipped) == (MEMBERS, MEMBERS - 1, 1)
@@ -293,7 +295,7 @@ def test_a_member_somebody_holds_is_counted_once(
 
 @pytest.mark.usefixtures("long_only")
 def test_processes_that_cannot_work_leave_it_to_the_first(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """As where a server has no connection left for them: two lines say so."""
     nowhere = HelperSettings(
@@ -311,7 +313,7 @@ def test_processes_that_cannot_work_leave_it_to_the_first(
 @pytest.mark.usefixtures("long_only")
 def test_a_process_that_is_silent_is_ended(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -340,7 +342,7 @@ def test_a_process_that_is_silent_is_ended(
 @pytest.mark.usefixtures("long_only")
 def test_a_process_that_waits_for_a_lease_is_not_silent(
     database: str,
-    conn: store.Database,
+    conn: Database,
     expected: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -349,8 +351,8 @@ def test_a_process_that_waits_for_a_lease_is_not_silent(
     helpers = HelperSettings(2, database, 5)
     leases = "SELECT pg_advisory_lock(%s, n) FROM generate_series(0, 63) AS n"
     with capture_logs() as logs, ThreadPoolExecutor(1) as pool:
-        with store.connect(database) as other:
-            other.execute(leases, [store.LEASE_CLASS])
+        with connect(database) as other:
+            other.execute(leases, [LEASE_CLASS])
             pending = pool.submit(renew_together, database, helpers=helpers, threads=1)
             until(lambda: helpers_of(os.getpid()))
             with pytest.raises(TimeoutError):
@@ -392,7 +394,7 @@ def test_what_a_helper_writes_and_reads_is_what_was_meant() -> None:
 
 
 def test_few_members_are_not_worth_a_process(
-    database: str, conn: store.Database, expected: Ledger
+    database: str, conn: Database, expected: Ledger
 ) -> None:
     """Each is for twenty batches, and there are never more than may be."""
     helpers = HelperSettings(3, database, 60)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from renewer import store
 from renewer.rules.ledger import CatchUp
 from renewer.store import migrations
+from renewer.store.connection import Database, read_clock
+from renewer.store.members import count_due, count_members
 from tests.faults.scene import (
     AS_OF,
     LINES,
@@ -43,48 +44,48 @@ class Command(NamedTuple):
     """
 
     arguments: list[str]
-    before: Callable[[str, store.Database], None]
-    after: Callable[[str, store.Database], None]
+    before: Callable[[str, Database], None]
+    after: Callable[[str, Database], None]
     send: int
     receive: int
 
 
-def have_members(_database: str, conn: store.Database) -> None:
+def have_members(_database: str, conn: Database) -> None:
     set_scene(conn)
 
 
-def have_plans(database: str, conn: store.Database) -> None:
+def have_plans(database: str, conn: Database) -> None:
     have_members(database, conn)
     conn.execute("TRUNCATE renewer.member, renewer.lot, renewer.ledger_entry")
 
 
-def have_gaps(database: str, conn: store.Database) -> None:
+def have_gaps(database: str, conn: Database) -> None:
     """Boundaries that were missed and caught up with 0."""
     have_members(database, conn)
     renew(database, AS_OF, catch_up=CatchUp.LATEST)
 
 
-def have_nothing(_database: str, conn: store.Database) -> None:
+def have_nothing(_database: str, conn: Database) -> None:
     conn.execute("DROP SCHEMA IF EXISTS renewer CASCADE")
 
 
-def finish_now(database: str, _conn: store.Database) -> None:
+def finish_now(database: str, _conn: Database) -> None:
     renew(database, datetime.now(UTC).isoformat()[:19])
 
 
-def finish_backfill(database: str, _conn: store.Database) -> None:
+def finish_backfill(database: str, _conn: Database) -> None:
     repair(database, AS_OF, FROM, TO)
 
 
-def finish_import(_database: str, conn: store.Database) -> None:
+def finish_import(_database: str, conn: Database) -> None:
     """All are there, or nobody is, and then the file is brought in once more."""
-    found = store.count_members(conn)
+    found = count_members(conn)
     assert found in (0, len(LINES))
     if not found:
         bring_in(conn, LINES, IMPORTED)
 
 
-def finish_migration(database: str, conn: store.Database) -> None:
+def finish_migration(database: str, conn: Database) -> None:
     migrations.migrate(database, roles=True)
     assert migrations.migrate(database) == []
     load_plans(conn)
@@ -111,7 +112,7 @@ COMMANDS = {
 
 
 def kill_at(
-    database: str, conn: store.Database, arguments: list[str], inject: str, cwd: Path
+    database: str, conn: Database, arguments: list[str], inject: str, cwd: Path
 ) -> int:
     """Run a command that is killed in the call *inject* names; return its code."""
     # The tracer is another process than the one that is started.
@@ -127,8 +128,8 @@ def kill_at(
         return ended(process).code
 
 
-def due_now(conn: store.Database) -> int:
-    return store.count_due(conn, store.read_clock(conn), None)
+def due_now(conn: Database) -> int:
+    return count_due(conn, read_clock(conn), None)
 
 
 @pytest.mark.timeout(3600)
@@ -136,7 +137,7 @@ def due_now(conn: store.Database) -> int:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a1_g1_a_command_may_be_killed_at_every_call(
     database: str,
-    conn: store.Database,
+    conn: Database,
     request: pytest.FixtureRequest,
     tmp_path: Path,
     name: str,

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database, connect
 from tests.support import Marketplace, bring_in, load_plans
 
 
 @pytest.fixture
-def market(database: str, conn: store.Database) -> Marketplace:
+def market(database: str, conn: Database) -> Marketplace:
     """
     A marketplace with the plans of 2016 and one member of Basic, m, with 40 Connects,
     whose cycle ends with May 18.
@@ -20,13 +20,13 @@ def market(database: str, conn: store.Database) -> Marketplace:
 
 
 @pytest.fixture
-def m(market: Marketplace) -> store.Database:
+def m(market: Marketplace) -> Database:
     """A connection to the database of that marketplace."""
     return market.conn
 
 
 @pytest.fixture
-def other(database: str) -> Iterator[store.Database]:
+def other(database: str) -> Iterator[Database]:
     """A second connection, of another process."""
-    with store.connect(database) as opened:
+    with connect(database) as opened:
         yield opened

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from renewer import store
 from renewer.store import migrations, staging
-from renewer.store.connection import LEASE_CLASS
+from renewer.store.connection import LEASE_CLASS, Database, connect
+from renewer.store.feed import read_events, tick
+from renewer.store.history import find_awards
 from tests.integration.test_trouble import post_once
 from tests.support import (
     ROOT,
@@ -51,7 +52,7 @@ MATCHES = [
 
 
 @pytest.fixture
-def intruder(database: str, conn: store.Database) -> Iterator[psycopg.Connection]:
+def intruder(database: str, conn: Database) -> Iterator[psycopg.Connection]:
     """A login that may create functions in `public`, as everybody could up to 14."""
     migrations.migrate(database, roles=True)
     load_plans(conn)
@@ -62,7 +63,7 @@ def intruder(database: str, conn: store.Database) -> Iterator[psycopg.Connection
         yield other
 
 
-def look_elsewhere_first(conn: store.Database) -> None:
+def look_elsewhere_first(conn: Database) -> None:
     """Let the job's role find what is in `public` before what is built in."""
     role = conn.execute("SELECT current_user AS name").fetchone()
     assert role is not None
@@ -74,7 +75,7 @@ def look_elsewhere_first(conn: store.Database) -> None:
 
 
 def test_a_better_match_for_a_built_in_is_never_run(
-    database: str, conn: store.Database, intruder: psycopg.Connection
+    database: str, conn: Database, intruder: psycopg.Connection
 ) -> None:
     """Neither by a pass nor by a call, whatever search path the role has."""
     for name, arguments, returns in MATCHES:
@@ -85,7 +86,7 @@ def test_a_better_match_for_a_built_in_is_never_run(
         )
     look_elsewhere_first(conn)
     heard: list[str] = []
-    with store.connect(database) as watched:
+    with connect(database) as watched:
         watched.add_notice_handler(
             lambda told: heard.append(told.message_primary or "")
         )
@@ -104,7 +105,7 @@ def test_a_better_match_for_a_built_in_is_never_run(
 
 
 def test_an_operator_of_the_same_name_is_never_run(
-    database: str, conn: store.Database, intruder: psycopg.Connection
+    database: str, conn: Database, intruder: psycopg.Connection
 ) -> None:
     """Neither by a pass nor by the first statements of its connections."""
     poison = POISON.format(name="poison", arguments="text, text", returns="boolean")
@@ -172,7 +173,7 @@ have to read a domain as its base, or a number as a wider one.
 
 
 @pytest.fixture
-def misread(conn: store.Database, intruder: psycopg.Connection) -> store.Database:
+def misread(conn: Database, intruder: psycopg.Connection) -> Database:
     """A connection that finds better matches in `public`, as through a pooler."""
     conn.execute(NEARER.encode())
     conn.execute("SET search_path = public")
@@ -180,7 +181,7 @@ def misread(conn: store.Database, intruder: psycopg.Connection) -> store.Databas
 
 
 def test_no_statement_means_an_operator_that_fits_better(
-    misread: store.Database,
+    misread: Database,
 ) -> None:
     """
     An operand that is a domain's is read as its base by a cast, never by the server.
@@ -229,7 +230,7 @@ def test_no_statement_means_an_operator_that_fits_better(
 
 
 def test_who_reads_open_lots_runs_nothing_of_an_intruders(
-    database: str, misread: store.Database
+    database: str, misread: Database
 ) -> None:
     """Not even a person with every right, whose search path nobody pins."""
     misread.execute("RESET search_path")
@@ -245,7 +246,7 @@ TYPES = ("text", "timestamptz", "date", "jsonb", "uuid", "pg_snapshot")
 
 
 def test_a_type_of_the_same_name_is_never_used(
-    database: str, conn: store.Database, intruder: psycopg.Connection
+    database: str, conn: Database, intruder: psycopg.Connection
 ) -> None:
     """A domain's check would run whenever a value is cast to it."""
     for name in TYPES:
@@ -259,9 +260,9 @@ def test_a_type_of_the_same_name_is_never_used(
         )
     look_elsewhere_first(conn)
     assert renew(database, "2016-05-19T00:00").counts.renewed == 1
-    with store.connect(database) as other:
-        store.tick(other)
-        assert len(store.read_events(other, None, 10)) == 2
+    with connect(database) as other:
+        tick(other)
+        assert len(read_events(other, None, 10)) == 2
         assert violations(other) == []
     assert violations(conn) == []
 
@@ -281,7 +282,7 @@ def test_a_cast_to_or_from_what_is_built_in_takes_its_owner(
 
 @pytest.mark.parametrize("name", ["member", "lot", "plan", "request"])
 def test_a_temporary_table_takes_no_place_of_renewers(
-    conn: store.Database, intruder: psycopg.Connection, name: str
+    conn: Database, intruder: psycopg.Connection, name: str
 ) -> None:
     """A call that runs with the owner's rights looks there last."""
     intruder.execute(
@@ -292,7 +293,7 @@ def test_a_temporary_table_takes_no_place_of_renewers(
 
 
 def test_a_temporary_type_takes_no_place_of_one_that_is_built_in(
-    conn: store.Database, intruder: psycopg.Connection
+    conn: Database, intruder: psycopg.Connection
 ) -> None:
     """A domain's check would run with the owner's rights in every call."""
     poison = POISON.format(name="poison", arguments="jsonb", returns="boolean")
@@ -305,7 +306,7 @@ def test_a_temporary_type_takes_no_place_of_one_that_is_built_in(
 
 
 def test_a_lock_any_login_can_take_keeps_no_import_from_ending(
-    conn: store.Database, intruder: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    conn: Database, intruder: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is waited for, and then done without: the key is the guard."""
     monkeypatch.setattr(staging, "PATIENCE_S", 0.1)
@@ -335,7 +336,7 @@ def test_who_keeps_a_migration_waiting_is_named(
 
 
 def test_a_better_match_in_another_schema_is_not_called(
-    m: store.Database, other: store.Database
+    m: Database, other: Database
 ) -> None:
     """
     Whoever may create a function in public must not have it run by the job.
@@ -353,7 +354,7 @@ def test_a_better_match_in_another_schema_is_not_called(
 
 
 def test_a_better_match_in_another_schema_is_not_called_by_a_query(
-    m: store.Database,
+    m: Database,
 ) -> None:
     """What a backfill, `explain` and `history` ask is asked through poolers, too."""
     m.execute(
@@ -362,7 +363,7 @@ def test_a_better_match_in_another_schema_is_not_called_by_a_query(
     )
     post_once(m)
     m.execute("SET search_path = public")
-    assert len(store.find_awards(m, ["m"])["m"]) == 1
+    assert len(find_awards(m, ["m"])["m"]) == 1
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.errors import InputError
 from renewer.jobs import plan_files
 from renewer.jobs.recorder import PassReport
 from renewer.rules.ledger import CatchUp
 from renewer.rules.plans import Revision
+from renewer.store.connection import Database
 from tests.support import (
     bring_in,
     load_plans,
@@ -24,7 +24,7 @@ from tests.support import (
 )
 
 
-def late(conn: store.Database, member_id: str = "ana") -> list[tuple[Any, ...]]:
+def late(conn: Database, member_id: str = "ana") -> list[tuple[Any, ...]]:
     """Return the late renewals of a member."""
     rows = conn.execute(
         "SELECT first_day, amount, occurred_at, reason FROM renewer.ledger_entry"
@@ -34,7 +34,7 @@ def late(conn: store.Database, member_id: str = "ana") -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in rows]
 
 
-def missed(database: str, conn: store.Database, *more: str) -> None:
+def missed(database: str, conn: Database, *more: str) -> None:
     """
     Bring ana in, and *more*.
 
@@ -46,7 +46,7 @@ def missed(database: str, conn: store.Database, *more: str) -> None:
 
 
 def test_cycles_caught_up_with_nothing_are_made_up_for_once(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     One late renewal each, of today, into one lot of the current cycle.
@@ -78,7 +78,7 @@ def test_cycles_caught_up_with_nothing_are_made_up_for_once(
 
 
 def test_what_is_made_up_for_is_treated_as_any_from_then_on(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Basic carries nothing: what is unused expires at the next boundary."""
     missed(database, conn)
@@ -91,9 +91,7 @@ def test_what_is_made_up_for_is_treated_as_any_from_then_on(
     ]
 
 
-def test_only_cycles_of_the_range_are_repaired(
-    database: str, conn: store.Database
-) -> None:
+def test_only_cycles_of_the_range_are_repaired(database: str, conn: Database) -> None:
     """Both ends are included, by the first day of the cycle."""
     missed(database, conn)
     repair(database, "2016-08-25", date(2016, 6, 19), date(2016, 6, 19))
@@ -109,7 +107,7 @@ def test_only_cycles_of_the_range_are_repaired(
 
 
 def test_boundaries_never_posted_are_posted_from_the_oldest_up_to_the_end(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     They are ordinary renewals, in full, with their own dates.
@@ -132,7 +130,7 @@ def test_boundaries_never_posted_are_posted_from_the_oldest_up_to_the_end(
 
 
 def test_boundaries_before_the_range_alone_are_left_to_the_next_pass(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """And what has not come yet is not posted."""
     load_plans(conn)
@@ -142,7 +140,7 @@ def test_boundaries_before_the_range_alone_are_left_to_the_next_pass(
 
 
 def test_a_member_far_behind_keeps_what_is_made_up_for_to_the_current_cycle(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     The boundaries still to be posted lie before today: they do not touch what was
@@ -158,7 +156,7 @@ def test_a_member_far_behind_keeps_what_is_made_up_for_to_the_current_cycle(
 
 
 def test_rules_corrected_since_bring_the_difference_once(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """By the allowance on record now; a plan that shrank takes nothing back."""
     load_plans(conn)
@@ -177,9 +175,7 @@ def test_rules_corrected_since_bring_the_difference_once(
     assert repair(database, "2016-06-26").counts.due == 0
 
 
-def test_only_cycles_of_the_plan_are_repaired(
-    database: str, conn: store.Database
-) -> None:
+def test_only_cycles_of_the_plan_are_repaired(database: str, conn: Database) -> None:
     """An unknown plan is refused."""
     missed(database, conn, "ben,plus,2016-04-19")
     assert repair(database, "2016-08-25", plan="plus").counts.late == 1
@@ -190,7 +186,7 @@ def test_only_cycles_of_the_plan_are_repaired(
         repair(database, "2016-08-25", plan="gold")
 
 
-def suspended_in_june(database: str, conn: store.Database) -> None:
+def suspended_in_june(database: str, conn: Database) -> None:
     """Bring ana in, who was suspended from June 1 to June 25."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19"], "2016-05-14")
@@ -205,7 +201,7 @@ def suspended_in_june(database: str, conn: store.Database) -> None:
 
 
 def test_a_suspension_is_made_up_for_only_when_the_member_is_named(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """It was right unless a person says it was a mistake."""
     suspended_in_june(database, conn)
@@ -218,7 +214,7 @@ def test_a_suspension_is_made_up_for_only_when_the_member_is_named(
 @pytest.mark.parametrize("status", ["suspended", "under_review", "closed"])
 @pytest.mark.parametrize("applied", [True, False])
 def test_who_is_not_active_now_gets_nothing(
-    database: str, conn: store.Database, status: str, applied: bool
+    database: str, conn: Database, status: str, applied: bool
 ) -> None:
     """Named or not, and whether or not a pass has applied the change already."""
     missed(database, conn)
@@ -233,9 +229,7 @@ def test_who_is_not_active_now_gets_nothing(
     assert statement(conn, "ana") == before
 
 
-def test_a_change_of_plan_in_mid_cycle_is_no_gap(
-    database: str, conn: store.Database
-) -> None:
+def test_a_change_of_plan_in_mid_cycle_is_no_gap(database: str, conn: Database) -> None:
     """Its renewal is what was left of the old cycle: nothing is owed."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19"], "2016-05-14")
@@ -248,7 +242,7 @@ def test_a_change_of_plan_in_mid_cycle_is_no_gap(
     assert repair(database, "2016-06-02", members=["ana"]).counts.due == 0
 
 
-def test_a_dry_run_writes_nothing(database: str, conn: store.Database) -> None:
+def test_a_dry_run_writes_nothing(database: str, conn: Database) -> None:
     """Not even a run."""
     missed(database, conn)
     before, runs = (
@@ -262,7 +256,7 @@ def test_a_dry_run_writes_nothing(database: str, conn: store.Database) -> None:
 
 
 def test_a_parked_member_is_left_alone_unless_named(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """A person set them aside."""
     missed(database, conn)
@@ -275,7 +269,7 @@ def test_a_parked_member_is_left_alone_unless_named(
     assert repair(database, "2016-08-25", members=["ana"]).counts.late == 1
 
 
-def test_one_bad_member_delays_nobody(database: str, conn: store.Database) -> None:
+def test_one_bad_member_delays_nobody(database: str, conn: Database) -> None:
     """It is recorded with its error; the others are repaired."""
     missed(database, conn, "bad,basic,2016-04-19", "zoe,basic,2016-04-19")
     conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'bad'")
@@ -287,7 +281,7 @@ def test_one_bad_member_delays_nobody(database: str, conn: store.Database) -> No
 
 
 def test_two_at_once_and_the_hourly_job_award_once(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Whoever comes second finds nothing left to do; nobody fails."""
     load_plans(conn)
@@ -314,7 +308,7 @@ def test_two_at_once_and_the_hourly_job_award_once(
 
 @pytest.mark.one_server("it calls for members of a table")
 def test_a_used_up_lot_is_credited_after_a_backfill(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     The credit of a day's second change of plan goes into the lot of the day's renewal,

@@ -4,8 +4,8 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from renewer import store
 from renewer.rules.calendar import Calendar, timezones
+from renewer.store.connection import Database
 
 PAIRS = 5000
 
@@ -19,7 +19,7 @@ BOUNDARY = """
 """
 
 
-def test_python_and_postgresql_agree_on_boundaries(conn: store.Database) -> None:
+def test_python_and_postgresql_agree_on_boundaries(conn: Database) -> None:
     """
     First days always agree.
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from renewer import store
 from renewer.errors import NodeAway
 from renewer.store import migrations
+from renewer.store.connection import Database, connect, read_clock
 from renewer.store.queries import query
 from tests.cluster import Cluster
 from tests.integration.test_spread import NAMED, QUERIES, asked_of_a_cluster
@@ -32,14 +32,14 @@ AS_OF = "2016-06-14T00:00"
 
 
 @pytest.fixture
-def crowd(cluster: Cluster, database: str, conn: store.Database) -> store.Database:
+def crowd(cluster: Cluster, database: str, conn: Database) -> Database:
     """Two hundred members over the nodes."""
     load_plans(conn)
     bring_in(conn, CROWD, "2016-05-01T00:00")
     return conn
 
 
-def find_ports(conn: store.Database) -> dict[str, int]:
+def find_ports(conn: Database) -> dict[str, int]:
     """Return the port of the node that each member lies on."""
     rows = conn.execute(
         "SELECT m.member_id, n.nodeport FROM (SELECT member_id, "
@@ -56,25 +56,25 @@ def test_members_are_spread_by_one_command_and_stay_as_they_were(
 ) -> None:
     """From a schema with data; a second time nothing happens; verify finds nothing."""
     assert command(empty_database, "migrate", "--roles").returncode == 0
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         assert not conn.distributed
         load_plans(conn)
         bring_in(conn, CROWD, "2016-05-01T00:00")
     renew(empty_database, "2016-05-20T00:00")
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         conn.execute("SELECT renewer.spend('m20', 3, 'a')")
         before = ledger(conn)
     for _ in range(2):
         done = command(empty_database, "migrate", "--distributed")
         assert (done.returncode, done.stderr) == (0, "")
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         assert conn.distributed
         assert ledger(conn) == before
         assert len(set(find_ports(conn).values())) == len(cluster.nodes)
     done = command(empty_database, "verify")
     assert done.returncode == 0, done.stdout
     renew(empty_database, AS_OF)
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         assert violations(conn) == []
 
 
@@ -119,7 +119,7 @@ def test_a_posting_is_written_by_the_node_of_its_member(
 ) -> None:
     """The procedure runs there: what goes wrong in it names the node's own port."""
     migrations.migrate(empty_database, distributed=True)
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         load_plans(conn)
         bring_in(conn, CROWD, "2016-05-01T00:00")
         conn.execute(
@@ -138,7 +138,7 @@ def test_a_posting_is_written_by_the_node_of_its_member(
         assert len(set(written_at.values())) == len(cluster.nodes)
 
 
-def test_a_call_runs_on_the_node_of_its_member(crowd: store.Database) -> None:
+def test_a_call_runs_on_the_node_of_its_member(crowd: Database) -> None:
     """On the coordinator and on any node: one task, and what it says is the same."""
     asked = "EXPLAIN (COSTS OFF) SELECT * FROM renewer.spend('m20', 3, 'a')"
     told = [next(iter(row.values())) for row in crowd.execute(asked)]
@@ -153,9 +153,7 @@ def test_a_call_runs_on_the_node_of_its_member(crowd: store.Database) -> None:
         if NAMED.search(text) and name != "members/find_repairable"
     ],
 )
-def test_a_statement_for_a_named_member_is_one_task(
-    crowd: store.Database, name: str
-) -> None:
+def test_a_statement_for_a_named_member_is_one_task(crowd: Database, name: str) -> None:
     """No other node is asked."""
     text = QUERIES[name]
     form = f"spread/{name}" if f"spread/{name}" in QUERIES else name
@@ -177,7 +175,7 @@ def test_a_statement_for_a_named_member_is_one_task(
 
 
 def test_a_node_that_is_away_keeps_no_other_from_its_renewal(
-    crowd: store.Database, database: str
+    crowd: Database, database: str
 ) -> None:
     """
     The pass ends with one line that names it; once it is back the next does the rest.
@@ -198,7 +196,7 @@ def test_a_node_that_is_away_keeps_no_other_from_its_renewal(
         finally:
             admin.execute(move, [away, 1])
     due = "SELECT member_id FROM renewer.member WHERE due_at <= %s"
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         left = {row["member_id"] for row in conn.execute(due, [AS_OF + "Z"])}
         assert left == set(there)
         assert others
@@ -207,11 +205,11 @@ def test_a_node_that_is_away_keeps_no_other_from_its_renewal(
 
 
 def test_a_worker_hears_every_node(
-    cluster: Cluster, database: str, conn: store.Database
+    cluster: Cluster, database: str, conn: Database
 ) -> None:
     """What is announced on the node of a member is applied at once."""
     load_plans(conn)
-    today = store.read_clock(conn)
+    today = read_clock(conn)
     lines = [f"m{n},basic,{today:%Y-%m-%d},UTC,active,5" for n in range(30)]
     bring_in(conn, lines, f"{today:%Y-%m-%dT%H:%M}")
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
@@ -251,7 +249,7 @@ def test_a_worker_hears_every_node(
 
 @pytest.mark.parametrize("arguments", [("events",), ("seal",)])
 def test_there_is_no_feed_over_several_nodes(
-    crowd: store.Database, database: str, arguments: tuple[str, ...]
+    crowd: Database, database: str, arguments: tuple[str, ...]
 ) -> None:
     """Each node counts transactions of its own: it is said, not guessed."""
     done = command(database, *arguments)
@@ -260,7 +258,7 @@ def test_there_is_no_feed_over_several_nodes(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_no_node_lets_its_owner_change_an_entry(crowd: store.Database) -> None:
+def test_no_node_lets_its_owner_change_an_entry(crowd: Database) -> None:
     """Neither on the table nor on a part of it."""
     rows = crowd.execute(
         "SELECT result FROM run_command_on_placements('renewer.ledger_entry', "
@@ -271,7 +269,7 @@ def test_no_node_lets_its_owner_change_an_entry(crowd: store.Database) -> None:
     assert all(not {"UPDATE", "DELETE"} & set(row["result"].split(",")) for row in rows)
 
 
-def test_every_command_that_reads_reads(crowd: store.Database, database: str) -> None:
+def test_every_command_that_reads_reads(crowd: Database, database: str) -> None:
     """From the coordinator and from a node."""
     renew(database, AS_OF)
     read: Callable[..., int] = lambda *asked: command(database, *asked).returncode  # noqa: E731
@@ -285,7 +283,7 @@ def test_every_command_that_reads_reads(crowd: store.Database, database: str) ->
         assert read(*asked) == 0, asked
 
 
-def test_the_members_of_a_bucket_lie_together(crowd: store.Database) -> None:
+def test_the_members_of_a_bucket_lie_together(crowd: Database) -> None:
     """A batch is of one bucket, and so for one node."""
     rows = crowd.execute("SELECT member_id, bucket FROM renewer.member").fetchall()
     shards: dict[int, set[int]] = {}
@@ -300,7 +298,7 @@ def test_the_members_of_a_bucket_lie_together(crowd: store.Database) -> None:
     assert all(len(each) == 1 for each in shards.values())
 
 
-def test_the_query_of_one_bucket_is_the_plain_one(crowd: store.Database) -> None:
+def test_the_query_of_one_bucket_is_the_plain_one(crowd: Database) -> None:
     """Who is due there, in the same order."""
     at = {"as_of": AS_OF + "Z"}
     plain = crowd.execute(

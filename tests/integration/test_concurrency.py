@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database, connect
 from tests.faults.scene import until
 from tests.support import (
     Marketplace,
@@ -56,7 +56,7 @@ def shop(
     chance = random.Random(seed)
     number = 0
     spends: list[tuple[str, str]] = []
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         market = Marketplace(conn)
         while not stop.is_set():
             number += 1
@@ -112,7 +112,7 @@ def run_passes(
 
 
 def test_what_many_do_at_once_is_what_they_did_in_some_order(
-    database: str, conn: store.Database, request: pytest.FixtureRequest
+    database: str, conn: Database, request: pytest.FixtureRequest
 ) -> None:
     """
     No deadlock, no lost spend, a clean ledger, and each member's equals a replay of
@@ -167,7 +167,7 @@ def run_backfills(
 
 
 def test_backfills_beside_everything_else_leave_a_clean_ledger(
-    database: str, conn: store.Database, request: pytest.FixtureRequest
+    database: str, conn: Database, request: pytest.FixtureRequest
 ) -> None:
     """
     Two at once, for members who are suspended and active again, spend, return and
@@ -210,7 +210,7 @@ def test_backfills_beside_everything_else_leave_a_clean_ledger(
     assert violations(conn) == []
 
 
-def postings(conn: store.Database, member: str) -> list[tuple[Any, ...]]:
+def postings(conn: Database, member: str) -> list[tuple[Any, ...]]:
     rows = conn.execute(
         """
         SELECT seq, kind, amount, balance_after, lot, first_day, anchor_on, cycle_n,
@@ -222,7 +222,7 @@ def postings(conn: store.Database, member: str) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in rows]
 
 
-def replay(database: str, conn: store.Database, member: str) -> None:
+def replay(database: str, conn: Database, member: str) -> None:
     """
     Do again, alone and in the order it committed, what was done to *member*, to a
     member of another name.
@@ -241,12 +241,10 @@ def replay(database: str, conn: store.Database, member: str) -> None:
         step(database, conn, again)
 
 
-Step = Callable[[str, store.Database, str], None]
+Step = Callable[[str, Database, str], None]
 
 
-def in_order(
-    conn: store.Database, member: str, requests: list[dict[str, Any]]
-) -> list[Step]:
+def in_order(conn: Database, member: str, requests: list[dict[str, Any]]) -> list[Step]:
     """
     Return the steps that led to a member's ledger: calls where their entries stand,
     passes where theirs do.
@@ -299,7 +297,7 @@ def when_applied(request: dict[str, Any]) -> tuple[datetime, int]:
 
 
 def repeat(request: dict[str, Any]) -> Step:
-    def step(_: str, conn: store.Database, again: str) -> None:
+    def step(_: str, conn: Database, again: str) -> None:
         Marketplace(conn).call(
             request["kind"],
             **request["content"],
@@ -312,7 +310,7 @@ def repeat(request: dict[str, Any]) -> Step:
 
 
 def run(as_of: datetime) -> Step:
-    def step(database: str, _: store.Database, again: str) -> None:
+    def step(database: str, _: Database, again: str) -> None:
         renew(database, as_of.replace(tzinfo=None).isoformat(), members=[again])
 
     return step

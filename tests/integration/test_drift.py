@@ -3,9 +3,9 @@
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.store import migrations
 from renewer.store.catalog import read_description
+from renewer.store.connection import Database
 from tests.description import FILE, describe
 from tests.faults.scene import CANARY
 from tests.support import command, documents, violations
@@ -14,33 +14,31 @@ pytestmark = pytest.mark.one_server("it changes the schema that its tests share"
 
 
 @pytest.fixture
-def guarded(database: str, conn: store.Database) -> store.Database:
+def guarded(database: str, conn: Database) -> Database:
     """A connection to a database with renewer's roles."""
     migrations.migrate(database, roles=True)
     return conn
 
 
-def drift(conn: store.Database) -> list[str]:
+def drift(conn: Database) -> list[str]:
     """Return what `verify` says of the schema; nothing else may be broken."""
     found = violations(conn)
     assert {(each.invariant, each.member_id) for each in found} <= {(6, None)}
     return [each.detail for each in found]
 
 
-def test_the_description_is_of_what_the_files_make(guarded: store.Database) -> None:
+def test_the_description_is_of_what_the_files_make(guarded: Database) -> None:
     """On every version of PostgreSQL; `python -m tests.description` writes it anew."""
     assert describe(guarded).decode() == FILE.read_text()
 
 
-def test_every_routine_has_a_file_with_its_body(guarded: store.Database) -> None:
+def test_every_routine_has_a_file_with_its_body(guarded: Database) -> None:
     """So none of them goes unlooked at."""
     unwritten = [name for name, body in read_description().bodies.items() if not body]
     assert unwritten == ["bucket_of(text)", "is_cycle_bound(text)", "zone_of(text)"]
 
 
-def test_a_schema_of_this_release_has_no_drift(
-    database: str, conn: store.Database
-) -> None:
+def test_a_schema_of_this_release_has_no_drift(database: str, conn: Database) -> None:
     """Neither before there are roles nor after, nor when it is migrated again."""
     assert drift(conn) == []
     migrations.migrate(database, roles=True)
@@ -225,14 +223,14 @@ DRIFT = [
 
 @pytest.mark.parametrize(("change", "told"), DRIFT, ids=[each[0] for each in DRIFT])
 def test_a_drift_is_told_with_its_way_out(
-    guarded: store.Database, change: str, told: str | list[str]
+    guarded: Database, change: str, told: str | list[str]
 ) -> None:
     """Each in one sentence of its own."""
     guarded.execute(change)
     assert drift(guarded) == ([told] if isinstance(told, str) else told)
 
 
-def test_a_column_whose_rows_may_be_null_is_told(guarded: store.Database) -> None:
+def test_a_column_whose_rows_may_be_null_is_told(guarded: Database) -> None:
     """PostgreSQL 18 takes a NOT NULL that holds for new rows only."""
     if guarded.info.server_version < 180000:
         pytest.skip("before PostgreSQL 18 a NOT NULL holds for all rows")
@@ -250,7 +248,7 @@ def test_a_column_whose_rows_may_be_null_is_told(guarded: store.Database) -> Non
     assert drift(guarded) == []
 
 
-def test_a_login_may_have_what_a_role_has(guarded: store.Database) -> None:
+def test_a_login_may_have_what_a_role_has(guarded: Database) -> None:
     """A grant to it directly is as good as its membership; reading hurts nobody."""
     guarded.execute("GRANT SELECT ON renewer.lot TO pg_monitor")
     guarded.execute("GRANT EXECUTE ON FUNCTION renewer.spend TO pg_monitor")
@@ -258,7 +256,7 @@ def test_a_login_may_have_what_a_role_has(guarded: store.Database) -> None:
 
 
 def test_a_reader_is_told_through_the_command_line(
-    database: str, guarded: store.Database
+    database: str, guarded: Database
 ) -> None:
     """`renewer_read` needs no more; the exit code is 1, the JSON names no member."""
     name = f"renewer_reader_{guarded.info.backend_pid}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from renewer import store
+from renewer.store.connection import Database
 from tests.support import Marketplace, counted, refused, utc, violations
 
 DAYS = {n: utc(f"2016-05-{n:02}T00:00") for n in range(1, 32)}
@@ -27,7 +27,7 @@ DAYS = {n: utc(f"2016-05-{n:02}T00:00") for n in range(1, 32)}
     ],
 )
 def test_who_is_due_and_when(
-    conn: store.Database,
+    conn: Database,
     status: str,
     lapses: int | None,
     requested: int | None,

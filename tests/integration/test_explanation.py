@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 
-from renewer import store
 from renewer.answers.documents import NextDocument, explanation_document
 from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline
@@ -14,6 +13,10 @@ from renewer.errors import InputError
 from renewer.rules.cycle_history import Flaw, Shortfall
 from renewer.rules.ledger import CatchUp, Reason
 from renewer.rules.plans import Revision
+from renewer.store.connection import Database
+from renewer.store.history import find_statement
+from renewer.store.members import find_members
+from renewer.store.revisions import add_plan
 from tests.support import EPOCH, Marketplace, bring_in, load_plans, renew, repair, utc
 
 LINE = "ana,basic,2016-04-19,,{},2"
@@ -27,18 +30,18 @@ UNUSED = (
 )
 
 
-def explain(conn: store.Database, as_of: str, member_id: str = "ana") -> Explanation:
+def explain(conn: Database, as_of: str, member_id: str = "ana") -> Explanation:
     facts = find_explanation(conn, member_id, utc(as_of), CatchUp.EACH)
     assert facts is not None
     return facts
 
 
-def said(conn: store.Database, as_of: str) -> str:
+def said(conn: Database, as_of: str) -> str:
     """Return the headline of ana."""
     return headline(explain(conn, as_of))
 
 
-def noted(conn: store.Database, as_of: str) -> dict[str, str]:
+def noted(conn: Database, as_of: str) -> dict[str, str]:
     """Return the text of each of ana's notes by its code; no code comes twice."""
     found = notes(explain(conn, as_of))
     texts = {note.code: note.text for note in found}
@@ -46,12 +49,12 @@ def noted(conn: store.Database, as_of: str) -> dict[str, str]:
     return texts
 
 
-def enter(conn: store.Database, status: str = "active", line: str = LINE) -> None:
+def enter(conn: Database, status: str = "active", line: str = LINE) -> None:
     load_plans(conn)
     bring_in(conn, [line.format(status)], "2016-05-14")
 
 
-def fail(conn: store.Database) -> None:
+def fail(conn: Database) -> None:
     conn.execute(
         "INSERT INTO renewer.failure (member_id, code, message)"
         " VALUES ('ana', '22003', 'out of range')"
@@ -62,13 +65,13 @@ def fail(conn: store.Database) -> None:
     )
 
 
-def test_a_stranger_is_nobody(conn: store.Database) -> None:
+def test_a_stranger_is_nobody(conn: Database) -> None:
     """None, not an error."""
     assert find_explanation(conn, "nobody", utc("2016-05-14"), CatchUp.EACH) is None
 
 
 def test_closed_comes_before_failed_and_failed_before_the_rest(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The first that applies, in the order of the contract."""
     enter(conn)
@@ -85,7 +88,7 @@ def test_closed_comes_before_failed_and_failed_before_the_rest(
 
 
 def test_renewed_is_within_a_day_of_the_award_or_of_the_pass_that_wrote_it(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """A late pass counts from its own time."""
     enter(conn)
@@ -108,7 +111,7 @@ def test_renewed_is_within_a_day_of_the_award_or_of_the_pass_that_wrote_it(
     ]
 
 
-def test_the_past_is_refused(database: str, conn: store.Database) -> None:
+def test_the_past_is_refused(database: str, conn: Database) -> None:
     """Before the last posted boundary, and before the first cycle on record."""
     enter(conn)
     with pytest.raises(InputError, match="`renewer history` has the past"):
@@ -120,7 +123,7 @@ def test_the_past_is_refused(database: str, conn: store.Database) -> None:
     assert explain(conn, "2016-05-19").code == "renewed"
 
 
-def test_what_comes_is_what_the_job_posts(database: str, conn: store.Database) -> None:
+def test_what_comes_is_what_the_job_posts(database: str, conn: Database) -> None:
     """The figures of the sentence are those of the ledger an hour later."""
     enter(conn, line="ana,plus,2016-04-19,Asia/Tokyo,{},200")
     upcoming = explain(conn, "2016-05-14").upcoming
@@ -137,7 +140,7 @@ def test_what_comes_is_what_the_job_posts(database: str, conn: store.Database) -
     ]
 
 
-def test_who_enrolled_and_was_not_awarded_waits(conn: store.Database) -> None:
+def test_who_enrolled_and_was_not_awarded_waits(conn: Database) -> None:
     """Their cycle is the one that holds the enrolment; before it nothing is said."""
     load_plans(conn)
     plan = ["basic", date(2016, 1, 31), "UTC", "active"]
@@ -163,7 +166,7 @@ def test_who_enrolled_and_was_not_awarded_waits(conn: store.Database) -> None:
 
 
 def test_a_last_award_of_0_is_told_with_its_reason(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Suspended then, active now."""
     enter(conn)
@@ -176,7 +179,7 @@ def test_a_last_award_of_0_is_told_with_its_reason(
     )
 
 
-def test_a_late_award_is_no_award_of_0(database: str, conn: store.Database) -> None:
+def test_a_late_award_is_no_award_of_0(database: str, conn: Database) -> None:
     """What was made up for counts as awarded, today."""
     enter(conn)
     Marketplace(conn).call("set_status", "ana", "suspended", "1", at="2016-05-14")
@@ -198,7 +201,7 @@ def test_a_late_award_is_no_award_of_0(database: str, conn: store.Database) -> N
     assert (renewal.amount, renewal.reason) == (60, None)
 
 
-def test_a_plan_without_connects_is_told(database: str, conn: store.Database) -> None:
+def test_a_plan_without_connects_is_told(database: str, conn: Database) -> None:
     """A renewal of 0 is coming, and then has come: both are as agreed."""
     load_plans(conn, "upwork-2019")
     bring_in(conn, ["ana,basic,2019-04-19"], "2019-05-14")
@@ -215,7 +218,7 @@ def test_a_plan_without_connects_is_told(database: str, conn: store.Database) ->
 
 
 def test_an_unknown_plan_is_told_before_and_after_it_failed(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """In a member's words; the error is a fact for the moderator and no note."""
     enter(conn)
@@ -243,7 +246,7 @@ def test_an_unknown_plan_is_told_before_and_after_it_failed(
     ]
 
 
-def test_an_error_of_ours_is_told_without_its_words(conn: store.Database) -> None:
+def test_an_error_of_ours_is_told_without_its_words(conn: Database) -> None:
     """Nothing of the database's message reaches the member; what comes is not known."""
     enter(conn)
     fail(conn)
@@ -256,7 +259,7 @@ def test_an_error_of_ours_is_told_without_its_words(conn: store.Database) -> Non
     assert (document.next, document.awards_at) == (None, utc("2016-05-19"))
 
 
-def test_an_unknown_zone_is_told(conn: store.Database) -> None:
+def test_an_unknown_zone_is_told(conn: Database) -> None:
     """In UTC, and a note says so."""
     enter(conn)
     conn.execute("UPDATE renewer.member SET timezone = 'Mars/Base'")
@@ -274,7 +277,7 @@ def test_an_unknown_zone_is_told(conn: store.Database) -> None:
 
 
 def test_after_a_move_the_last_day_is_that_of_the_former_zone(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The next boundary keeps its instant, later on the day where the member is now."""
     enter(conn)
@@ -291,7 +294,7 @@ def test_after_a_move_the_last_day_is_that_of_the_former_zone(
 
 
 def test_after_a_move_west_the_award_comes_on_the_last_day_itself(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Neither a day is named as the end nor as the beginning: the instant is."""
     enter(conn)
@@ -309,7 +312,7 @@ def test_after_a_move_west_the_award_comes_on_the_last_day_itself(
     )
 
 
-def test_a_change_of_plan_that_waits_is_told(conn: store.Database) -> None:
+def test_a_change_of_plan_that_waits_is_told(conn: Database) -> None:
     """It takes effect with the next pass; what comes after is foreseen with it."""
     enter(conn)
     Marketplace(conn).call("change_plan", "ana", "plus", "now", "1", at="2016-05-14")
@@ -325,7 +328,7 @@ def test_a_change_of_plan_that_waits_is_told(conn: store.Database) -> None:
 
 
 def test_after_a_change_of_plan_the_cycle_counts_from_it(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The anchor is the day of the change, and its credit is no gap."""
     enter(conn)
@@ -346,7 +349,7 @@ def test_after_a_change_of_plan_the_cycle_counts_from_it(
     assert cycles == [(60, 60, "plan_changed")]
 
 
-def test_under_review_all_that_waits_is_told(conn: store.Database) -> None:
+def test_under_review_all_that_waits_is_told(conn: Database) -> None:
     """How much comes with its end; no date is promised for that."""
     enter(conn, "under_review")
     facts = explain(conn, "2016-07-20")
@@ -371,7 +374,7 @@ def test_under_review_all_that_waits_is_told(conn: store.Database) -> None:
     )
 
 
-def test_under_review_with_nothing_held_back_yet(conn: store.Database) -> None:
+def test_under_review_with_nothing_held_back_yet(conn: Database) -> None:
     """What comes if the review is over by then; a change that waits is told too."""
     enter(conn, "under_review")
     Marketplace(conn).call(
@@ -388,9 +391,7 @@ def test_under_review_with_nothing_held_back_yet(conn: store.Database) -> None:
     assert explain(conn, "2016-05-16").pending_plan == "plus"
 
 
-def test_a_closed_membership_is_told_since_when(
-    database: str, conn: store.Database
-) -> None:
+def test_a_closed_membership_is_told_since_when(database: str, conn: Database) -> None:
     """The balance stays and nothing comes."""
     enter(conn)
     Marketplace(conn).call("set_status", "ana", "closed", "1", at="2016-05-15")
@@ -406,19 +407,17 @@ def test_a_closed_membership_is_told_since_when(
         renew(database, "2016-05-16")
 
 
-def check_foretold(
-    database: str, conn: store.Database, as_of: str, expected: str
-) -> None:
+def check_foretold(database: str, conn: Database, as_of: str, expected: str) -> None:
     """Check the headline, and that a pass then leaves the balance it is based on."""
     facts = explain(conn, as_of)
     assert headline(facts) == expected
     renew(database, as_of)
-    (held,) = store.find_members(conn, ["ana"])
+    (held,) = find_members(conn, ["ana"])
     assert held.balance == facts.settled.balance
 
 
 def test_what_was_due_before_a_suspension_is_awarded(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The status in force at the boundary counts, not that of today."""
     enter(conn)
@@ -434,7 +433,7 @@ def test_what_was_due_before_a_suspension_is_awarded(
 
 
 def test_what_was_due_while_suspended_is_0_and_says_why(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Active again does not bring it back."""
     enter(conn, "suspended")
@@ -452,9 +451,7 @@ def test_what_was_due_while_suspended_is_0_and_says_why(
     )
 
 
-def test_what_was_due_before_the_closing_is_told(
-    database: str, conn: store.Database
-) -> None:
+def test_what_was_due_before_the_closing_is_told(database: str, conn: Database) -> None:
     """The balance stays as it is after that."""
     enter(conn)
     Marketplace(conn).call("set_status", "ana", "closed", "1", at="2016-05-20T10:00")
@@ -471,7 +468,7 @@ def test_what_was_due_before_the_closing_is_told(
 
 
 def test_a_change_made_before_the_boundary_takes_its_place(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """No renewal of the old cycle will ever be posted, and none is promised."""
     enter(conn)
@@ -489,7 +486,7 @@ def test_a_change_made_before_the_boundary_takes_its_place(
 
 
 def test_a_downgrade_asked_for_after_the_boundary_comes_a_month_later(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """With what it brings then."""
     enter(conn, line="ana,plus,2016-04-19,,{},2")
@@ -509,7 +506,7 @@ def test_a_downgrade_asked_for_after_the_boundary_comes_a_month_later(
     )
 
 
-def test_a_change_that_comes_late_is_no_longer_pending(conn: store.Database) -> None:
+def test_a_change_that_comes_late_is_no_longer_pending(conn: Database) -> None:
     """What the settled member has is what is told: the plan that waits is theirs."""
     enter(conn, line="ana,plus,2016-04-19,,{},2")
     Marketplace(conn).call(
@@ -525,7 +522,7 @@ def test_a_change_that_comes_late_is_no_longer_pending(conn: store.Database) -> 
 
 
 def test_what_was_due_before_the_review_is_not_held_back(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The next pass posts it while the review goes on."""
     enter(conn)
@@ -542,9 +539,7 @@ def test_what_was_due_before_the_review_is_not_held_back(
     )
 
 
-def test_a_review_that_ended_is_no_late_job(
-    database: str, conn: store.Database
-) -> None:
+def test_a_review_that_ended_is_no_late_job(database: str, conn: Database) -> None:
     """What it held back is posted by the next pass."""
     enter(conn, "under_review")
     Marketplace(conn).call("set_status", "ana", "active", "1", at="2016-07-20T10:00")
@@ -559,7 +554,7 @@ def test_a_review_that_ended_is_no_late_job(
 
 
 def test_with_catch_up_latest_nobody_is_told_that_nothing_is_lost(
-    conn: store.Database,
+    conn: Database,
 ) -> None:
     """Which ones will be 0, and why."""
     enter(conn)
@@ -586,11 +581,11 @@ def test_with_catch_up_latest_nobody_is_told_that_nothing_is_lost(
 
 
 def test_what_was_cut_is_told_by_the_ledger_not_by_the_plan_of_today(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """A change of plan on the same day, its credit, and what the old cap had cut."""
     load_plans(conn)
-    store.add_plan(conn, Revision("small", EPOCH, 10, 60))
+    add_plan(conn, Revision("small", EPOCH, 10, 60))
     bring_in(conn, ["ana,small,2016-04-19,,,100"], "2016-05-14")
     renew(database, "2016-05-19")
     Marketplace(conn).call(
@@ -612,7 +607,7 @@ def test_what_was_cut_is_told_by_the_ledger_not_by_the_plan_of_today(
 
 
 def test_a_prorated_upgrade_says_why_it_is_no_full_allowance(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """97 of 100: the published case."""
     load_plans(conn, "upwork-2025")
@@ -626,7 +621,7 @@ def test_a_prorated_upgrade_says_why_it_is_no_full_allowance(
 
 
 def test_since_when_is_the_first_call_for_the_present_status(
-    conn: store.Database,
+    conn: Database,
 ) -> None:
     """Saying it again does not make it younger, and a later call is not known yet."""
     enter(conn)
@@ -641,10 +636,10 @@ def test_since_when_is_the_first_call_for_the_present_status(
     )
 
 
-def test_bought_ones_are_told_apart_from_the_unused(conn: store.Database) -> None:
+def test_bought_ones_are_told_apart_from_the_unused(conn: Database) -> None:
     """What a balance is made of adds up, and the cap counts monthly ones alone."""
     plans = Revision("capped", EPOCH, 100, 515)
-    store.add_plan(conn, plans)
+    add_plan(conn, plans)
     bring_in(conn, ["ana,capped,2016-04-19,,,595"], "2016-05-14")
     Marketplace(conn).call("purchase", "ana", 80, "i", at="2016-05-15")
     texts = noted(conn, "2016-05-16")
@@ -659,12 +654,10 @@ def test_bought_ones_are_told_apart_from_the_unused(conn: store.Database) -> Non
     assert texts["never_expire"] == "Your 80 bought or bonus Connects never expire."
 
 
-def test_new_rules_whose_day_is_past_are_no_news(
-    database: str, conn: store.Database
-) -> None:
+def test_new_rules_whose_day_is_past_are_no_news(database: str, conn: Database) -> None:
     """They reach a member with a cycle to come; under review that day may pass."""
-    store.add_plan(conn, Revision("ten", EPOCH, 0, 140))
-    store.add_plan(conn, Revision("ten", date(2016, 5, 1), 10, 200))
+    add_plan(conn, Revision("ten", EPOCH, 0, 140))
+    add_plan(conn, Revision("ten", date(2016, 5, 1), 10, 200))
     bring_in(conn, ["ana,ten,2016-04-19,,under_review"], "2016-04-25")
     told = {as_of: noted(conn, as_of) for as_of in ("2016-05-18", "2016-05-19")}
     assert told["2016-05-18"]["new_allowance"] == (
@@ -681,11 +674,11 @@ def test_new_rules_whose_day_is_past_are_no_news(
 
 
 def test_the_answer_and_the_statement_give_one_reason(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Of each award of 0, also when a plan's rules are corrected after it."""
-    store.add_plan(conn, Revision("ten", EPOCH, 0, None))
-    store.add_plan(conn, Revision("ten", date(2016, 6, 1), 10, None))
+    add_plan(conn, Revision("ten", EPOCH, 0, None))
+    add_plan(conn, Revision("ten", date(2016, 6, 1), 10, None))
     lines = ["ana,ten,2016-04-19,,suspended", "ben,ten,2016-04-19"]
     bring_in(conn, lines, "2016-05-14")
     renew(database, "2016-06-19")
@@ -698,7 +691,7 @@ def test_the_answer_and_the_statement_give_one_reason(
     fine = (None, renewal)
     assert reasons(conn, "ana") == [none, suspended, missed, fine]
     assert reasons(conn, "ben") == [none, fine, missed, fine]
-    store.add_plan(conn, Revision("ten", date(2016, 5, 10), 7, None))
+    add_plan(conn, Revision("ten", date(2016, 5, 10), 7, None))
     corrected = (
         "rules_corrected",
         f"{renewal}: 0, the plan's rules were corrected later",
@@ -707,19 +700,19 @@ def test_the_answer_and_the_statement_give_one_reason(
     assert reasons(conn, "ben") == [corrected, fine, missed, fine]
 
 
-def reasons(conn: store.Database, member_id: str) -> list[tuple[str | None, str]]:
+def reasons(conn: Database, member_id: str) -> list[tuple[str | None, str]]:
     """Return the reason of each cycle, and what the statement says of its award."""
     document = explanation_document(explain(conn, "2016-08-20", member_id))
     found = [cycle.reason for cycle in document.past_cycles]
     lines = [
         line["what"]
-        for line in store.find_statement(conn, member_id)
+        for line in find_statement(conn, member_id)
         if line["kind"] == "renewal"
     ]
     return list(zip(found, lines, strict=True))
 
 
-def test_every_reason_of_a_renewal_has_its_words(conn: store.Database) -> None:
+def test_every_reason_of_a_renewal_has_its_words(conn: Database) -> None:
     """A line of the statement in SQL, and a sentence and a cell of a table here."""
     reasons = (set(Reason) | set(Shortfall)) - {Reason.LAPSED, Reason.NOT_CARRIED}
     rows = conn.execute("SELECT kind, reason FROM renewer.entry_reason").fetchall()
@@ -741,7 +734,7 @@ def test_a_cycle_not_posted_and_a_flaw_have_their_words() -> None:
     assert all(words.name for words in REASONS.values())
 
 
-def test_other_marketplaces_have_another_word(conn: store.Database) -> None:
+def test_other_marketplaces_have_another_word(conn: Database) -> None:
     """No answer falls back on Connects: headline and notes take the word they get."""
     enter(conn)
     Marketplace(conn).call("purchase", "ana", 1, "i", at="2016-05-15")
@@ -762,9 +755,9 @@ def test_other_marketplaces_have_another_word(conn: store.Database) -> None:
     ]
 
 
-def test_what_was_named_is_shown_in_one_line(conn: store.Database) -> None:
+def test_what_was_named_is_shown_in_one_line(conn: Database) -> None:
     """A plan's name with control characters does not break what is pasted."""
-    store.add_plan(conn, Revision("two\nlines\x1b[1m", EPOCH, 60, 0))
+    add_plan(conn, Revision("two\nlines\x1b[1m", EPOCH, 60, 0))
     enter(conn)
     conn.execute("UPDATE renewer.member SET plan = %s", ["two\nlines\x1b[1m"])
     assert noted(conn, "2016-05-16")["unused_expire"] == (

@@ -10,13 +10,26 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.answers.expiring import find_notices
 from renewer.answers.health import find_health
 from renewer.answers.seals import Chain
 from renewer.errors import UnknownCursor
 from renewer.jobs.sealing import seal_ledger
 from renewer.store import migrations
+from renewer.store.connection import Database, connect, read_clock
+from renewer.store.feed import (
+    Seal,
+    find_holder,
+    find_last_seal,
+    find_unsealed,
+    may_tick,
+    read_events,
+    read_installation,
+    record_seal,
+    seal_batch,
+    tick,
+)
+from renewer.store.watch import prune
 from renewer.worker.duties import Duties
 from tests.support import bring_in, load_plans, renew, repair, utc
 
@@ -26,7 +39,7 @@ Event = dict[str, Any]
 
 
 @pytest.fixture
-def fed(database: str, conn: store.Database) -> store.Database:
+def fed(database: str, conn: Database) -> Database:
     """Two members of before the first tick: one loses what is unused, one carries."""
     migrations.migrate(database, roles=True)
     load_plans(conn)
@@ -35,16 +48,16 @@ def fed(database: str, conn: store.Database) -> store.Database:
     return conn
 
 
-def cut(conn: store.Database) -> int | None:
+def cut(conn: Database) -> int | None:
     """Tick, as if a second had gone by since the last tick."""
     conn.execute("UPDATE renewer.tick SET ticked_at = ticked_at - interval '2 seconds'")
-    return store.tick(conn)
+    return tick(conn)
 
 
 def read(
-    conn: store.Database, after: str | None = None, limit: int = 1000
+    conn: Database, after: str | None = None, limit: int = 1000
 ) -> list[tuple[str, Event]]:
-    return store.read_events(conn, after, limit)
+    return read_events(conn, after, limit)
 
 
 def told(rows: list[tuple[str, Event]]) -> list[tuple[Any, ...]]:
@@ -63,7 +76,7 @@ def told(rows: list[tuple[str, Event]]) -> list[tuple[Any, ...]]:
 
 
 def test_a_boundary_is_one_event_with_all_that_it_did(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """A CloudEvent; its id is the member and the first entry."""
     renew(database, "2016-06-01T00:00")
@@ -75,7 +88,7 @@ def test_a_boundary_is_one_event_with_all_that_it_did(
         ("b", 1, 1, "imported", 9, 9),
         ("b", 2, 4, "cycle.renewed", 70, 79),
     ]
-    installation = store.read_installation(fed)
+    installation = read_installation(fed)
     assert rows[3][1] == {
         "specversion": "1.0",
         "id": "b:2",
@@ -103,7 +116,7 @@ def test_a_boundary_is_one_event_with_all_that_it_did(
     assert rows[1][1]["data"]["expired"] == 2
 
 
-def test_every_kind_of_posting_has_its_type(database: str, fed: store.Database) -> None:
+def test_every_kind_of_posting_has_its_type(database: str, fed: Database) -> None:
     """Two calls of one transaction are two events: their references differ."""
     fed.execute(
         "SELECT renewer.enroll('c', 'basic', current_date, 'UTC', 'active', 'e')"
@@ -125,7 +138,7 @@ def test_every_kind_of_posting_has_its_type(database: str, fed: store.Database) 
 
 
 def test_late_renewals_suspensions_and_lapses_have_their_reasons(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """Also a renewal of 0."""
     fed.execute("UPDATE renewer.member SET status = 'suspended' WHERE member_id = 'a'")
@@ -144,7 +157,7 @@ def test_late_renewals_suspensions_and_lapses_have_their_reasons(
 
 
 def test_a_cursor_goes_on_behind_its_event_in_pages_of_any_size(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """Each event comes once, whichever ticks lie between, thinned ones included."""
     renew(database, "2016-05-25T00:00")
@@ -169,7 +182,7 @@ def test_a_cursor_goes_on_behind_its_event_in_pages_of_any_size(
     assert sorted(map(str, thinned)) == sorted(map(str, rest))
 
 
-def test_an_event_of_many_entries_is_whole(database: str, fed: store.Database) -> None:
+def test_an_event_of_many_entries_is_whole(database: str, fed: Database) -> None:
     """Hundreds of lots that end on one day are one event, on a page of one too."""
     for n in range(90):
         fed.execute("SELECT renewer.grant_bonus('a', 1, %s, '2100-01-01Z')", [f"g{n}"])
@@ -187,7 +200,7 @@ def test_an_event_of_many_entries_is_whole(database: str, fed: store.Database) -
     assert told(read(fed, last, 1)) == [("a", 92, 181, "expired", -90, 2)]
 
 
-def flood(conn: store.Database) -> None:
+def flood(conn: Database) -> None:
     """Post 100,100 entries of member a in one transaction, 1,000 to a reference."""
     conn.execute(
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "
@@ -197,7 +210,7 @@ def flood(conn: store.Database) -> None:
     )
 
 
-def test_a_large_batch_is_read_by_key_and_is_only_itself(fed: store.Database) -> None:
+def test_a_large_batch_is_read_by_key_and_is_only_itself(fed: Database) -> None:
     """In pages of any size, without what was read before."""
     cut(fed)
     last = read(fed)[-1][0]
@@ -221,9 +234,7 @@ def test_a_large_batch_is_read_by_key_and_is_only_itself(fed: store.Database) ->
         ]
 
 
-def test_what_commits_late_is_in_a_later_batch(
-    database: str, fed: store.Database
-) -> None:
+def test_what_commits_late_is_in_a_later_batch(database: str, fed: Database) -> None:
     """Neither lost nor waited for, a subtransaction included."""
     cut(fed)
     last = read(fed)[-1][0]
@@ -238,9 +249,7 @@ def test_what_commits_late_is_in_a_later_batch(
     assert told(read(fed, rows[-1][0])) == [("a", 2, 2, "purchased", 7, 9)]
 
 
-def test_a_member_is_in_order_whoever_began_first(
-    database: str, fed: store.Database
-) -> None:
+def test_a_member_is_in_order_whoever_began_first(database: str, fed: Database) -> None:
     """An old transaction that comes to a member last is not told first."""
     cut(fed)
     last = read(fed)[-1][0]
@@ -261,10 +270,10 @@ def test_a_member_is_in_order_whoever_began_first(
 
 
 def test_a_tick_is_made_when_something_was_posted_once_a_second(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """By application and worker; a reader waits for one, and sees only what it saw."""
-    assert (store.tick(fed), store.tick(fed)) == (1, None)
+    assert (tick(fed), tick(fed)) == (1, None)
     assert cut(fed) is None
     fed.execute("SELECT renewer.spend('b', 1, 's')")
     assert read(fed, read(fed)[-1][0]) == []
@@ -274,62 +283,62 @@ def test_a_tick_is_made_when_something_was_posted_once_a_second(
     with psycopg.connect(database) as ticking, ticking.transaction():
         assert ticking.execute("SELECT renewer.tick()").fetchone() == (3,)
         # Another session makes one just now: nobody waits for it.
-        assert store.tick(fed) is None
+        assert tick(fed) is None
     for role, may in (
         ("renewer_app", True),
         ("renewer_worker", True),
         ("renewer_read", False),
     ):
         fed.execute(f"SET ROLE {role}")
-        assert store.may_tick(fed) is may
+        assert may_tick(fed) is may
         assert len(read(fed)) == 4
         fed.execute("RESET ROLE")
 
 
 def test_a_tick_is_read_committed_whatever_a_pooler_s_session_is(
-    fed: store.Database,
+    fed: Database,
 ) -> None:
     """A snapshot as old as its transaction is refused; ours never is."""
     fed.execute("SET default_transaction_isolation = 'serializable'")
     with pytest.raises(psycopg.DatabaseError, match="needs isolation read committed"):
         fed.execute("SELECT renewer.tick()")
-    assert store.tick(fed) == 1
+    assert tick(fed) == 1
 
 
-def test_a_clock_that_was_set_back_holds_up_no_reader(fed: store.Database) -> None:
+def test_a_clock_that_was_set_back_holds_up_no_reader(fed: Database) -> None:
     """The last tick is still to come by the clock: the next is made all the same."""
     cut(fed)
     fed.execute("UPDATE renewer.tick SET ticked_at = now() + interval '40 days'")
     fed.execute("SELECT renewer.spend('b', 1, 's')")
-    assert store.tick(fed) == 2
+    assert tick(fed) == 2
     assert len(read(fed)) == 3
     # The clock is right again, and so is the pause.
     fed.execute("SELECT renewer.spend('b', 1, 's2')")
-    assert store.tick(fed) is None
+    assert tick(fed) is None
 
 
-def test_a_database_that_is_read_only_makes_no_ticks(fed: store.Database) -> None:
+def test_a_database_that_is_read_only_makes_no_ticks(fed: Database) -> None:
     """What is there is read: a command that would tick does not even try."""
-    assert store.may_tick(fed) is True
+    assert may_tick(fed) is True
     fed.execute("SET default_transaction_read_only = on")
-    assert store.may_tick(fed) is False
+    assert may_tick(fed) is False
 
 
 def test_who_ticks_and_leaves_the_transaction_open_is_named(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """Nobody else can tick meanwhile; `status --check` says whose it is."""
     renew(database, "2016-06-01T00:00")
     cut(fed)
     fed.execute("UPDATE renewer.tick SET ticked_at = ticked_at - interval '2 minutes'")
     fed.execute("SELECT renewer.spend('b', 1, 's')")
-    assert store.find_holder(fed) is None
+    assert find_holder(fed) is None
     with psycopg.connect(database) as other:
         other.execute("SELECT renewer.tick()")
-        assert store.tick(fed) is None
+        assert tick(fed) is None
         (problem,) = (
             each.text
-            for each in find_health(fed, store.read_clock(fed)).problems
+            for each in find_health(fed, read_clock(fed)).problems
             if "feed" in each.text
         )
         assert problem == (
@@ -337,15 +346,15 @@ def test_who_ticks_and_leaves_the_transaction_open_is_named(
             f"({other.info.user}) ticked in a transaction it leaves open"
         )
         other.rollback()
-    assert store.tick(fed) == 2
-    assert store.find_holder(fed) is None
+    assert tick(fed) == 2
+    assert find_holder(fed) is None
 
 
-def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -> None:
+def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: Database) -> None:
     """So that no crash takes back what a reader saw."""
     fed.execute("SET synchronous_commit = off")
     with fed.transaction():
-        store.tick(fed)
+        tick(fed)
         row = fed.execute("SHOW synchronous_commit").fetchone()
     assert row == {"synchronous_commit": "on"}
 
@@ -353,14 +362,14 @@ def test_a_tick_is_on_disk_whatever_the_session_is_set_to(fed: store.Database) -
 @pytest.mark.parametrize(
     "cursor", ["", "x", "AAAA", "W10", "WzEsMl0", "é", "=" * 9, "W1tb" * 9000]
 )
-def test_a_cursor_that_is_none_is_refused(fed: store.Database, cursor: str) -> None:
+def test_a_cursor_that_is_none_is_refused(fed: Database, cursor: str) -> None:
     """With the way to go on."""
     with pytest.raises(UnknownCursor, match="read from the start"):
         read(fed, cursor)
 
 
 def test_a_cursor_of_what_this_server_lost_is_refused(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """After a failover ticks of the same number are others."""
     cut(fed)
@@ -379,13 +388,13 @@ def test_a_cursor_of_what_this_server_lost_is_refused(
     assert len(read(fed, before)) == 2
 
 
-def move(conn: store.Database, server: int = 4711) -> None:
+def move(conn: Database, server: int = 4711) -> None:
     """Make the ledger look as if it was restored from another server's dump."""
     conn.execute("UPDATE renewer.feed SET server = %s", [server])
 
 
 def test_a_ledger_that_was_moved_is_read_anew_after_migrate(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """New transactions lie above those on record, whatever ids this server counts."""
     renew(database, "2016-06-01T00:00")
@@ -398,7 +407,7 @@ def test_a_ledger_that_was_moved_is_read_anew_after_migrate(
     ):
         read(fed)
     with pytest.raises(UnknownCursor, match="run `renewer migrate`"):
-        store.tick(fed)
+        tick(fed)
     migrations.migrate(database)
     assert read(fed) == []
     fed.execute("SELECT renewer.spend('b', 1, 's')")
@@ -417,14 +426,14 @@ def test_a_ledger_that_was_moved_is_read_anew_after_migrate(
 
 
 @pytest.mark.parametrize("most", [0, -1, 10_001, None])
-def test_a_page_has_a_size(fed: store.Database, most: int | None) -> None:
+def test_a_page_has_a_size(fed: Database, most: int | None) -> None:
     """From 1 to 10,000 events."""
     with pytest.raises(psycopg.DatabaseError, match="is not from 1 to 10000") as found:
         fed.execute("SELECT renewer.events(NULL, %s)", [most])
     assert found.value.sqlstate == "RN006"
 
 
-def test_old_ticks_are_thinned_and_lose_nothing(fed: store.Database) -> None:
+def test_old_ticks_are_thinned_and_lose_nothing(fed: Database) -> None:
     """A tick a minute after an hour, one an hour after a day; the last one stays."""
     fed.execute(
         "INSERT INTO renewer.tick SELECT n, pg_current_snapshot(), "
@@ -432,7 +441,7 @@ def test_old_ticks_are_thinned_and_lose_nothing(fed: store.Database) -> None:
         "FROM generate_series(1, 20000) AS n"
     )
     fed.execute("UPDATE renewer.feed SET ticks = 20000")
-    store.prune(fed, 3)
+    prune(fed, 3)
     rows = fed.execute(
         "SELECT count(*) AS n, max(number) AS last, "
         "count(*) FILTER (WHERE ticked_at < now() - interval '1 day') AS old, "
@@ -446,7 +455,7 @@ def test_old_ticks_are_thinned_and_lose_nothing(fed: store.Database) -> None:
 # What is coming
 
 
-def notices(conn: store.Database, as_of: str, days: int) -> list[tuple[Any, ...]]:
+def notices(conn: Database, as_of: str, days: int) -> list[tuple[Any, ...]]:
     at = utc(as_of)
     found = list(find_notices(conn, at, at + timedelta(days=days)))
     return [
@@ -463,7 +472,7 @@ def notices(conn: store.Database, as_of: str, days: int) -> list[tuple[Any, ...]
 
 
 def test_what_ends_soon_is_what_the_planner_will_cut_and_what_lapses(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """Bought Connects by their own end, monthly ones at the boundary, never twice."""
     fed.execute("SELECT renewer.purchase('b', 40, 'p', '2100-01-03Z')")
@@ -483,7 +492,7 @@ def test_what_ends_soon_is_what_the_planner_will_cut_and_what_lapses(
 
 
 def test_under_review_and_failing_only_what_has_an_end_of_its_own_ends(
-    database: str, fed: store.Database
+    database: str, fed: Database
 ) -> None:
     """Their boundaries wait; a lapsed lot cannot be spent in any case."""
     fed.execute("SELECT renewer.purchase('a', 40, 'p', '2100-01-03Z')")
@@ -508,7 +517,7 @@ def test_under_review_and_failing_only_what_has_an_end_of_its_own_ends(
 
 
 def test_what_is_carried_and_then_lapses_ends_for_the_lot_it_is_in(
-    fed: store.Database,
+    fed: Database,
 ) -> None:
     """At its own end, not at the boundary before."""
     fed.execute(
@@ -522,7 +531,7 @@ def test_what_is_carried_and_then_lapses_ends_for_the_lot_it_is_in(
     ]
 
 
-def test_a_notice_keeps_its_id_while_its_end_stays(fed: store.Database) -> None:
+def test_a_notice_keeps_its_id_while_its_end_stays(fed: Database) -> None:
     """So that it is sent once, also when some of it was spent since."""
 
     def ids() -> list[tuple[str, int]]:
@@ -538,14 +547,14 @@ def test_a_notice_keeps_its_id_while_its_end_stays(fed: store.Database) -> None:
 # Seals
 
 
-def breaks(conn: store.Database, head: str | None = None) -> list[str]:
+def breaks(conn: Database, head: str | None = None) -> list[str]:
     """Return what is not as it was sealed, without the time of the tick."""
     found = Chain(conn, head).find_breaks()
     return [re.sub(r" \(tick of [^)]* UTC\)", "", each) for each in found]
 
 
 @pytest.fixture
-def sealed(database: str, fed: store.Database) -> store.Database:
+def sealed(database: str, fed: Database) -> Database:
     """Three batches that are sealed."""
     for month in ("06", "07", "08"):
         renew(database, f"2016-{month}-01T00:00")
@@ -555,10 +564,10 @@ def sealed(database: str, fed: store.Database) -> store.Database:
     return fed
 
 
-def test_seals_hold_and_are_made_once(database: str, sealed: store.Database) -> None:
+def test_seals_hold_and_are_made_once(database: str, sealed: Database) -> None:
     """What is posted later is in later seals; the chain only grows."""
     assert breaks(sealed) == []
-    first = store.find_last_seal(sealed)
+    first = find_last_seal(sealed)
     assert first is not None
     assert seal_ledger(sealed).batches == 0
     sealed.execute("SELECT renewer.spend('b', 1, 'odd (name)')")
@@ -567,7 +576,7 @@ def test_seals_hold_and_are_made_once(database: str, sealed: store.Database) -> 
     assert breaks(sealed, first.head) == []
 
 
-def test_the_first_seal_may_take_its_time(fed: store.Database) -> None:
+def test_the_first_seal_may_take_its_time(fed: Database) -> None:
     """It is of the whole ledger: a timeout of statements does not end it."""
     flood(fed)
     cut(fed)
@@ -576,13 +585,11 @@ def test_the_first_seal_may_take_its_time(fed: store.Database) -> None:
     assert breaks(fed) == []
 
 
-def test_settings_of_the_server_change_no_hash(
-    database: str, sealed: store.Database
-) -> None:
+def test_settings_of_the_server_change_no_hash(database: str, sealed: Database) -> None:
     """Zone, style of dates, thinned ticks: the canonical form is the same."""
     sealed.execute("DELETE FROM renewer.tick WHERE number < 3")
     options = "-c timezone=Asia/Tokyo -c datestyle=German -c intervalstyle=iso_8601"
-    with store.connect(make_conninfo(database, options=options)) as other:
+    with connect(make_conninfo(database, options=options)) as other:
         assert breaks(other) == []
 
 
@@ -608,7 +615,7 @@ TAMPERED = [
 
 @pytest.mark.parametrize(("statement", "named"), TAMPERED)
 def test_whatever_the_owner_bends_is_named(
-    sealed: store.Database, statement: str, named: list[str]
+    sealed: Database, statement: str, named: list[str]
 ) -> None:
     """After a GRANT to themselves, which nothing else would notice."""
     sealed.execute(
@@ -619,10 +626,10 @@ def test_whatever_the_owner_bends_is_named(
 
 
 def test_a_chain_that_was_made_anew_does_not_hold_the_head_that_was_kept(
-    sealed: store.Database,
+    sealed: Database,
 ) -> None:
     """Who may do everything can seal what they bent, not what was kept elsewhere."""
-    head = store.find_last_seal(sealed)
+    head = find_last_seal(sealed)
     assert head is not None
     sealed.execute(
         "GRANT UPDATE, DELETE ON renewer.ledger_entry, renewer.seal TO CURRENT_USER"
@@ -642,7 +649,7 @@ def test_a_chain_that_was_made_anew_does_not_hold_the_head_that_was_kept(
 
 
 def test_seals_of_a_server_before_hold_after_a_move(
-    database: str, sealed: store.Database
+    database: str, sealed: Database
 ) -> None:
     """Each knows whose transactions it saw."""
     move(sealed)
@@ -655,15 +662,15 @@ def test_seals_of_a_server_before_hold_after_a_move(
 
 
 def test_a_feed_that_was_deleted_is_made_anew_by_migrate(
-    database: str, sealed: store.Database
+    database: str, sealed: Database
 ) -> None:
     """As after a move: it is read from the start, and seals hold and go on."""
     cursor = read(sealed)[-1][0]
-    before = store.find_last_seal(sealed)
+    before = find_last_seal(sealed)
     assert before is not None
     sealed.execute("DELETE FROM renewer.feed")
     with pytest.raises(UnknownCursor, match="run `renewer migrate`"):
-        store.tick(sealed)
+        tick(sealed)
     migrations.migrate(database)
     sealed.execute("SELECT renewer.spend('b', 1, 's')")
     assert cut(sealed) == before.mark.number + 1
@@ -675,7 +682,7 @@ def test_a_feed_that_was_deleted_is_made_anew_by_migrate(
 
 
 def test_a_feed_that_counts_otherwise_than_entries_is_put_right_by_migrate(
-    database: str, sealed: store.Database
+    database: str, sealed: Database
 ) -> None:
     """As when its row is restored of before a move; without a move nothing changes."""
     move(sealed)
@@ -692,10 +699,10 @@ def test_a_feed_that_counts_otherwise_than_entries_is_put_right_by_migrate(
 
 @pytest.mark.parametrize("kept", ["true", "false"])
 def test_a_feed_that_was_set_back_by_hand_goes_on_behind_what_there_was(
-    sealed: store.Database, kept: str
+    sealed: Database, kept: str
 ) -> None:
     """Whether ticks were kept or only seals: the feed and the seals go on."""
-    before = store.find_last_seal(sealed)
+    before = find_last_seal(sealed)
     assert before is not None
     sealed.execute("UPDATE renewer.feed SET ticks = 1")
     sealed.execute(f"DELETE FROM renewer.tick WHERE NOT {kept}".encode())
@@ -705,60 +712,60 @@ def test_a_feed_that_was_set_back_by_hand_goes_on_behind_what_there_was(
     assert breaks(sealed) == []
 
 
-def test_a_worker_seals_once_a_day(database: str, fed: store.Database) -> None:
+def test_a_worker_seals_once_a_day(database: str, fed: Database) -> None:
     """Up to the last tick; two of them make one chain."""
     cut(fed)
     stop = threading.Event()
-    duties = [Duties(partial(store.connect, database), 400, stop) for _ in range(2)]
+    duties = [Duties(partial(connect, database), 400, stop) for _ in range(2)]
     threads = [threading.Thread(target=each.seal) for each in duties]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    last = store.find_last_seal(fed)
+    last = find_last_seal(fed)
     assert last is not None
     assert (last.mark.number, last.entries) == (1, 2)
     assert breaks(fed) == []
 
 
 def test_seals_made_at_once_go_on_from_each_other(
-    database: str, sealed: store.Database
+    database: str, sealed: Database
 ) -> None:
     """Whoever is overtaken records nothing, and goes on from what the other sealed."""
-    before = store.find_last_seal(sealed)
+    before = find_last_seal(sealed)
     for call in ("s", "s2", "s3"):
         sealed.execute("SELECT renewer.spend('b', 1, %s)", [call])
         cut(sealed)
-    slow = store.find_unsealed(sealed, before)
+    slow = find_unsealed(sealed, before)
     assert slow is not None
     # The other one has not seen that tick: ticks are thinned meanwhile.
     sealed.execute("DELETE FROM renewer.tick WHERE number = %s", [slow.number])
     assert seal_ledger(sealed).entries == 3
-    overtaken = store.seal_batch(sealed, before, slow)
-    assert store.record_seal(sealed, before, overtaken) is False
+    overtaken = seal_batch(sealed, before, slow)
+    assert record_seal(sealed, before, overtaken) is False
     assert breaks(sealed) == []
 
 
-def test_seals_recorded_at_once_are_one(database: str, sealed: store.Database) -> None:
+def test_seals_recorded_at_once_are_one(database: str, sealed: Database) -> None:
     """Two go on from the same seal, to different ticks: one of them is on record."""
-    before = store.find_last_seal(sealed)
+    before = find_last_seal(sealed)
     assert before is not None
     seals = []
     for call in ("s", "s2"):
         sealed.execute("SELECT renewer.spend('b', 1, %s)", [call])
         number = cut(sealed)
-        mark = store.find_unsealed(sealed, before)
+        mark = find_unsealed(sealed, before)
         assert mark is not None
-        seals.append(store.seal_batch(sealed, before, mark))
+        seals.append(seal_batch(sealed, before, mark))
         # Thinned meanwhile: who comes next goes from the same seal to a later tick.
         sealed.execute("DELETE FROM renewer.tick WHERE number = %s", [number])
     start = threading.Barrier(2)
     recorded = []
 
-    def record(seal: store.Seal) -> None:
-        with store.connect(database) as conn:
+    def record(seal: Seal) -> None:
+        with connect(database) as conn:
             start.wait(10)
-            recorded.append(store.record_seal(conn, before, seal))
+            recorded.append(record_seal(conn, before, seal))
 
     threads = [threading.Thread(target=record, args=(each,)) for each in seals]
     for thread in threads:

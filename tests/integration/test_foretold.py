@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from renewer import store
 from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.headline import headline
 from renewer.answers.notes import NoteDocument, notes
@@ -17,6 +16,9 @@ from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp, Kind
 from renewer.rules.plans import Revision
 from renewer.rules.posting import Boundary
+from renewer.store.connection import Database
+from renewer.store.history import find_entries
+from renewer.store.members import find_members
 from tests.support import EPOCH, bring_in, renew, utc, violations
 
 REVISIONS = [
@@ -96,7 +98,7 @@ def line(chance: random.Random, member_id: str) -> str:
     return f"{member_id},{plan},{anchor_on},{zone},{status},{balance}"
 
 
-def live(conn: store.Database, chance: random.Random, member_id: str) -> None:
+def live(conn: Database, chance: random.Random, member_id: str) -> None:
     """Let the marketplace call for a member now and then; some calls are refused."""
     at = utc("2016-05-05T13:00")
     for number in range(chance.randint(0, 5)):
@@ -127,7 +129,7 @@ def live(conn: store.Database, chance: random.Random, member_id: str) -> None:
             )
 
 
-def explain(conn: store.Database, member_id: str, as_of: str) -> Explanation:
+def explain(conn: Database, member_id: str, as_of: str) -> Explanation:
     facts = find_explanation(conn, member_id, utc(as_of), CatchUp.EACH)
     assert facts is not None
     assert unfit(facts) == []
@@ -135,10 +137,10 @@ def explain(conn: store.Database, member_id: str, as_of: str) -> Explanation:
     return facts
 
 
-def posted(conn: store.Database, facts: Explanation) -> list[dict[str, Any]]:
+def posted(conn: Database, facts: Explanation) -> list[dict[str, Any]]:
     """Return a member's renewals since *facts*, each with what expired up to it."""
     renewals, expired = [], 0
-    for entry in store.find_entries(conn, facts.member.member_id):
+    for entry in find_entries(conn, facts.member.member_id):
         if entry["seq"] > facts.member.last_seq:
             expired -= entry["amount"] if entry["kind"] == Kind.EXPIRY else 0
             if entry["kind"] == Kind.RENEWAL:
@@ -169,7 +171,7 @@ def recorded(entry: dict[str, Any]) -> tuple[Any, ...]:
 
 @pytest.mark.timeout(600)
 def test_what_is_told_is_what_is_posted(
-    database: str, conn: store.Database, request: pytest.FixtureRequest
+    database: str, conn: Database, request: pytest.FixtureRequest
 ) -> None:
     """What waits is what the next pass posts, what is ahead what the one after does."""
     chance = random.Random(20160519)
@@ -187,7 +189,7 @@ def test_what_is_told_is_what_is_posted(
         assert [recorded(entry) for entry in posted(conn, facts)] == [
             figures(each) for each in facts.waiting
         ], name
-        (held,) = store.find_members(conn, [name])
+        (held,) = find_members(conn, [name])
         assert (held.balance, held.status, held.plan) == (
             facts.settled.balance,
             facts.settled.status,
@@ -223,7 +225,7 @@ CALLS = [
 @pytest.mark.parametrize("applied", [0, 3])
 def test_the_longest_names_and_numbers_fit(
     database: str,
-    conn: store.Database,
+    conn: Database,
     status: str,
     since: str,
     as_of: str,
@@ -256,7 +258,7 @@ def test_the_longest_names_and_numbers_fit(
 @pytest.mark.parametrize("column", ["plan", "timezone"])
 @pytest.mark.parametrize("status", STATUSES)
 def test_what_cannot_be_resolved_fits(
-    database: str, conn: store.Database, column: str, status: str
+    database: str, conn: Database, column: str, status: str
 ) -> None:
     """An unknown plan or zone of 64 characters, before and after it failed a pass."""
     plan_files.record_plans(conn, REVISIONS)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.errors import InputError
 from renewer.jobs import importing
 from renewer.rules.plans import Revision
+from renewer.store.connection import Database
+from renewer.store.revisions import add_plan
 from tests.support import (
     Marketplace,
     bring_in,
@@ -218,7 +219,7 @@ def test_a_refund_makes_a_used_up_lot_lapse_again(market: Marketplace) -> None:
 
 
 def test_a_refund_comes_back_to_a_rollover_lot_whatever_cycle_it_is(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """What rolled over belongs to no cycle any more."""
     load_plans(conn)
@@ -371,7 +372,7 @@ def test_an_upgrade_on_the_boundary_day_adjusts_that_days_renewal(
 
 
 def test_a_downgrade_waits_for_the_next_cycle_and_carries_nothing(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     Question 5: the new plan's cap governs the boundary.
@@ -675,7 +676,7 @@ def test_a_refund_is_never_dead_on_arrival(market: Marketplace) -> None:
     The newest allowance has lapsed and no pass was there: what comes back ends with its
     cycle alone.
     """
-    store.add_plan(market.conn, Revision("short", date(1970, 1, 1), 10, None, 1))
+    add_plan(market.conn, Revision("short", date(1970, 1, 1), 10, None, 1))
     bring_in(market.conn, ["s,short,2016-05-01"], EPOCH)
     market.run("2016-06-01", members=["s"])
     market.call("spend", member_id="s", amount=6, reference="job", at=utc("2016-06-10"))
@@ -718,7 +719,7 @@ def test_what_no_ledger_holds_is_refused_in_its_own_words(
 
 def test_a_plan_without_rules_for_today_is_refused(market: Marketplace) -> None:
     """Now would fail them at every pass; with the next cycle there is time to load."""
-    store.add_plan(market.conn, Revision("gold", date(2999, 1, 1), 100, 0))
+    add_plan(market.conn, Revision("gold", date(2999, 1, 1), 100, 0))
     gold = {"member_id": "m", "plan": "gold", "at": MAY[2]}
     told = (
         "plan 'gold' has no rules for 2016-05-02 yet: use next_cycle, or load an "
@@ -731,7 +732,7 @@ def test_a_plan_without_rules_for_today_is_refused(market: Marketplace) -> None:
 
 
 def test_a_cycle_older_than_the_rules_of_its_plan_can_be_changed(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     Imported in the cycle of April 19; Gold, of 100, is there since May 1.
@@ -739,7 +740,7 @@ def test_a_cycle_older_than_the_rules_of_its_plan_can_be_changed(
     On May 10 they change to Plus: 70 − 100 + 100 × 21 ÷ 30 = 40.
     """
     load_plans(conn)
-    store.add_plan(conn, Revision("gold", date(2016, 5, 1), 100, 0))
+    add_plan(conn, Revision("gold", date(2016, 5, 1), 100, 0))
     bring_in(conn, ["m,gold,2016-04-19"], "2016-05-05")
     change = {"plan": "plus", "effective": "now", "reference": "c", "at": MAY[10]}
     market = Marketplace(conn, database)

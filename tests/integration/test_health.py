@@ -10,9 +10,9 @@ from functools import partial
 import pytest
 from renewer.jobs.passes import describe_backlog
 
-from renewer import store
 from renewer.answers.health import Health, Light, find_health
 from renewer.store import migrations
+from renewer.store.connection import Database, connect, read_clock, snapshot
 from renewer.store.watch import find_backlog
 from renewer.worker.metrics import read_database
 from renewer.worker.presence import Presence
@@ -27,17 +27,17 @@ LINES = [
 ]
 
 
-def judge(conn: store.Database) -> Health:
+def judge(conn: Database) -> Health:
     """Return the health of the job now."""
-    with store.snapshot(conn):
-        return find_health(conn, store.read_clock(conn))
+    with snapshot(conn):
+        return find_health(conn, read_clock(conn))
 
 
 def texts(health: Health) -> list[str]:
     return [problem.text for problem in health.problems]
 
 
-def sign_in(conn: store.Database, host: str, process: int, seen: str) -> None:
+def sign_in(conn: Database, host: str, process: int, seen: str) -> None:
     """Put a worker on record whose last heartbeat was *seen* ago."""
     conn.execute(
         "INSERT INTO renewer.worker "
@@ -49,7 +49,7 @@ def sign_in(conn: store.Database, host: str, process: int, seen: str) -> None:
 
 
 def test_lag_is_of_members_that_are_neither_failing_nor_parked(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Failing ones do not count, even when their retry has come before all others."""
     load_plans(conn)
@@ -79,7 +79,7 @@ def test_lag_is_of_members_that_are_neither_failing_nor_parked(
 
 
 def test_the_probe_skips_as_many_failing_members_as_it_may(
-    conn: store.Database,
+    conn: Database,
 ) -> None:
     """In each bucket; beyond that the number of failures is what matters."""
     load_plans(conn)
@@ -92,7 +92,7 @@ def test_the_probe_skips_as_many_failing_members_as_it_may(
 
 
 @pytest.mark.one_server("the pages read as a role that may not log in")
-def test_every_door_shows_the_same_health(database: str, conn: store.Database) -> None:
+def test_every_door_shows_the_same_health(database: str, conn: Database) -> None:
     """Status, its check, the page, the API and the metrics: names and numbers."""
     migrations.migrate(database, roles=True)
     load_plans(conn)
@@ -134,7 +134,7 @@ def test_every_door_shows_the_same_health(database: str, conn: store.Database) -
 
 
 def test_a_worker_that_died_is_failing_whatever_else_is_well(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """After three minutes, for a day; without workers the passes alone are judged."""
     load_plans(conn)
@@ -157,7 +157,7 @@ def test_a_worker_that_died_is_failing_whatever_else_is_well(
 
 
 def test_a_worker_takes_the_place_of_one_that_died_on_its_host(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """At its start only; workers that run there, or died elsewhere, stay on record."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -170,7 +170,7 @@ def test_a_worker_takes_the_place_of_one_that_died_on_its_host(
         ("elsewhere", ended.pid),
     ):
         sign_in(conn, where, process, "5 minutes")
-    presence = Presence(partial(store.connect, database), "off")
+    presence = Presence(partial(connect, database), "off")
     presence.show(hearing=True)
     own, before = (host, os.getpid()), [(host, os.getppid()), ("elsewhere", ended.pid)]
     assert workers(conn) == [*before, own]
@@ -181,14 +181,14 @@ def test_a_worker_takes_the_place_of_one_that_died_on_its_host(
     assert workers(conn) == [*before, (host, ended.pid)]
 
 
-def workers(conn: store.Database) -> list[tuple[str, int]]:
+def workers(conn: Database) -> list[tuple[str, int]]:
     """Return host and process of each worker on record."""
     rows = conn.execute("SELECT host, process FROM renewer.worker ORDER BY worker_id")
     return [(row["host"], row["process"]) for row in rows]
 
 
 def test_violations_of_the_last_verification_need_a_person(
-    conn: store.Database,
+    conn: Database,
 ) -> None:
     """Until the next one finds none."""
     load_plans(conn)

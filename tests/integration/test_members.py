@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.jobs.importing import Imported, import_members
 from renewer.rules.plans import Plans
+from renewer.store.connection import Database
+from renewer.store.revisions import find_plans
 from tests.support import HEADER, bring_in, load_plans, statement, utc, violations
 
 MIXED = [
@@ -26,18 +27,18 @@ REASONS = [
 
 
 @pytest.fixture
-def conn(conn: store.Database) -> store.Database:
+def conn(conn: Database) -> Database:
     load_plans(conn)
     bring_in(conn, ["old,basic,2016-04-19"], "2016-05-01")
     return conn
 
 
 def import_lines(
-    conn: store.Database, lines: list[str], **more: Any
+    conn: Database, lines: list[str], **more: Any
 ) -> tuple[Imported, list[tuple[int, str]]]:
     bad: list[tuple[int, str]] = []
     file = io.BytesIO("\n".join([HEADER, *lines]).encode())
-    known = Plans(store.find_plans(conn))
+    known = Plans(find_plans(conn))
     done = import_members(
         conn,
         file,
@@ -49,14 +50,14 @@ def import_lines(
     return done, bad
 
 
-def members_of(conn: store.Database) -> list[str]:
+def members_of(conn: Database) -> list[str]:
     return [
         row["member_id"]
         for row in conn.execute("SELECT member_id FROM renewer.member ORDER BY 1")
     ]
 
 
-def test_one_bad_line_means_that_nothing_is_imported(conn: store.Database) -> None:
+def test_one_bad_line_means_that_nothing_is_imported(conn: Database) -> None:
     """
     Every bad line is named, in the order of the file, duplicates in it and on record
     included.
@@ -66,7 +67,7 @@ def test_one_bad_line_means_that_nothing_is_imported(conn: store.Database) -> No
     assert import_lines(conn, [MIXED[0]]) == (Imported(1, 0), [])
 
 
-def test_skipping_bad_lines_imports_the_rest(conn: store.Database) -> None:
+def test_skipping_bad_lines_imports_the_rest(conn: Database) -> None:
     """
     The good lines become members with opening entries.
 

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from renewer import store
 from renewer.errors import SchemaError
 from renewer.store import migrations, schema
+from renewer.store.connection import Database, connect
 from renewer.store.queries import sql_folder
 from tests.faults.scene import until, waiting
 from tests.support import MIGRATIONS, command
@@ -29,7 +29,7 @@ def test_migrating_twice_does_nothing_the_second_time(empty_database: str) -> No
     with psycopg.connect(empty_database, autocommit=True) as conn:
         conn.execute("DROP PROCEDURE renewer.post_batch")
     assert migrations.migrate(empty_database) == []
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         assert conn.execute(
             "SELECT 1 FROM pg_proc WHERE proname = 'post_batch'"
         ).fetchone()
@@ -40,7 +40,7 @@ def test_a_view_that_is_read_does_not_hold_back_the_routines(database: str) -> N
     found = "SELECT 1 AS one FROM pg_proc WHERE proname = 'post_batch'"
     with (
         ThreadPoolExecutor(1) as pool,
-        store.connect(database) as conn,
+        connect(database) as conn,
         psycopg.connect(database) as reader,
     ):
         conn.execute("DROP PROCEDURE renewer.post_batch")
@@ -80,7 +80,7 @@ def test_a_lock_row_left_by_a_killed_migration_is_removed(database: str) -> None
     assert migrations.migrate(database) == []
 
 
-def test_everything_lives_in_one_schema(conn: store.Database) -> None:
+def test_everything_lives_in_one_schema(conn: Database) -> None:
     """
     Neither tables nor routines, the migration tool's own included, are anywhere else.
     """
@@ -101,7 +101,7 @@ def test_everything_lives_in_one_schema(conn: store.Database) -> None:
 def test_a_database_without_a_schema_says_what_to_do(empty_database: str) -> None:
     """It is an error an operator can act on."""
     with (
-        store.connect(empty_database) as conn,
+        connect(empty_database) as conn,
         pytest.raises(SchemaError, match="run `renewer migrate`"),
     ):
         schema.check_schema(conn)
@@ -121,7 +121,7 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_schema_that_is_too_old_is_refused_until_it_is_upgraded(
-    database: str, conn: store.Database, next_release: str
+    database: str, conn: Database, next_release: str
 ) -> None:
     """
     The error names the migration that is missing, and `migrate` applies that one alone.
@@ -140,7 +140,7 @@ def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
     empty_database: str,
 ) -> None:
     """In one line, and nothing of it is changed."""
-    with store.connect(empty_database) as conn:
+    with connect(empty_database) as conn:
         conn.execute("CREATE SCHEMA renewer")
         conn.execute(
             "CREATE TABLE renewer._yoyo_migration "
@@ -157,7 +157,7 @@ def test_a_schema_of_a_checkout_before_the_first_release_is_refused(
 
 
 def test_a_schema_made_from_an_older_text_is_refused(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Until the first release the file is edited in place, under one name."""
     conn.execute("UPDATE renewer._yoyo_migration SET migration_hash = 'older'")
@@ -171,9 +171,7 @@ def test_a_schema_made_from_an_older_text_is_refused(
     assert re.fullmatch(f"renewer: .*{refused}.*\n", done.stderr)
 
 
-def test_a_schema_that_is_too_new_is_refused(
-    database: str, conn: store.Database
-) -> None:
+def test_a_schema_that_is_too_new_is_refused(database: str, conn: Database) -> None:
     """Neither a pass nor a migration touches it."""
     conn.execute(
         "INSERT INTO renewer._yoyo_migration (migration_hash, migration_id) "
@@ -195,7 +193,7 @@ def defined(kind: str, *folders: str) -> list[str]:
     return sorted(names)
 
 
-def test_the_routines_on_record_are_those_of_the_files(conn: store.Database) -> None:
+def test_the_routines_on_record_are_those_of_the_files(conn: Database) -> None:
     """None is missing, none is left over, and none stands there twice."""
     rows = conn.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'renewer'::regnamespace"
@@ -205,7 +203,7 @@ def test_the_routines_on_record_are_those_of_the_files(conn: store.Database) -> 
     assert sorted(row["proname"] for row in rows) == of_files
 
 
-def test_the_views_on_record_are_those_of_the_files(conn: store.Database) -> None:
+def test_the_views_on_record_are_those_of_the_files(conn: Database) -> None:
     """None is missing and none is left over; a file holds the view of its name."""
     rows = conn.execute("SELECT viewname FROM pg_views WHERE schemaname = 'renewer'")
     files = [path.stem for path in (sql_folder() / "views").glob("*.sql")]
@@ -282,19 +280,19 @@ CATALOG = {
 """What a schema is, as PostgreSQL tells it: a statement for each kind of thing."""
 
 
-def read_catalog(conn: store.Database) -> dict[str, list[dict[str, Any]]]:
+def read_catalog(conn: Database) -> dict[str, list[dict[str, Any]]]:
     """Return everything of the schema that does not depend on when it was made."""
     return {kind: conn.execute(text).fetchall() for kind, text in CATALOG.items()}
 
 
 def test_an_upgraded_schema_is_the_one_a_new_database_gets(
-    database: str, conn: store.Database, empty_database: str, next_release: str
+    database: str, conn: Database, empty_database: str, next_release: str
 ) -> None:
     """In two steps or in one, the same files leave the same catalog."""
     assert migrations.migrate(database, roles=True) == [next_release]
     fresh = [*MIGRATIONS, next_release]
     assert migrations.migrate(empty_database, roles=True) == fresh
-    with store.connect(empty_database) as new:
+    with connect(empty_database) as new:
         expected = read_catalog(new)
     assert all(expected.values())
     assert read_catalog(conn) == expected
@@ -322,7 +320,7 @@ def test_an_upgraded_schema_is_the_one_a_new_database_gets(
     ],
 )
 def test_no_difference_of_two_schemas_is_overlooked(
-    conn: store.Database, kind: str, change: str
+    conn: Database, kind: str, change: str
 ) -> None:
     """Whatever a migration forgets shows in the catalog, under its kind."""
     before = read_catalog(conn)
@@ -388,7 +386,7 @@ UNEXPLAINED = {
     ],
 )
 def test_whoever_looks_at_the_database_is_told_what_a_thing_is(
-    database: str, conn: store.Database, kind: str
+    database: str, conn: Database, kind: str
 ) -> None:
     """Each has a comment; the migration tool's own tables aside."""
     migrations.migrate(database, roles=True)
@@ -436,7 +434,7 @@ def test_entries_cannot_be_changed_even_by_their_owner(empty_database: str) -> N
     ],
 )
 def test_the_database_refuses_what_the_business_cannot(
-    conn: store.Database, change: str, constraint: str
+    conn: Database, change: str, constraint: str
 ) -> None:
     """Each rule is a constraint with a name that says it."""
     conn.execute(
@@ -449,7 +447,7 @@ def test_the_database_refuses_what_the_business_cannot(
     assert caught.value.diag.constraint_name == constraint
 
 
-def test_a_boundary_has_at_most_one_renewal(conn: store.Database) -> None:
+def test_a_boundary_has_at_most_one_renewal(conn: Database) -> None:
     """The key is unique and never null, whoever writes."""
     add = (
         "INSERT INTO renewer.ledger_entry (member_id, seq, kind, amount, "

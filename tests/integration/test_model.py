@@ -21,8 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from renewer import store
 from renewer.rules.plans import Revision
+from renewer.store.connection import Database
+from renewer.store.revisions import add_plan
 from tests.integration.model import Model, Refused
 from tests.support import EPOCH, Marketplace, refused, renew, repair, utc, violations
 
@@ -48,7 +49,7 @@ class RandomCalls(RuleBasedStateMachine):
     now: datetime
     model: Model
 
-    def __init__(self, database: str, conn: store.Database) -> None:
+    def __init__(self, database: str, conn: Database) -> None:
         super().__init__()
         self.database = database
         self.conn = conn
@@ -253,7 +254,7 @@ class RandomCalls(RuleBasedStateMachine):
 
 @pytest.mark.timeout(1200)
 def test_every_sequence_leaves_the_ledger_of_the_model(
-    database: str, conn: store.Database, request: pytest.FixtureRequest
+    database: str, conn: Database, request: pytest.FixtureRequest
 ) -> None:
     """
     Balances, lots, entries and what makes a member due agree after every step.
@@ -262,7 +263,7 @@ def test_every_sequence_leaves_the_ledger_of_the_model(
     `verify` is clean.
     """
     for code, (allowance, cap, lifetime) in PLANS.items():
-        store.add_plan(conn, Revision(code, EPOCH, allowance, cap, lifetime))
+        add_plan(conn, Revision(code, EPOCH, allowance, cap, lifetime))
     # The long form plays new sequences each time, the short one always the same.
     long = request.config.getoption("--long")
     examples, steps = (600, 60) if long else (20, 30)

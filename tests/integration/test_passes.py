@@ -8,7 +8,6 @@ from datetime import datetime
 import pytest
 from psycopg.pq import TransactionStatus
 
-from renewer import store
 from renewer.jobs import failures, plan_files, poster
 from renewer.jobs.poster import BatchPoster, LockRetry, Planner
 from renewer.jobs.recorder import SILENT, RunningPass, RunRecorder
@@ -16,6 +15,11 @@ from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Posting
+from renewer.store.batches import Unplanned
+from renewer.store.connection import Database, connect, read_clock
+from renewer.store.members import find_members
+from renewer.store.revisions import add_plan, find_plans
+from renewer.store.runs import find_runs, start_run
 from tests.support import (
     EPOCH,
     bring_in,
@@ -32,16 +36,14 @@ AS_OF = "2016-05-19T00:00"
 GOLD = Revision("gold", EPOCH, 100, 0)
 
 
-def run_pass(
-    conn: store.Database, planner: Planner, names: Sequence[str]
-) -> dict[str, int]:
+def run_pass(conn: Database, planner: Planner, names: Sequence[str]) -> dict[str, int]:
     """Run a pass over *names* whose postings *planner* decides."""
     as_of = utc(AS_OF)
-    run_id = store.start_run(conn, "manual", CatchUp.EACH, as_of)
+    run_id = start_run(conn, "manual", CatchUp.EACH, as_of)
     stop, recorder = threading.Event(), RunRecorder(run_id, as_of, SILENT)
     posting = BatchPoster(planner, run_id, as_of, LockRetry(stop))
     running = RunningPass(as_of, posting, recorder, stop)
-    recorder.skip(len(running.post(conn, store.find_members(conn, names))))
+    recorder.skip(len(running.post(conn, find_members(conn, names))))
     return recorder.finish(conn, stopped=False).counts.as_dict()
 
 
@@ -58,8 +60,8 @@ class Meddled:
         self.locked: list[bool] = []
 
     def __call__(
-        self, conn: store.Database, members: Sequence[Member]
-    ) -> list[Posting | store.Unplanned]:
+        self, conn: Database, members: Sequence[Member]
+    ) -> list[Posting | Unplanned]:
         self.locked.append(conn.info.transaction_status == TransactionStatus.INTRANS)
         planned = list(self._planner(conn, members))
         for meddle in self._meddlers:
@@ -68,7 +70,7 @@ class Meddled:
         return planned
 
 
-def find_facts(conn: store.Database) -> list[dict[str, object]]:
+def find_facts(conn: Database) -> list[dict[str, object]]:
     """Return who waits for another try, or for a person."""
     return conn.execute(
         "SELECT member_id, retry_at, parked FROM renewer.member "
@@ -76,7 +78,7 @@ def find_facts(conn: store.Database) -> list[dict[str, object]]:
     ).fetchall()
 
 
-def find_failures(conn: store.Database) -> list[dict[str, object]]:
+def find_failures(conn: Database) -> list[dict[str, object]]:
     """Return who has a failure on record, and its code."""
     return conn.execute(
         "SELECT member_id, code FROM renewer.failure ORDER BY member_id"
@@ -85,7 +87,7 @@ def find_failures(conn: store.Database) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("status", ["active", "under_review"])
 def test_a_failure_of_a_version_that_is_gone_is_not_recorded(
-    database: str, conn: store.Database, status: str
+    database: str, conn: Database, status: str
 ) -> None:
     """
     A pass read its plans before one was loaded that another pass then applied.
@@ -95,14 +97,14 @@ def test_a_failure_of_a_version_that_is_gone_is_not_recorded(
     """
     load_plans(conn)
     bring_in(conn, ["m,basic,2016-04-19"], "2016-05-01")
-    read_before = Plans(store.find_plans(conn))
-    store.add_plan(conn, GOLD)
+    read_before = Plans(find_plans(conn))
+    add_plan(conn, GOLD)
     conn.execute(
         "SELECT renewer.change_plan('m', 'gold', 'next_cycle', 'c', '2016-05-02Z')"
     )
 
     def apply_the_change() -> None:
-        with store.connect(database) as other:
+        with connect(database) as other:
             other.execute(
                 "SELECT renewer.set_status('m', %s, 's', '2016-05-19Z')", [status]
             )
@@ -123,17 +125,17 @@ def test_a_failure_of_a_version_that_is_gone_is_not_recorded(
 
 
 def test_a_value_sql_cannot_read_fails_its_member_alone(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The others of the batch are posted; so is the bad one, once it can be read."""
     load_plans(conn)
     first, bad, last = names = find_neighbours(conn, 3)
     bring_in(conn, [f"{name},basic,2016-04-19" for name in names], "2016-05-01")
-    plan = renewal_planner(Plans(store.find_plans(conn)), utc(AS_OF), CatchUp.EACH)
+    plan = renewal_planner(Plans(find_plans(conn)), utc(AS_OF), CatchUp.EACH)
 
     def spoil(
-        conn: store.Database, members: Sequence[Member]
-    ) -> Iterator[Posting | store.Unplanned]:
+        conn: Database, members: Sequence[Member]
+    ) -> Iterator[Posting | Unplanned]:
         for item in plan(conn, members):
             assert isinstance(item, Posting)
             entries = item.entries
@@ -159,18 +161,18 @@ def test_a_value_sql_cannot_read_fails_its_member_alone(
 
 
 @pytest.fixture
-def other(database: str) -> Iterator[store.Database]:
+def other(database: str) -> Iterator[Database]:
     """A connection of somebody else."""
-    with store.connect(database) as opened:
+    with connect(database) as opened:
         yield opened
 
 
-def spend(conn: store.Database, reference: str) -> None:
+def spend(conn: Database, reference: str) -> None:
     conn.execute("SELECT renewer.spend('m', 1, %s, '2016-05-18Z')", [reference])
 
 
 def test_a_failure_names_a_constraint_as_the_schema_does(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Also where the row is in a shard, whose number is behind the name."""
     load_plans(conn)
@@ -188,13 +190,13 @@ def test_a_failure_names_a_constraint_as_the_schema_does(
 
 
 def test_a_member_who_never_holds_still_is_posted_under_a_lock(
-    conn: store.Database, other: store.Database
+    conn: Database, other: Database
 ) -> None:
     """After three conflicts they are locked, planned anew and posted once."""
     load_plans(conn)
     bring_in(conn, ["m,plus,2016-04-19,UTC,active,50"], "2016-05-01")
     planner = Meddled(
-        Plans(store.find_plans(conn)),
+        Plans(find_plans(conn)),
         [
             lambda: spend(other, "first"),
             lambda: spend(other, "second"),
@@ -216,13 +218,13 @@ def test_a_member_who_never_holds_still_is_posted_under_a_lock(
 
 
 def test_a_locked_member_with_nothing_left_to_do_is_skipped(
-    database: str, conn: store.Database, other: store.Database
+    database: str, conn: Database, other: Database
 ) -> None:
     """Another pass renewed them after the third conflict: nobody counts them twice."""
     load_plans(conn)
     bring_in(conn, ["m,basic,2016-04-19,UTC,active,50"], "2016-05-01")
     planner = Meddled(
-        Plans(store.find_plans(conn)),
+        Plans(find_plans(conn)),
         [
             lambda: spend(other, "first"),
             lambda: spend(other, "second"),
@@ -238,8 +240,8 @@ def test_a_locked_member_with_nothing_left_to_do_is_skipped(
 @pytest.mark.one_server("it locks rows of all members in one statement")
 def test_a_member_who_stays_busy_under_the_lock_is_skipped(
     database: str,
-    conn: store.Database,
-    other: store.Database,
+    conn: Database,
+    other: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They are neither renewed nor failed, and still due: the next pass renews them."""
@@ -247,7 +249,7 @@ def test_a_member_who_stays_busy_under_the_lock_is_skipped(
     load_plans(conn)
     bring_in(conn, ["m,basic,2016-04-19,UTC,active,50"], "2016-05-01")
     planner = Meddled(
-        Plans(store.find_plans(conn)),
+        Plans(find_plans(conn)),
         [
             lambda: spend(other, "first"),
             lambda: spend(other, "second"),
@@ -264,14 +266,14 @@ def test_a_member_who_stays_busy_under_the_lock_is_skipped(
     assert violations(conn) == []
 
 
-def set_plan(conn: store.Database, member_id: str, plan: str) -> None:
+def set_plan(conn: Database, member_id: str, plan: str) -> None:
     conn.execute(
         "UPDATE renewer.member SET plan = %s WHERE member_id = %s", [plan, member_id]
     )
 
 
 def test_loading_a_plan_lets_those_who_lacked_it_be_tried_at_once(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Who was set aside stays there, and who lacks another plan waits as before."""
     load_plans(conn)
@@ -280,7 +282,7 @@ def test_loading_a_plan_lets_those_who_lacked_it_be_tried_at_once(
     for name, plan in (("aside", "gold"), ("lacking", "gold"), ("other", "silver")):
         set_plan(conn, name, plan)
     # The back-off counts from the earlier of as_of and the clock: it is ahead of now.
-    now = store.read_clock(conn).isoformat()[:19]
+    now = read_clock(conn).isoformat()[:19]
     assert renew(database, now).counts.as_dict() == counted(due=3, failed=3)
     failures.park(conn, "aside")
     waits: dict[str, datetime] = {
@@ -297,7 +299,7 @@ def test_loading_a_plan_lets_those_who_lacked_it_be_tried_at_once(
         ("lacking", tried_at, True, False),
         ("other", waits["other"], False, False),
     ]
-    tried = renew(database, store.read_clock(conn).isoformat()[:26]).counts
+    tried = renew(database, read_clock(conn).isoformat()[:26]).counts
     assert (tried.due, tried.renewed, tried.failed) == (1, 1, 0)
     assert statement(conn, "lacking")[0] == ("renewal", 100, 100)
     assert statement(conn, "aside") == statement(conn, "other") == []
@@ -305,7 +307,7 @@ def test_loading_a_plan_lets_those_who_lacked_it_be_tried_at_once(
 
 
 def test_a_named_member_does_not_wait_but_stays_where_they_were_put(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """`run --member` ignores the time of the next try; not that one was set aside."""
     load_plans(conn)
@@ -332,7 +334,7 @@ def test_a_named_member_does_not_wait_but_stays_where_they_were_put(
 
 @pytest.mark.parametrize("batch_size", [7, 500])
 def test_named_members_of_many_buckets_are_each_posted(
-    database: str, conn: store.Database, batch_size: int
+    database: str, conn: Database, batch_size: int
 ) -> None:
     """A call of the procedure is for one bucket; names come from anywhere."""
     load_plans(conn)
@@ -349,12 +351,12 @@ def test_named_members_of_many_buckets_are_each_posted(
 
 
 def test_passes_that_share_a_run_add_their_counts_to_it(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Neither knows what the other counted; each reports what it did itself."""
     load_plans(conn)
     bring_in(conn, [f"{name},basic,2016-04-19" for name in "abc"], "2016-05-01")
-    run_id = store.start_run(conn, "manual", CatchUp.EACH, utc(AS_OF))
+    run_id = start_run(conn, "manual", CatchUp.EACH, utc(AS_OF))
     reports = [
         renew(database, AS_OF, members=names, run_id=run_id)
         for names in (["a"], ["b", "c"])
@@ -363,13 +365,13 @@ def test_passes_that_share_a_run_add_their_counts_to_it(
         counted(due=1, renewed=1, entries=1),
         counted(due=2, renewed=2, entries=2),
     ]
-    (row,) = store.find_runs(conn, 2)
+    (row,) = find_runs(conn, 2)
     expected = counted(due=3, renewed=3, entries=3)
     assert {name: row[name] for name in expected} == expected
 
 
 def test_a_report_shows_a_hundred_failures_and_counts_all(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """The failures on record are complete."""
     load_plans(conn)

@@ -12,15 +12,15 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import Database
 from tests.support import ROOT, bring_in, load_plans, renew, utc
 
 pytestmark = pytest.mark.one_server("a role that may not log in reaches no node")
 
 
 @pytest.fixture
-def app(database: str, conn: store.Database) -> store.Database:
+def app(database: str, conn: Database) -> Database:
     """Two members, one of them with five kinds of lots, read as renewer_app."""
     migrations.migrate(database, roles=True)
     load_plans(conn)
@@ -36,7 +36,7 @@ def app(database: str, conn: store.Database) -> store.Database:
     return conn
 
 
-def test_the_application_reads_balances(app: store.Database) -> None:
+def test_the_application_reads_balances(app: Database) -> None:
     """What is held, what of it can be spent, the cycle's inclusive days."""
     rows = app.execute("SELECT * FROM renewer.balance ORDER BY member_id").fetchall()
     assert [tuple(row.values()) for row in rows] == [
@@ -56,7 +56,7 @@ def day(text: str) -> object:
     return utc(f"2016-{text}").date()
 
 
-def test_the_application_reads_open_lots(app: store.Database) -> None:
+def test_the_application_reads_open_lots(app: Database) -> None:
     """Each with its ends: its own, and the boundary of its cycle."""
     rows = app.execute(
         "SELECT source, remaining, expires_at, cycle_ends_at FROM renewer.open_lot "
@@ -77,9 +77,7 @@ def test_the_application_reads_open_lots(app: store.Database) -> None:
     ]
 
 
-def test_what_has_lapsed_cannot_be_spent(
-    app: store.Database, conn: store.Database
-) -> None:
+def test_what_has_lapsed_cannot_be_spent(app: Database, conn: Database) -> None:
     """It is in the balance until a pass has swept it."""
     app.execute("RESET ROLE")
     app.execute(
@@ -93,7 +91,7 @@ def test_what_has_lapsed_cannot_be_spent(
     assert row == {"balance": 124, "spendable": 84}
 
 
-def test_the_balance_of_a_time_is_that_of_its_entries(app: store.Database) -> None:
+def test_the_balance_of_a_time_is_that_of_its_entries(app: Database) -> None:
     """By when they were posted; 0 before the first; a stranger is refused."""
     ask = "SELECT renewer.balance_at(%s, %s) AS held"
     times = app.execute(
@@ -139,7 +137,7 @@ def test_the_balance_of_a_time_is_that_of_its_entries(app: store.Database) -> No
     ],
 )
 def test_a_refusal_says_what_is_wrong_and_what_to_do(
-    app: store.Database, call: str, code: str, detail: str, hint: str
+    app: Database, call: str, code: str, detail: str, hint: str
 ) -> None:
     """In the message, and in DETAIL and HINT for those who show them apart."""
     with pytest.raises(psycopg.Error) as caught:
@@ -149,7 +147,7 @@ def test_a_refusal_says_what_is_wrong_and_what_to_do(
     assert (diag.message_detail, diag.message_hint) == (detail, hint)
 
 
-def test_no_two_functions_share_a_name(app: store.Database) -> None:
+def test_no_two_functions_share_a_name(app: Database) -> None:
     """An untyped literal means one function, always."""
     rows = app.execute(
         "SELECT p.proname FROM pg_catalog.pg_proc AS p "
@@ -159,7 +157,7 @@ def test_no_two_functions_share_a_name(app: store.Database) -> None:
     assert rows.fetchall() == []
 
 
-def test_everything_has_a_comment(app: store.Database) -> None:
+def test_everything_has_a_comment(app: Database) -> None:
     """Functions, tables, columns, and the views the application reads."""
     functions = app.execute(
         "SELECT p.proname AS name FROM pg_catalog.pg_proc AS p "
@@ -179,7 +177,7 @@ def test_everything_has_a_comment(app: store.Database) -> None:
 
 
 @pytest.fixture
-def guide(app: store.Database) -> str:
+def guide(app: Database) -> str:
     """The application's guide, whose SQL was run in order: 1003 has 40 Connects."""
     text = (ROOT / "deploy" / "application.md").read_text()
     for statement in re.findall(r"```sql\n(.*?)```", text, re.DOTALL):

@@ -9,14 +9,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from renewer import store
 from renewer.errors import InputError
 from renewer.jobs import poster, renewal
 from renewer.jobs.counts import Counts
 from renewer.jobs.pass_request import PassOptions, PassRequest
 from renewer.rules.ledger import CatchUp
 from renewer.store import batches
+from renewer.store.batches import lease_bucket
+from renewer.store.connection import Database, connect
+from renewer.store.members import count_due, find_due_buckets
 from renewer.store.queries import query
+from renewer.store.revisions import add_plan
 from tests.support import (
     BASIC,
     bring_in,
@@ -52,7 +55,7 @@ CROWD = crowd_lines()
 
 
 @pytest.fixture
-def crowd(conn: store.Database) -> store.Database:
+def crowd(conn: Database) -> Database:
     """
     A hundred members of three plans, five zones and three statuses, brought in on March
     1, 2016.
@@ -63,7 +66,7 @@ def crowd(conn: store.Database) -> store.Database:
 
 
 def test_a_pass_posts_what_is_due_and_a_second_nothing(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     The thread's member is renewed once, on the day after the last day of their cycle.
@@ -85,7 +88,7 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(
 
 @pytest.mark.one_server("hundreds of passes take too long there")
 def test_an_hourly_walk_equals_one_pass_at_the_end(
-    database: str, crowd: store.Database, pytestconfig: pytest.Config
+    database: str, crowd: Database, pytestconfig: pytest.Config
 ) -> None:
     """
     The hour of passes does not matter: ten days about a month's end; with --long three
@@ -120,7 +123,7 @@ def renew_beside_others(database: str, barrier: threading.Barrier) -> Counts:
     return renew(database, "2016-09-01T00:00", batch_size=2, progress=progress).counts
 
 
-def test_passes_at_once_share_the_work(database: str, crowd: store.Database) -> None:
+def test_passes_at_once_share_the_work(database: str, crowd: Database) -> None:
     """Each of four does some; every boundary is posted once, without an error."""
     barrier = threading.Barrier(4)
     with ThreadPoolExecutor(4) as pool:
@@ -141,17 +144,17 @@ def test_passes_at_once_share_the_work(database: str, crowd: store.Database) -> 
 
 
 def test_a_bucket_that_another_process_holds_is_waited_for(
-    database: str, crowd: store.Database
+    database: str, crowd: Database
 ) -> None:
     """
     While its lease is taken nobody else posts there.
 
     When its holder leaves, the pass goes on.
     """
-    with store.connect(database) as other, ThreadPoolExecutor(1) as pool:
+    with connect(database) as other, ThreadPoolExecutor(1) as pool:
         with other.transaction():
-            for bucket in store.find_due_buckets(crowd, utc("2016-09-01T00:00")):
-                assert store.lease_bucket(other, bucket)
+            for bucket in find_due_buckets(crowd, utc("2016-09-01T00:00")):
+                assert lease_bucket(other, bucket)
             pending = pool.submit(renew, database, "2016-09-01T00:00")
             with pytest.raises(TimeoutError):
                 pending.result(timeout=0.3)
@@ -165,7 +168,7 @@ def test_a_bucket_that_another_process_holds_is_waited_for(
 
 
 def test_a_member_who_fails_delays_nobody_and_is_tried_again(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     The failure is on record with its error and next try.
@@ -197,9 +200,7 @@ def test_a_member_who_fails_delays_nobody_and_is_tried_again(
     assert statement(conn, "bad") == [("renewal", 60, 60)]
 
 
-def test_a_named_member_is_tried_again_at_once(
-    database: str, conn: store.Database
-) -> None:
+def test_a_named_member_is_tried_again_at_once(database: str, conn: Database) -> None:
     """`run --member` does not wait for the next try; others are left alone."""
     load_plans(conn)
     bring_in(conn, ["bad,basic,2016-04-19", "good,plus,2016-04-19"], "2016-05-01")
@@ -216,7 +217,7 @@ def test_a_named_member_is_tried_again_at_once(
 
 
 def test_what_the_database_refuses_is_that_members_failure(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     An error inside the posting procedure undoes that member alone and is recorded with
@@ -250,7 +251,7 @@ def test_what_the_database_refuses_is_that_members_failure(
 
 
 def test_a_member_somebody_holds_stays_due_and_is_skipped(
-    database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
+    database: str, conn: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     A row that stays locked is no failure: it is counted, and the next pass renews the
@@ -259,7 +260,7 @@ def test_a_member_somebody_holds_stays_due_and_is_skipped(
     monkeypatch.setattr(poster, "RETRY_BUDGET_S", 0.5)
     load_plans(conn)
     bring_in(conn, ["held,basic,2016-04-19", "free,basic,2016-04-19"], "2016-05-01")
-    with store.connect(database) as other, other.transaction():
+    with connect(database) as other, other.transaction():
         other.execute(
             "SELECT 1 FROM renewer.member WHERE member_id = 'held' FOR UPDATE"
         )
@@ -297,7 +298,7 @@ class Meddler:
 
 @pytest.mark.parametrize("times", [1, 2, 3, 10])
 def test_a_member_who_changes_meanwhile_is_planned_again(
-    database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch, times: int
+    database: str, conn: Database, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """
     However often they spend between reading and posting, no spend is lost and the
@@ -323,9 +324,7 @@ def test_a_member_who_changes_meanwhile_is_planned_again(
     meddler.conn.close()
 
 
-def test_a_dry_run_counts_and_writes_nothing(
-    database: str, crowd: store.Database
-) -> None:
+def test_a_dry_run_counts_and_writes_nothing(database: str, crowd: Database) -> None:
     """Its counts are those of the pass that follows."""
     before = ledger(crowd)
     rehearsed = renew(database, "2016-04-15T00:00", dry_run=True)
@@ -336,7 +335,7 @@ def test_a_dry_run_counts_and_writes_nothing(
 
 
 def test_catch_up_latest_posts_the_earlier_ones_as_zero(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Every boundary is on record, and only the last is awarded."""
     load_plans(conn)
@@ -351,7 +350,7 @@ def test_catch_up_latest_posts_the_earlier_ones_as_zero(
 
 
 def test_a_stopped_pass_finishes_its_batch_and_says_so(
-    database: str, crowd: store.Database
+    database: str, crowd: Database
 ) -> None:
     """What is left is due, and the next pass posts it."""
     stop = threading.Event()
@@ -371,9 +370,7 @@ def test_a_stopped_pass_finishes_its_batch_and_says_so(
     assert renew(database, "2016-09-01T00:00").counts.renewed == 79
 
 
-def test_a_run_is_on_record_with_its_counts(
-    database: str, crowd: store.Database
-) -> None:
+def test_a_run_is_on_record_with_its_counts(database: str, crowd: Database) -> None:
     """Each entry names the run that posted it."""
     outcome = renew(database, "2016-09-01T00:00", trigger="schedule")
     row = crowd.execute("SELECT * FROM renewer.run").fetchone()
@@ -417,7 +414,7 @@ def find_nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.one_server("its plan is told in another way")
-def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
+def test_selecting_the_due_reads_an_index(conn: Database) -> None:
     """Neither members who are not due nor lots are scanned, with real statistics."""
     for each in MANY.split(";"):
         conn.execute(each)
@@ -443,7 +440,7 @@ def test_selecting_the_due_reads_an_index(conn: store.Database) -> None:
     }
 
 
-def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
+def test_who_is_due_is_counted_in_every_bucket(conn: Database) -> None:
     """The count names all 64 of them, so that it uses the index."""
     load_plans(conn)
     lines = [f"m{n},basic,2016-04-19,UTC,active,0" for n in range(500)]
@@ -453,7 +450,7 @@ def test_who_is_due_is_counted_in_every_bucket(conn: store.Database) -> None:
     ).fetchone()
     assert row == {"buckets": 64}
     as_of = utc("2016-05-19T00:00")
-    assert store.count_due(conn, as_of, None) == 500
+    assert count_due(conn, as_of, None) == 500
 
 
 def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:
@@ -464,13 +461,13 @@ def test_each_retry_waits_twice_as_long_up_to_a_day() -> None:
     assert waits == [timedelta(minutes=each) for each in minutes]
 
 
-def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: store.Database) -> None:
+def test_the_clock_of_a_pass_is_its_as_of(database: str, conn: Database) -> None:
     """A member whose cycle ends a second later is left alone."""
-    store.add_plan(conn, BASIC)
+    add_plan(conn, BASIC)
     bring_in(conn, ["m,basic,2016-04-19,Asia/Tokyo"], "2016-05-01")
     boundary = utc("2016-05-18T15:00")
     for as_of, renewed in ((boundary - timedelta(seconds=1), 0), (boundary, 1)):
         outcome = renewal.renew_due(
-            partial(store.connect, database), PassRequest(as_of, PassOptions())
+            partial(connect, database), PassRequest(as_of, PassOptions())
         )
         assert outcome.counts.renewed == renewed

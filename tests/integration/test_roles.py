@@ -4,10 +4,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.jobs import failures
 from renewer.rules.ledger import CatchUp
 from renewer.store import migrations
+from renewer.store.connection import Database, connect
 from tests.support import bring_in, command, load_plans, renew, repair, statement
 
 pytestmark = pytest.mark.one_server("a role that may not log in reaches no node")
@@ -25,7 +25,7 @@ CHANGES = (
 
 
 @pytest.fixture
-def conn(database: str, conn: store.Database) -> store.Database:
+def conn(database: str, conn: Database) -> Database:
     migrations.migrate(database, roles=True)
     load_plans(conn)
     bring_in(conn, ["a,basic,2016-04-19,UTC,active,2"], "2016-05-01")
@@ -33,7 +33,7 @@ def conn(database: str, conn: store.Database) -> store.Database:
 
 
 @pytest.mark.parametrize("role", ["renewer_worker", "renewer_app", "renewer_read"])
-def test_no_role_can_change_or_delete_an_entry(conn: store.Database, role: str) -> None:
+def test_no_role_can_change_or_delete_an_entry(conn: Database, role: str) -> None:
     """Entries are only ever added."""
     conn.execute(f"SET ROLE {role}")
     for change in CHANGES:
@@ -41,7 +41,7 @@ def test_no_role_can_change_or_delete_an_entry(conn: store.Database, role: str) 
             conn.execute(change)
 
 
-def test_the_worker_can_run_the_job(database: str, conn: store.Database) -> None:
+def test_the_worker_can_run_the_job(database: str, conn: Database) -> None:
     """Its privileges are enough for a whole pass, a failure included."""
     conn.execute("UPDATE renewer.member SET plan = 'gold'")
     as_worker = make_conninfo(database, options="-c role=renewer_worker")
@@ -52,7 +52,7 @@ def test_the_worker_can_run_the_job(database: str, conn: store.Database) -> None
 
 
 @pytest.mark.parametrize("role", ["renewer_app", "renewer_read"])
-def test_others_cannot_post(conn: store.Database, role: str) -> None:
+def test_others_cannot_post(conn: Database, role: str) -> None:
     """Neither by the procedure nor by hand."""
     conn.execute(f"SET ROLE {role}")
     for attempt in (
@@ -79,7 +79,7 @@ CALLS = (
 
 
 def test_the_application_can_call_the_functions_and_nothing_else(
-    conn: store.Database,
+    conn: Database,
 ) -> None:
     """
     They write as their owner, with a search path nobody can bend.
@@ -121,7 +121,7 @@ def test_the_application_can_call_the_functions_and_nothing_else(
 
 
 @pytest.mark.parametrize("role", ["renewer_worker", "renewer_read"])
-def test_only_the_application_moves_connects(conn: store.Database, role: str) -> None:
+def test_only_the_application_moves_connects(conn: Database, role: str) -> None:
     """Who reads or runs the job cannot spend."""
     conn.execute(f"SET ROLE {role}")
     for call in CALLS:
@@ -130,7 +130,7 @@ def test_only_the_application_moves_connects(conn: store.Database, role: str) ->
 
 
 def test_roles_keep_their_privileges_through_an_upgrade(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Once the roles exist every migration grants again."""
     conn.execute("REVOKE SELECT ON renewer.plan FROM renewer_read")
@@ -139,21 +139,21 @@ def test_roles_keep_their_privileges_through_an_upgrade(
     assert conn.execute("SELECT count(*) AS n FROM renewer.plan").fetchone() == {"n": 3}
 
 
-def test_the_worker_can_repair(database: str, conn: store.Database) -> None:
+def test_the_worker_can_repair(database: str, conn: Database) -> None:
     """A backfill, and what a person does about a failure."""
     renew(database, "2016-07-20", catch_up=CatchUp.LATEST)
     as_worker = make_conninfo(database, options="-c role=renewer_worker")
     assert repair(as_worker, "2016-07-25").counts.late == 1
     conn.execute("UPDATE renewer.member SET plan = 'gold'")
     renew(as_worker, "2016-08-20")
-    with store.connect(as_worker) as worker:
+    with connect(as_worker) as worker:
         failures.park(worker, "a")
         failures.retry(worker, "a")
 
 
 @pytest.mark.parametrize("name", ["explain", "preview", "history", "status", "verify"])
 def test_the_reader_can_answer_and_repair_nothing(
-    database: str, conn: store.Database, name: str
+    database: str, conn: Database, name: str
 ) -> None:
     """Who answers members needs no more than to read."""
     as_reader = make_conninfo(database, options="-c role=renewer_read")
@@ -175,7 +175,7 @@ def test_the_reader_can_answer_and_repair_nothing(
 
 @pytest.mark.parametrize("role", ["renewer_app", "renewer_read"])
 def test_a_worker_whose_login_may_not_post_says_so_and_leaves(
-    database: str, conn: store.Database, role: str
+    database: str, conn: Database, role: str
 ) -> None:
     """At its start, in one line, instead of failing every hour."""
     login = make_conninfo(database, options=f"-c role={role}")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from renewer import store
 from renewer.store import migrations
+from renewer.store.connection import Database
 from renewer.store.queries import query
 from tests.support import ROOT, bring_in, load_plans, renew, utc
 
@@ -45,13 +45,13 @@ def plain(sql: str) -> str:
     return re.sub(r"--.*", "", sql)
 
 
-def find_names(conn: store.Database, sql: str) -> set[str]:
+def find_names(conn: Database, sql: str) -> set[str]:
     return {row["name"] for row in conn.execute(sql)}
 
 
 @pytest.mark.one_server("a cluster's own catalogue has more")
 def test_every_unique_key_of_member_data_holds_the_member(
-    conn: store.Database,
+    conn: Database,
 ) -> None:
     """A cluster can keep no other unique."""
     rows = conn.execute(
@@ -68,7 +68,7 @@ def test_every_unique_key_of_member_data_holds_the_member(
 
 
 @pytest.mark.one_server("a cluster's own catalogue has more")
-def test_nothing_ties_a_row_to_another_node(conn: store.Database) -> None:
+def test_nothing_ties_a_row_to_another_node(conn: Database) -> None:
     """There is no trigger and no foreign key, and a member's name is plain text."""
     inside = "renewer'::regnamespace"
     assert not find_names(
@@ -93,7 +93,7 @@ def test_nothing_ties_a_row_to_another_node(conn: store.Database) -> None:
 
 
 @pytest.mark.one_server("a cluster's own catalogue has more")
-def test_no_view_is_made_with_the_type_of_a_tables_rows(conn: store.Database) -> None:
+def test_no_view_is_made_with_the_type_of_a_tables_rows(conn: Database) -> None:
     """Of what depends on a table that depends on it a cluster makes no copies."""
     assert not find_names(
         conn,
@@ -109,7 +109,7 @@ def test_no_view_is_made_with_the_type_of_a_tables_rows(conn: store.Database) ->
 
 
 @pytest.mark.one_server("a cluster's own catalogue has more")
-def test_every_table_is_laid_out(conn: store.Database) -> None:
+def test_every_table_is_laid_out(conn: Database) -> None:
     """On every node, beside its member, or on the coordinator."""
     laid_out = re.findall(
         r"\(\d, 'renewer\.(\w+)', '(\w+)'\)",
@@ -134,7 +134,7 @@ def test_every_table_is_laid_out(conn: store.Database) -> None:
 
 @pytest.mark.one_server("a cluster's own catalogue has more")
 def test_what_is_called_for_a_member_runs_where_they_are(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """
     Privileges and distribution find the calls of the marketplace by one condition.
@@ -242,7 +242,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 @pytest.mark.one_server("it refuses one of the two")
 @pytest.mark.parametrize("name", SPREAD)
 def test_the_form_for_a_cluster_gives_the_same_answer(
-    name: str, database: str, conn: store.Database
+    name: str, database: str, conn: Database
 ) -> None:
     """On members of every kind: renewed, failed, with a request, without a rule."""
     load_plans(conn)
@@ -272,7 +272,7 @@ def test_the_form_for_a_cluster_gives_the_same_answer(
     assert first
 
 
-def test_a_bucket_is_a_part_of_a_shard(conn: store.Database) -> None:
+def test_a_bucket_is_a_part_of_a_shard(conn: Database) -> None:
     """Its number is the first six bits of the hash by which members are spread."""
     load_plans(conn)
     lines = [f"m{n},basic,2016-04-19,UTC,active,0" for n in range(500)]

@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.errors import DatabaseUnreachable
 from renewer.jobs.pass_request import PassOptions
 from renewer.jobs.poster import BatchPoster, LockRetry, Planner
@@ -18,7 +17,18 @@ from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Posting
-from renewer.store import Outcome, Unplanned, Unposted, connection, migrations
+from renewer.store import connection, migrations
+from renewer.store.batches import (
+    Outcome,
+    Unplanned,
+    Unposted,
+    describe_failure,
+    post_batch,
+)
+from renewer.store.connection import Database, read_clock
+from renewer.store.members import find_members
+from renewer.store.revisions import find_plans
+from renewer.store.runs import start_run
 from renewer.worker import schedule
 from tests.support import (
     Marketplace,
@@ -36,7 +46,7 @@ POSTED = counted(due=1, renewed=1, entries=2)
 """What a pass does for the member below: their 40 expire and 60 come."""
 
 
-def read_member(conn: store.Database, *columns: str) -> tuple[Any, ...]:
+def read_member(conn: Database, *columns: str) -> tuple[Any, ...]:
     """Return columns of member m."""
     row = conn.execute(
         f"SELECT {', '.join(columns)} FROM renewer.member WHERE member_id = 'm'"
@@ -45,32 +55,32 @@ def read_member(conn: store.Database, *columns: str) -> tuple[Any, ...]:
     return tuple(row.values())
 
 
-def read_failures(conn: store.Database) -> list[dict[str, Any]]:
+def read_failures(conn: Database) -> list[dict[str, Any]]:
     """Return the failures on record."""
     return conn.execute(
         "SELECT member_id, code, attempts FROM renewer.failure"
     ).fetchall()
 
 
-def start_pass(conn: store.Database, planner: Planner | None = None) -> BatchPoster:
+def start_pass(conn: Database, planner: Planner | None = None) -> BatchPoster:
     """Begin a pass at the end of m's cycle; *planner* is not an ordinary one."""
     as_of = utc(AS_OF)
-    plans = Plans(store.find_plans(conn))
+    plans = Plans(find_plans(conn))
     planner = planner or renewal_planner(plans, as_of, CatchUp.EACH)
-    run_id = store.start_run(conn, "manual", CatchUp.EACH, as_of)
+    run_id = start_run(conn, "manual", CatchUp.EACH, as_of)
     return BatchPoster(planner, run_id, as_of, LockRetry(threading.Event()))
 
 
-def post_once(conn: store.Database) -> list[str]:
+def post_once(conn: Database) -> list[str]:
     """Take up m once, as a pass does; return who was busy."""
-    return start_pass(conn).post(conn, store.find_members(conn, ["m"])).locked
+    return start_pass(conn).post(conn, find_members(conn, ["m"])).locked
 
 
 # 1. Busy members and versions
 
 
 def test_a_locked_member_is_passed_over_not_waited_for(
-    m: store.Database, other: store.Database
+    m: Database, other: Database
 ) -> None:
     """Whoever holds the row may hold it for long: the pass says busy at once."""
     m.execute("SET statement_timeout = '3s'")
@@ -83,7 +93,7 @@ def test_a_locked_member_is_passed_over_not_waited_for(
 
 @pytest.mark.one_server("a setting of a session reaches no node")
 def test_a_lock_on_what_a_posting_writes_is_nobodys_failure(
-    m: store.Database, other: store.Database
+    m: Database, other: Database
 ) -> None:
     """An administrator's lock_timeout ends the wait for a lot: the member is busy."""
     m.execute("SET lock_timeout = '50ms'")
@@ -93,7 +103,7 @@ def test_a_lock_on_what_a_posting_writes_is_nobodys_failure(
 
 
 def test_who_was_busy_is_looked_at_again_in_the_same_pass(
-    database: str, m: store.Database, other: store.Database
+    database: str, m: Database, other: Database
 ) -> None:
     """The lock goes after the first look; the second renews them, counted once."""
     other.execute("BEGIN; SELECT FROM renewer.member WHERE member_id = 'm' FOR UPDATE")
@@ -106,14 +116,14 @@ def test_who_was_busy_is_looked_at_again_in_the_same_pass(
 
 
 def test_a_failure_counts_once_for_the_version_that_was_planned(
-    m: store.Database,
+    m: Database,
 ) -> None:
     """Of two passes that planned the same member, the second looks again."""
-    (member,) = store.find_members(m, ["m"])
-    run_id = store.start_run(m, "manual", CatchUp.EACH, utc(AS_OF))
+    (member,) = find_members(m, ["m"])
+    run_id = start_run(m, "manual", CatchUp.EACH, utc(AS_OF))
     failed = Unplanned(member, "PlanError", "unknown plan")
-    document = store.describe_failure(failed, utc("2016-05-19T00:50"))
-    assert [store.post_batch(m, [document], run_id) for _ in range(2)] == [
+    document = describe_failure(failed, utc("2016-05-19T00:50"))
+    assert [post_batch(m, [document], run_id) for _ in range(2)] == [
         [Unposted("m", Outcome.FAILED, "PlanError", "unknown plan")],
         [Unposted("m", Outcome.CONFLICT, "PlanError", "unknown plan")],
     ]
@@ -122,7 +132,7 @@ def test_a_failure_counts_once_for_the_version_that_was_planned(
 
 
 def test_a_request_made_while_a_pass_plans_is_not_forgotten(
-    m: store.Database, other: store.Database
+    m: Database, other: Database
 ) -> None:
     """
     They are suspended since the 10th, and the call comes after the pass has planned.
@@ -130,24 +140,24 @@ def test_a_request_made_while_a_pass_plans_is_not_forgotten(
     Only the member's version tells. A request moves no Connects, so that no number of
     an entry is taken twice.
     """
-    plan = renewal_planner(Plans(store.find_plans(m)), utc(AS_OF), CatchUp.EACH)
+    plan = renewal_planner(Plans(find_plans(m)), utc(AS_OF), CatchUp.EACH)
     suspend = {"status": "suspended", "reference": "s", "at": utc("2016-05-10")}
 
     def plan_and_be_late(
-        conn: store.Database, members: Sequence[Member]
+        conn: Database, members: Sequence[Member]
     ) -> list[Posting | Unplanned]:
         planned = list(plan(conn, members))
         Marketplace(other).call("set_status", member_id="m", **suspend)
         return planned
 
     running = start_pass(m, plan_and_be_late)
-    assert running.post(m, store.find_members(m, ["m"])).locked == []
+    assert running.post(m, find_members(m, ["m"])).locked == []
     assert statement(m, "m")[1:] == [("expiry", -40, 0), ("renewal", 0, 0)]
     assert read_member(m, "status", "requested_at") == ("suspended", None)
     assert violations(m) == []
 
 
-def test_a_pass_leaves_its_session_synchronous(m: store.Database) -> None:
+def test_a_pass_leaves_its_session_synchronous(m: Database) -> None:
     """
     A posting is asynchronous for itself alone.
 
@@ -162,7 +172,7 @@ def test_a_pass_leaves_its_session_synchronous(m: store.Database) -> None:
 # 2. The server's trouble
 
 
-def test_only_what_tells_its_state_is_a_node_that_is_away(m: store.Database) -> None:
+def test_only_what_tells_its_state_is_a_node_that_is_away(m: Database) -> None:
     """An answer nobody asked for, or no connection, is trouble of the coordinator's."""
     m.distributed = True
     told = [
@@ -177,7 +187,7 @@ def test_only_what_tells_its_state_is_a_node_that_is_away(m: store.Database) -> 
 
 
 def test_no_setting_of_the_database_ends_a_session_that_waits(
-    database: str, m: store.Database
+    database: str, m: Database
 ) -> None:
     """A worker listens for hours, and a verification reads for minutes."""
     settings = ["idle_session_timeout", "lock_timeout", "statement_timeout"]
@@ -185,7 +195,7 @@ def test_no_setting_of_the_database_ends_a_session_that_waits(
         settings.append("transaction_timeout")
     for setting in settings:
         m.execute(f"ALTER DATABASE {m.info.dbname} SET {setting} = '1min'".encode())
-    with store.connect(database) as conn:
+    with connection.connect(database) as conn:
         found = {
             setting: conn.execute(f"SHOW {setting}".encode()).fetchone()
             for setting in settings
@@ -195,7 +205,7 @@ def test_no_setting_of_the_database_ends_a_session_that_waits(
 
 @pytest.mark.one_server("it changes the schema that its tests share")
 def test_a_lock_that_is_not_had_in_time_is_trouble_of_the_server(
-    database: str, m: store.Database
+    database: str, m: Database
 ) -> None:
     """
     As behind a pooler, where a role's lock_timeout stays: it passes, exit code 3.
@@ -207,7 +217,7 @@ def test_a_lock_that_is_not_had_in_time_is_trouble_of_the_server(
         "$$BEGIN SET lock_timeout = '50ms'; LOCK renewer.member; RETURN ''; END$$"
     )
     m.execute("ALTER TABLE renewer.run ADD COLUMN odd text DEFAULT renewer.impatient()")
-    with store.connect(database) as other, other.transaction():
+    with connection.connect(database) as other, other.transaction():
         other.execute("LOCK renewer.member IN ACCESS SHARE MODE")
         done = command(database, "run", "--as-of", AS_OF)
     assert done.returncode == 3, done.stderr
@@ -218,7 +228,7 @@ def test_a_lock_that_is_not_had_in_time_is_trouble_of_the_server(
 
 @pytest.mark.one_server("it changes the schema that its tests share")
 def test_a_privilege_that_is_missing_is_trouble_of_the_server(
-    database: str, m: store.Database
+    database: str, m: Database
 ) -> None:
     """Nobody's posting is at fault: the pass ends, and no failure is recorded."""
     migrations.migrate(database, roles=True)
@@ -230,7 +240,7 @@ def test_a_privilege_that_is_missing_is_trouble_of_the_server(
     assert statement(m, "m") == [("opening", 40, 40)]
 
 
-def test_a_server_that_does_not_answer_is_given_up(conn: store.Database) -> None:
+def test_a_server_that_does_not_answer_is_given_up(conn: Database) -> None:
     """By the client itself: a peer that is gone keeps no timeout of the server."""
     conn.patience_s = 0.2
     with pytest.raises(psycopg.OperationalError, match="no answer from the server"):
@@ -247,13 +257,13 @@ def test_one_who_was_asked_to_leave_waits_for_no_answer(
     stop.set()
     with (
         pytest.raises(psycopg.OperationalError, match="no answer from the server"),
-        store.connect(database, stop=stop) as conn,
+        connection.connect(database, stop=stop) as conn,
     ):
         conn.execute("SELECT pg_sleep(5)")
 
 
 def test_a_pass_that_comes_late_is_run_all_the_same(
-    database: str, m: store.Database, monkeypatch: pytest.MonkeyPatch
+    database: str, m: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     The host slept for an hour: the scheduler sees a pass whose time is long past.
@@ -264,14 +274,14 @@ def test_a_pass_that_comes_late_is_run_all_the_same(
     stop, ran_late = threading.Event(), threading.Event()
     tries: list[datetime] = []
 
-    def prepare_pass(conn: store.Database) -> datetime:
-        tries.append(store.read_clock(conn))
+    def prepare_pass(conn: Database) -> datetime:
+        tries.append(read_clock(conn))
         if len(tries) == 1:
             raise psycopg.OperationalError("the server is away")
         ran_late.set()
         return utc(AS_OF)
 
-    connect = partial(store.connect, database)
+    connect = partial(connection.connect, database)
     shown = signs(connect, stop)
     options = PassOptions()
     worker = schedule.Worker(connect, [connect], options, prepare_pass, stop, shown)

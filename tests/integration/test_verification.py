@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from renewer import store
 from renewer.jobs.zones import fix_boundaries
+from renewer.store.connection import Database, connect
 from tests.support import bring_in, load_plans, renew, violations
 
 
 @pytest.fixture
-def renewed(database: str, conn: store.Database) -> store.Database:
+def renewed(database: str, conn: Database) -> Database:
     """Two members with three renewals each, one of them with a rollover."""
     load_plans(conn)
     bring_in(
@@ -26,7 +26,7 @@ def renewed(database: str, conn: store.Database) -> store.Database:
     return conn
 
 
-def test_the_schema_is_the_same_when_names_are_quoted(renewed: store.Database) -> None:
+def test_the_schema_is_the_same_when_names_are_quoted(renewed: Database) -> None:
     """A setting of the role changes how the server tells names, not what is there."""
     renewed.execute("SET quote_all_identifiers = on")
     assert violations(renewed) == []
@@ -131,7 +131,7 @@ def test_the_schema_is_the_same_when_names_are_quoted(renewed: store.Database) -
     ],
 )
 def test_what_is_broken_is_named(
-    renewed: store.Database, sabotage: str, broken: set[tuple[int, str]]
+    renewed: Database, sabotage: str, broken: set[tuple[int, str]]
 ) -> None:
     """The invariant and the member, and nobody else."""
     assert renewed.execute(sabotage).rowcount == 1
@@ -140,7 +140,7 @@ def test_what_is_broken_is_named(
 
 @pytest.mark.one_server("an UPDATE there takes no interval of a column")
 def test_boundaries_of_a_zone_that_changed_are_moved(
-    renewed: store.Database, database: str
+    renewed: Database, database: str
 ) -> None:
     """
     An update of the zone database moves the next boundary, and so when it is due.
@@ -154,7 +154,7 @@ def test_boundaries_of_a_zone_that_changed_are_moved(
         "UPDATE renewer.member SET renews_at = renews_at + interval '1 hour' "
         "WHERE member_id = 'b'"
     )
-    assert fix_boundaries(renewed, partial(store.connect, database)) == 1
+    assert fix_boundaries(renewed, partial(connect, database)) == 1
     assert violations(renewed) == []
     after = renewed.execute(
         "SELECT * FROM renewer.member ORDER BY member_id"
@@ -162,10 +162,10 @@ def test_boundaries_of_a_zone_that_changed_are_moved(
     assert after == [
         row | {"version": row["version"] + (row["member_id"] == "b")} for row in before
     ]
-    assert fix_boundaries(renewed, partial(store.connect, database)) == 0
+    assert fix_boundaries(renewed, partial(connect, database)) == 0
 
 
-def test_lag_is_no_violation(renewed: store.Database) -> None:
+def test_lag_is_no_violation(renewed: Database) -> None:
     """What is due and not posted yet breaks nothing."""
     due = renewed.execute(
         "SELECT count(*) AS n FROM renewer.member WHERE due_at < now()"
@@ -178,7 +178,7 @@ def test_lag_is_no_violation(renewed: store.Database) -> None:
     "fact", ["lapses_at = '2016-08-02Z'", "requested_at = '2016-08-02Z'"]
 )
 def test_a_fact_that_is_too_early_is_no_violation(
-    renewed: store.Database, database: str, fact: str
+    renewed: Database, database: str, fact: str
 ) -> None:
     """It costs one empty look, which writes the truth."""
     renewed.execute(f"UPDATE renewer.member SET {fact} WHERE member_id = 'a'")

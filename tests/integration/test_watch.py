@@ -7,9 +7,10 @@ from functools import partial
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from renewer import store
 from renewer.answers import verification
 from renewer.store import migrations
+from renewer.store.connection import Database, connect
+from renewer.store.watch import take_census
 from renewer.worker.duties import Duties
 from tests.support import bring_in, load_plans, renew
 
@@ -19,7 +20,7 @@ AGED = "UPDATE renewer.census SET taken_at = taken_at - make_interval(mins => %s
 
 @pytest.mark.one_server("an UPDATE there takes no interval of a column")
 def test_a_worker_counts_at_its_start_and_then_hourly(
-    database: str, conn: store.Database
+    database: str, conn: Database
 ) -> None:
     """Who came since is counted; a worker that is started anew and anew waits."""
     load_plans(conn)
@@ -27,14 +28,14 @@ def test_a_worker_counts_at_its_start_and_then_hourly(
     def counted_after(minutes: int, duties: Duties) -> bool:
         """Whether house-keeping counts, the last census being so many minutes old."""
         conn.execute("DELETE FROM renewer.census")
-        assert store.take_census(conn, timedelta(0))
+        assert take_census(conn, timedelta(0))
         conn.execute(AGED, [minutes])
         duties.keep_house()
         census = conn.execute("SELECT count(*) AS taken FROM renewer.census").fetchone()
         return census == {"taken": 2}
 
     def start() -> Duties:
-        return Duties(partial(store.connect, database), 400, threading.Event())
+        return Duties(partial(connect, database), 400, threading.Event())
 
     assert not counted_after(4, start())
     working = start()
@@ -45,7 +46,7 @@ def test_a_worker_counts_at_its_start_and_then_hourly(
 
 @pytest.mark.one_server("a role that may not log in reaches no node")
 def test_one_worker_verifies_and_counts_in_stretches(
-    database: str, conn: store.Database, monkeypatch: pytest.MonkeyPatch
+    database: str, conn: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two, the first does; old runs go; a violation in any stretch is counted."""
     monkeypatch.setattr(verification, "STRETCH", 2)
@@ -57,7 +58,7 @@ def test_one_worker_verifies_and_counts_in_stretches(
     renew(database, "2016-05-20")
     conn.execute("UPDATE renewer.run SET started_at = now() - interval '401 days'")
     as_worker = make_conninfo(database, options="-c role=renewer_worker")
-    duties = Duties(partial(store.connect, as_worker), 400, threading.Event())
+    duties = Duties(partial(connect, as_worker), 400, threading.Event())
     for _ in range(2):
         duties.keep_house()
         duties.verify()

@@ -5,7 +5,6 @@ from dataclasses import asdict, fields, replace
 from datetime import date
 from typing import Any
 
-from renewer import store
 from renewer.rules.ledger import (
     Change,
     ChangedDay,
@@ -19,7 +18,7 @@ from renewer.rules.ledger import (
 )
 from renewer.rules.policy import plan_posting
 from renewer.rules.posting import Applied, Posting
-from renewer.store.batches import WRITTEN
+from renewer.store.batches import WRITTEN, Unplanned, describe_failure, describe_posting
 from renewer.store.members import COLUMNS
 from tests.support import PLANS, ROOT, member, utc
 
@@ -79,13 +78,13 @@ def whole_posting() -> Posting:
 
 
 def posting_document() -> dict[str, Any]:
-    return store.describe_posting(whole_posting(), RETRY_AT)
+    return describe_posting(whole_posting(), RETRY_AT)
 
 
 def failure_document() -> dict[str, Any]:
     held = member("gold", "2016-04-19", "2016-05-01")
-    failed = store.Unplanned(held, "PlanError", "unknown plan 'gold'", "gold")
-    return store.describe_failure(failed, RETRY_AT)
+    failed = Unplanned(held, "PlanError", "unknown plan 'gold'", "gold")
+    return describe_failure(failed, RETRY_AT)
 
 
 def test_the_view_has_the_fields_of_a_member_in_order() -> None:
@@ -141,7 +140,7 @@ def test_a_zero_is_sent_and_a_null_is_not() -> None:
     zero = Entry(1, Kind.RENEWAL, 0, 0, utc("2016-05-19T00:00"), None)
     posting.entries = (zero,)
     posting.after = replace(posting.after, balance=0)
-    document = store.describe_posting(posting, RETRY_AT)
+    document = describe_posting(posting, RETRY_AT)
     assert document["balance"] == 0
     assert "pending_plan" not in document
     (entry,) = document["entries"]

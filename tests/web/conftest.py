@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from renewer import store
 from renewer.cli.simulation import Simulation
 from renewer.host.settings import Settings
 from renewer.store import migrations
+from renewer.store.connection import connect
 from renewer.store.reading import Reader
+from renewer.store.watch import take_census
 from renewer.web.serving import Place, make_app
 from renewer.web.stage import Stage
 from tests.conftest import _create, _drop
@@ -37,7 +38,7 @@ def marketplace(server: str, template: str) -> Iterator[str]:
     name = f"renewer_web_{uuid.uuid4().hex}"
     conninfo = _create(server, name, template)
     migrations.migrate(conninfo, roles=True)
-    with store.connect(conninfo) as conn:
+    with connect(conninfo) as conn:
         load_plans(conn)
         bring_in(conn, LINES, "2016-05-01")
         bring_in(conn, ["lost,basic,2016-04-19,UTC,active,2"], "2016-05-01")
@@ -50,8 +51,8 @@ def marketplace(server: str, template: str) -> Iterator[str]:
         conn.execute("SELECT renewer.spend('now', 6, 'proposal 77')")
         conn.execute("SELECT renewer.grant_bonus('ana', 7, '=bonus <b>')")
     renew(conninfo, "2016-07-01T00:00")
-    with store.connect(conninfo) as conn:
-        store.take_census(conn, timedelta(0))
+    with connect(conninfo) as conn:
+        take_census(conn, timedelta(0))
     yield conninfo
     _drop(server, name)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from renewer import store
 from renewer.cli.simulation import Simulation
+from renewer.store.connection import connect
 from tests.support import ledger, statement, utc
 from tests.web.conftest import Client, open_pages
 from tests.web.test_access import SAFE
@@ -23,7 +23,7 @@ def demo(simulation: Simulation) -> Iterator[TestClient]:
 
 
 def posted(simulation: Simulation, member_id: str) -> list[tuple[str, int, int]]:
-    with store.connect(simulation.conninfo) as conn:
+    with connect(simulation.conninfo) as conn:
         return statement(conn, member_id)[1:]
 
 
@@ -77,7 +77,7 @@ def test_another_site_moves_no_clock(
     demo: TestClient, simulation: Simulation, origin: str | None
 ) -> None:
     """Its page may send the form, but under its own name; nothing is written."""
-    with store.connect(simulation.conninfo) as conn:
+    with connect(simulation.conninfo) as conn:
         before = ledger(conn)
         headers = {} if origin is None else {"Origin": origin}
         answer = demo.post("/demo/day", headers=headers)

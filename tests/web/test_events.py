@@ -6,7 +6,8 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
-from renewer import store
+from renewer.store.connection import connect
+from renewer.store.feed import read_events, tick
 from tests.web.conftest import KEYS, TOKEN, Client
 
 LINES = {"Accept": "application/x-ndjson"}
@@ -15,16 +16,16 @@ LINES = {"Accept": "application/x-ndjson"}
 @pytest.fixture(autouse=True)
 def ticked(marketplace: str) -> None:
     """Readers of the pages may not tick: the application does."""
-    with store.connect(marketplace) as conn:
-        store.tick(conn)
+    with connect(marketplace) as conn:
+        tick(conn)
 
 
 def test_events_come_in_pages(marketplace: str, client: Client) -> None:
     """The same as SQL tells, and a cursor to go on with."""
-    with store.connect(marketplace) as conn:
+    with connect(marketplace) as conn:
         expected = [
             {"cursor": cursor, "event": event}
-            for cursor, event in store.read_events(conn, None, 1000)
+            for cursor, event in read_events(conn, None, 1000)
         ]
     first = client().get("/api/events?limit=3").json()
     assert first == {"items": expected[:3], "cursor": expected[2]["cursor"]}
@@ -54,12 +55,12 @@ def test_lines_wait_for_what_comes_next(marketplace: str, client: Client) -> Non
     assert client().get("/api/events", params=query, headers=LINES).text == ""
 
     def spend() -> None:
-        with store.connect(marketplace) as conn:
+        with connect(marketplace) as conn:
             conn.execute("SELECT renewer.grant_bonus('now', 1, 'awaited')")
             conn.execute(
                 "UPDATE renewer.tick SET ticked_at = ticked_at - interval '2 seconds'"
             )
-            store.tick(conn)
+            tick(conn)
 
     timer = threading.Timer(1.5, spend)
     timer.start()

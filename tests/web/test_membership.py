@@ -9,11 +9,14 @@ from contextlib import closing
 import pytest
 from starlette.testclient import TestClient
 
-from renewer import store
 from renewer.answers.member_page import walk_statement
 from renewer.answers.wording import CONNECTS
 from renewer.store import migrations
+from renewer.store.connection import connect
+from renewer.store.history import EVER
+from renewer.store.members import find_members
 from renewer.store.reading import SIZE, Reader
+from renewer.store.revisions import find_plans
 from renewer.web.links import segment, sign
 from tests.support import bring_in, documents, load_plans
 from tests.web.conftest import KEYS, Client, open_pages
@@ -145,7 +148,7 @@ def test_every_link_of_a_page_carries_the_token(closed: TestClient) -> None:
 def busy(database: str) -> str:
     """A member with 12,001 entries, one a minute; balance and lots are not theirs."""
     migrations.migrate(database, roles=True)
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         load_plans(conn)
         bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-01")
         conn.execute(
@@ -169,15 +172,15 @@ def test_a_statement_as_csv_is_whole_however_long(busy: str) -> None:
 
 def test_a_slow_reader_of_a_csv_holds_no_connection(busy: str) -> None:
     """More of them than there are connections leave a page to be shown."""
-    with closing(Reader(busy)) as reader, store.connect(busy) as conn:
-        (held,) = store.find_members(conn, ["ana"])
+    with closing(Reader(busy)) as reader, connect(busy) as conn:
+        (held,) = find_members(conn, ["ana"])
         walks = [
-            walk_statement(reader.snapshot, held, store.EVER[0], CONNECTS)
+            walk_statement(reader.snapshot, held, EVER[0], CONNECTS)
             for _ in range(SIZE + 1)
         ]
         assert [next(walk)[0].seq for walk in walks] == [12_001] * len(walks)
         with reader.snapshot() as free:
-            assert store.find_plans(free)
+            assert find_plans(free)
 
 
 BRAND = "Shop,https://shop.example,credit,credits"

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from renewer import store
 from renewer.answers.overview import (
     HourDue,
     HourOfPasses,
@@ -17,7 +16,10 @@ from renewer.answers.overview import (
     find_status,
 )
 from renewer.host.settings import Settings
+from renewer.store.connection import connect, read_clock
 from renewer.store.reading import Reader
+from renewer.store.revisions import find_plans
+from renewer.store.watch import take_census
 from renewer.web.serving import Place, make_app
 from tests.support import bring_in, documents, load_plans, renew, utc
 from tests.web.conftest import Client
@@ -83,7 +85,7 @@ def test_a_page_reads_as_a_role_that_cannot_write(reader: Reader) -> None:
             "current_setting('transaction_isolation') AS isolation"
         ).fetchone()
         assert row == {"who": "renewer_read", "isolation": "repeatable read"}
-        assert store.find_plans(conn)
+        assert find_plans(conn)
     with (
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
         reader.snapshot() as conn,
@@ -97,7 +99,7 @@ def test_no_member_is_scanned_for_the_overview(
     """Counts come from what is kept: the table is never read from end to end."""
     with reader.snapshot() as conn:
         conn.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        find_status(conn, store.read_clock(conn))
+        find_status(conn, read_clock(conn))
         row = conn.execute(
             "SELECT seq_scan FROM pg_stat_xact_user_tables "
             "WHERE schemaname = 'renewer' AND relname IN ('member', 'ledger_entry') "
@@ -122,7 +124,7 @@ def test_a_database_that_is_away_is_said_and_shows_no_numbers(client: Client) ->
 
 def test_who_fails_next_for_want_of_a_rule_is_named(database: str) -> None:
     """The first boundary first; a closed membership has none."""
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         load_plans(conn)
         lines = [
             "late,basic,2016-04-25,UTC,active,1",
@@ -136,7 +138,7 @@ def test_who_fails_next_for_want_of_a_rule_is_named(database: str) -> None:
             "UPDATE renewer.member SET plan = 'gold' WHERE member_id <> 'good'"
         )
         now = utc("2016-05-02T12:00")
-        assert store.take_census(conn, timedelta(0), now)
+        assert take_census(conn, timedelta(0), now)
         found = find_status(conn, now)
     assert found.without_rule == 3
     assert [each.member_id for each in found.first_without_rule] == [
@@ -150,13 +152,13 @@ def test_who_fails_next_for_want_of_a_rule_is_named(database: str) -> None:
 
 def test_a_census_names_no_more_members_than_a_page_shows(database: str) -> None:
     """The first twenty, of however many."""
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         load_plans(conn)
         lines = [f"m{n},basic,2016-04-{n:02},UTC,active,1" for n in range(2, 28)]
         bring_in(conn, lines, "2016-05-01")
         conn.execute("UPDATE renewer.member SET plan = 'gold'")
         now = utc("2016-05-01T12:00")
-        assert store.take_census(conn, timedelta(0), now)
+        assert take_census(conn, timedelta(0), now)
         found = find_status(conn, now)
     assert found.without_rule == 26
     named = [each.member_id for each in found.first_without_rule]
@@ -165,15 +167,15 @@ def test_a_census_names_no_more_members_than_a_page_shows(database: str) -> None
 
 def test_announced_passes_are_summed(database: str) -> None:
     """In the list they are one line, in the chart of 48 hours they count."""
-    with store.connect(database) as conn:
+    with connect(database) as conn:
         load_plans(conn)
         lines = [f"m{n},basic,2016-04-10,UTC,active,1" for n in range(4)]
         bring_in(conn, lines, "2016-05-01")
     for member_id in ("m0", "m1"):
         renew(database, "2016-05-11", members=[member_id], trigger="announced")
     renew(database, "2016-05-11")
-    with store.connect(database) as conn:
-        found = find_status(conn, store.read_clock(conn))
+    with connect(database) as conn:
+        found = find_status(conn, read_clock(conn))
     assert [(run.trigger, run.renewed) for run in found.runs] == [("manual", 2)]
     told = found.announced
     assert (told.passes, told.due, told.renewed) == (2, 2, 2)

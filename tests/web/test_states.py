@@ -10,10 +10,10 @@ from subprocess import DEVNULL
 import pytest
 from playwright.sync_api import Browser, Page
 
-from renewer import store
 from renewer.answers.explanation import Code
 from renewer.answers.member_page import BANNERS, PENDING
 from renewer.cli.simulation import Simulation
+from renewer.store.connection import connect
 from renewer.web.links import sign
 from renewer.web.stage import Step
 from tests.e2e.test_web import serving
@@ -51,7 +51,7 @@ def test_every_state_has_its_page(
     browser: Browser, simulation: Simulation, scheme: str
 ) -> None:
     """Each status code with its banner or none; axe finds nothing on any of them."""
-    with store.connect(simulation.conninfo) as conn:
+    with connect(simulation.conninfo) as conn:
         conn.execute("UPDATE renewer.member SET plan = 'gold' WHERE member_id = 'ben'")
     seen, found = set(), []
     with demo_page(browser, simulation, color_scheme=scheme) as (page, url):
