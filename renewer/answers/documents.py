@@ -7,8 +7,8 @@ pydantic's model builder. Days are `date`, instants `datetime`: `localised` give
 instants of a document the member's offset at once, and the writer makes them ISO 8601.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass, make_dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -16,31 +16,23 @@ from psycopg.rows import DictRow
 
 from renewer.answers.explanation import Code, Explanation
 from renewer.answers.headline import headline, headline_of_stranger
-from renewer.answers.notes import notes
-from renewer.answers.wording import CONNECTS, Note, Word, local, usable_timezone
+from renewer.answers.notes import NoteDocument, notes
+from renewer.answers.wording import CONNECTS, Word, local, usable_timezone
 from renewer.rules.cycle_history import CycleRecord
-from renewer.rules.ledger import Lot, Member
+from renewer.rules.ledger import Member
+from renewer.rules.plans import RULES
 from renewer.rules.posting import Boundary
 from renewer.rules.value import value
 
-
-@value
-class NoteDocument:
-    """One sentence about one thing, with its numbers and dates as *values*."""
-
-    code: str
-    text: str
-    values: dict[str, Any]
-
-
-@value
-class PlanDocument:
-    """The plan of the current cycle and its rules, null as far as they are unknown."""
-
-    code: str
-    allowance: int | None
-    rollover_cap: int | None
-    lifetime_months: int | None
+PlanDocument = make_dataclass(
+    "PlanDocument",
+    [("code", str), *((name, int | None) for name in RULES)],
+    namespace={
+        "__doc__": "The plan of the current cycle and its rules, null as far as they "
+        "are unknown."
+    },
+)
+"""Its fields are the rules of a plan."""
 
 
 @value
@@ -104,7 +96,7 @@ class MemberDocument:
     headline: str
     notes: list[NoteDocument]
     timezone: str
-    plan: PlanDocument
+    plan: PlanDocument  # type: ignore[valid-type]
     pending_plan: str | None
     balance: int
     cycle: CycleDocument | None
@@ -220,15 +212,19 @@ def explanation_document(facts: Explanation) -> MemberDocument:
         as_of=facts.as_of,
         status_code=facts.code,
         headline=headline(facts),
-        notes=[_note(each) for each in notes(facts)],
+        notes=notes(facts),
         timezone=member.timezone,
         plan=_plan(facts),
         pending_plan=facts.pending_plan,
         balance=member.balance,
-        cycle=_cycle(facts),
+        cycle=None if member.cycle is None else _pick(CycleDocument, facts.cycle),
         awards_at=facts.awards_at,
         next=_next(facts),
-        lots=[_lot(facts, lot) for lot in member.lots if lot.remaining],
+        lots=[
+            _pick(LotDocument, lot, ends_with_cycle=lot.number in facts.lost)
+            for lot in member.lots
+            if lot.remaining
+        ],
         last_renewal=_last_renewal(facts),
         past_cycles=[_past_cycle(each) for each in facts.cycles],
     )
@@ -239,7 +235,7 @@ def preview_document(
     held: Member, as_of: datetime, boundaries: Sequence[Boundary]
 ) -> PreviewDocument:
     """Return the document of the boundaries to come, in the member's time zone."""
-    cycles = [_boundary(each) for each in boundaries]
+    cycles = [_pick(BoundaryDocument, each) for each in boundaries]
     document = PreviewDocument(
         held.member_id, as_of, held.timezone, held.balance, cycles
     )
@@ -254,22 +250,9 @@ def cycles_document(
         facts.member.member_id,
         facts.as_of,
         [_past_cycle(each) for each in facts.cycles],
-        [_boundary(each) for each in boundaries],
+        [_pick(BoundaryDocument, each) for each in boundaries],
     )
     return _in_zone_of(facts.member, document)
-
-
-def statement_document(
-    held: Member, rows: Iterable[DictRow], word: Word, following: int | None
-) -> StatementDocument:
-    """Return a page of a statement; *following* is the entry to go on before."""
-    return StatementDocument(
-        held.member_id,
-        held.timezone,
-        held.balance,
-        list(statement_lines(held, rows, word)),
-        None if following is None else str(following),
-    )
 
 
 def history_document(
@@ -280,23 +263,19 @@ def history_document(
         held.member_id,
         held.timezone,
         held.balance,
-        list(statement_lines(held, rows)),
+        statement_lines(held, rows),
         _in_zone_of(held, entries),
     )
 
 
 def statement_lines(
     held: Member, rows: Iterable[DictRow], word: Word = CONNECTS
-) -> Iterator[LineDocument]:
-    """Yield lines of a statement in the member's zone and the marketplace's word."""
-    for row in rows:
-        line = LineDocument(**row | {"what": word.instead(row["what"])})
-        yield _in_zone_of(held, line)
-
-
-def ends_with_cycle(facts: Explanation, lot: Lot) -> int:
-    """Return how many Connects of *lot* expire at the next boundary, by the cap."""
-    return facts.upcoming.lost.get(lot.number, 0) if facts.upcoming else 0
+) -> list[LineDocument]:
+    """Return lines of a statement in the member's zone and the marketplace's word."""
+    names = [each.name for each in fields(LineDocument)]
+    told = [row | {"what": word.fill_in(row["words"])} for row in rows]
+    lines = [LineDocument(**{name: row[name] for name in names}) for row in told]
+    return _in_zone_of(held, lines)
 
 
 Document = TypeVar("Document")
@@ -307,93 +286,42 @@ def _in_zone_of(member: Member, document: Document) -> Document:
     return there
 
 
-def _note(note: Note) -> NoteDocument:
-    return NoteDocument(note.code, note.text, dict(note.values))
+def _pick(document: type[Document], source: Any, **more: Any) -> Document:
+    """Return a document whose fields are those of *source*, and *more*."""
+    columns = fields(document)  # type: ignore[arg-type]
+    names = [each.name for each in columns if each.name not in more]
+    return document(**{name: getattr(source, name) for name in names}, **more)
 
 
-def _plan(facts: Explanation) -> PlanDocument:
-    rules = facts.plan
-    if rules is None:
-        return PlanDocument(facts.member.plan, None, None, None)
-    # What a failing member will get is unknown until the cause is corrected.
-    allowance = None if facts.code is Code.FAILED else rules.allowance
-    return PlanDocument(
-        facts.member.plan, allowance, rules.rollover_cap, rules.lifetime_months
-    )
-
-
-def _cycle(facts: Explanation) -> CycleDocument | None:
-    """Return the current cycle; None before the first award."""
-    if facts.member.cycle_n is None:
-        return None
-    reached = facts.cycle
-    return CycleDocument(reached.n, reached.first_day, reached.last_day)
+def _plan(facts: Explanation) -> Any:
+    rules = facts.plan.rules if facts.plan else dict.fromkeys(RULES)
+    if facts.code is Code.FAILED:
+        # What a failing member will get is unknown until the cause is corrected.
+        rules |= {"allowance": None}
+    return PlanDocument(facts.member.plan, **rules)
 
 
 def _next(facts: Explanation) -> NextDocument | None:
     """Return what comes next; under review, what its end would bring now."""
     if facts.code in (Code.CLOSED, Code.FAILED) or facts.upcoming is None:
         return None
-    come = (*facts.waiting, *facts.held_back)
-    if facts.code is not Code.UNDER_REVIEW or not come:
-        return NextDocument(**_amounts(facts.upcoming))
-    return NextDocument(
-        allowance=sum(each.allowance for each in come),
-        carried=come[-1].carried,
-        expiring=sum(each.expiring for each in come),
-        balance_after=come[-1].balance_after,
-    )
-
-
-def _amounts(boundary: Boundary) -> dict[str, int]:
-    return {
-        "allowance": boundary.allowance,
-        "carried": boundary.carried,
-        "expiring": boundary.expiring,
-        "balance_after": boundary.balance_after,
-    }
-
-
-def _lot(facts: Explanation, lot: Lot) -> LotDocument:
-    return LotDocument(
-        source=lot.source,
-        remaining=lot.remaining,
-        issued_at=lot.issued_at,
-        expires_at=lot.expires_at,
-        ends_with_cycle=ends_with_cycle(facts, lot) > 0,
-    )
+    if facts.code is not Code.UNDER_REVIEW or not facts.coming:
+        return _pick(NextDocument, facts.upcoming)
+    expiring = sum(boundary.expiring for boundary in facts.coming)
+    last = facts.coming[-1]
+    return _pick(NextDocument, last, allowance=facts.due, expiring=expiring)
 
 
 def _last_renewal(facts: Explanation) -> RenewalDocument | None:
-    award, brought = facts.last_award, facts.last_cycle
-    if award is None or brought is None:
+    last = facts.last_cycle
+    if last is None:
         return None
+    assert last.posted_at is not None
     return RenewalDocument(
-        first_day=award.cycle.first_day,
-        amount=award.awarded,
-        # The reason of the cycle, so that one award never shows two.
-        reason=brought.shortfall,
-        posted_at=award.posted_at,
+        last.first_day, last.awarded or 0, last.shortfall, last.posted_at
     )
 
 
 def _past_cycle(each: CycleRecord) -> PastCycleDocument:
-    return PastCycleDocument(
-        each.first_day,
-        each.last_day,
-        each.expected,
-        each.awarded or 0,
-        each.shortfall,
-    )
-
-
-def _boundary(each: Boundary) -> BoundaryDocument:
-    return BoundaryDocument(
-        n=each.n,
-        first_day=each.first_day,
-        last_day=each.last_day,
-        awards_at=each.awards_at,
-        plan=each.plan,
-        reason=each.reason,
-        **_amounts(each),
-    )
+    awarded, reason = each.awarded or 0, each.shortfall
+    return _pick(PastCycleDocument, each, awarded=awarded, reason=reason)

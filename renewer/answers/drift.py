@@ -2,11 +2,7 @@
 
 from collections.abc import Iterator
 
-from renewer.store.catalog import (
-    ROLES,
-    read_catalog,
-    read_description,
-)
+from renewer.store.catalog import ROLES, read_catalog, read_description
 from renewer.store.connection import Database
 
 MIGRATE = "run `renewer migrate`"

@@ -16,7 +16,7 @@ from renewer.store.revisions import find_plans
 from renewer.store.watch import find_stretch
 
 STRETCH = 20_000
-"""Members who are looked at in one statement."""
+"""Members that one statement reads."""
 
 
 @value
@@ -39,18 +39,9 @@ class ExpiringDocument:
     next: str | None
 
 
-@value
-class Notices:
-    """What ends for members up to *last*; *is_end*: no member comes after them."""
-
-    items: list[NoticeDocument]
-    last: str
-    is_end: bool
-
-
 def find_notices(
     conn: Database, as_of: datetime, until: datetime, after: str = ""
-) -> Iterator[Notices]:
+) -> Iterator[ExpiringDocument]:
     """
     Yield what ends up to *until*, a stretch of members behind *after* at a time.
 
@@ -64,7 +55,7 @@ def find_notices(
             for member in find_ending(conn, after, end, until)
             for ending in find_endings(member, plans, as_of, until)
         ]
-        yield Notices(items, end or "", end is None)
+        yield ExpiringDocument(items, end)
         if end is None:
             return
         after = end

@@ -1,28 +1,26 @@
 """
 The headline: is anything wrong, when do the next Connects come, and how many.
 
-At most three short sentences and 40 words, fit to be sent alone. It has one function
-for each status code, which returns the sentences.
+At most three short sentences and 40 words, fit to be sent alone. One function for each
+status code yields the sentences.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
-from renewer.answers.explanation import Code, Explanation, Problem
+from renewer.answers.explanation import Code, Explanation, skip_changes
 from renewer.answers.wording import (
-    because,
     day,
+    day_at,
     moment,
     plan_name,
     plural,
+    reason_in_words,
     shown,
 )
-from renewer.rules.cycle_history import CycleRecord, Shortfall
+from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.ledger import Reason, Status
 from renewer.rules.posting import Boundary
-
-TOO_LITTLE = frozenset({Reason.SUSPENDED, Reason.CAUGHT_UP, Shortfall.RULES_CORRECTED})
-"""Why a cycle brought less than a member expects; a plan of 0 is as agreed."""
 
 PUNCTUAL = timedelta(hours=1)
 """A job that runs each hour is not late before."""
@@ -34,39 +32,39 @@ def headline(facts: Explanation) -> str:
 
 
 def headline_of_stranger(member_id: str) -> str:
-    """Return the headline about a member nobody knows."""
+    """Return the headline about an id that no member has."""
     return f"We know no member “{shown(member_id)}”. Please check the id."
 
 
 def headline_of_closed(facts: Explanation) -> Iterator[str]:
     """Say that nothing more comes, and what stays."""
     yield f"{_status(facts, 'Your membership', 'closed')}."
-    coming = facts.word.counted(sum(each.allowance for each in facts.waiting))
-    keep = facts.word.counted(facts.settled.balance)
+    due, balance = facts.word.counted(facts.due), facts.settled.balance
     if facts.waiting:
         # What was due before the closing is still posted by the next pass.
-        yield f"You soon get your last {coming} and then have {facts.settled.balance}."
+        yield f"You soon get your last {due} and then have {balance}."
         yield "Those you keep, but you get no more after that."
-    else:
-        yield f"You get no more monthly {facts.word.plural}."
-        yield f"You keep your {keep}." if facts.settled.balance else f"You have {keep}."
+        return
+    yield f"You get no more monthly {facts.word.plural}."
+    keep = "keep your" if balance else "have"
+    yield f"You {keep} {facts.word.counted(balance)}."
 
 
 def headline_of_failed(facts: Explanation) -> Iterator[str]:
     """Say that we are late, why, and that nothing is lost."""
     what = "We could not bring your account up to date"
     if facts.member.renews_at <= facts.as_of:
-        on = day(facts.local(facts.member.renews_at).date())
+        on = day_at(facts.member.renews_at, facts.timezone)
         what = f"Your renewal of {on} is late"
-    yield f"{what}, {_because_of(facts.problem)}."
+    yield f"{what}, {_because_of_problem(facts)}."
     yield "You lose nothing and get what is due when we have corrected this."
-    yield _balance_now(facts)
+    yield f"You now have {facts.word.counted(facts.member.balance)}."
 
 
 def headline_of_review(facts: Explanation) -> Iterator[str]:
     """Say that all waits for the end of the review, and what then comes."""
     begun = _status(facts, "Your account", "under review")
-    due = facts.word.counted(_due(facts))
+    due = facts.word.counted(facts.due)
     if facts.held_back:
         yield f"{begun}, and your {facts.word.plural} wait until it ends."
         balance = facts.released.balance
@@ -77,32 +75,22 @@ def headline_of_review(facts: Explanation) -> Iterator[str]:
         # What was due before the review began does not wait for its end.
         yield f"You soon get {due} from before and then have {facts.settled.balance}."
         yield f"Later {facts.word.plural} wait until the review ends."
-    elif facts.ahead is None:
-        yield _unknown(facts)
-    elif facts.ahead.allowance:
-        award = _award(facts, facts.ahead)
-        yield f"You get {award} if the review is over by then."
-        yield "Otherwise they wait for its end."
     else:
-        yield _next(facts)
+        yield _next(facts, facts.ahead, condition=" if the review is over by then")
+        if facts.ahead is not None and facts.ahead.allowance:
+            yield "Otherwise they wait for its end."
 
 
 def headline_of_suspended(facts: Explanation) -> Iterator[str]:
     """Say that nothing comes while suspended, and what would otherwise."""
     yield f"{_status(facts, 'Your account', 'suspended')}."
-    due = _due(facts)
-    if due:
+    if facts.due:
         # What was due before the suspension began is awarded all the same.
-        balance = facts.settled.balance
-        yield f"You soon get {facts.word.counted(due)} and then have {balance}."
-    active = facts.outlook.ahead_if_active
-    if active is None:
-        yield _unknown(facts)
-    elif active.allowance:
-        award = _award(facts, active, is_short=due > 0)
-        yield f"You get {award} only if your account is active again by then."
-    else:
-        yield _nothing(facts, active)
+        due, balance = facts.word.counted(facts.due), facts.settled.balance
+        yield f"You soon get {due} and then have {balance}."
+    condition = " only if your account is active again by then"
+    is_short = facts.due > 0
+    yield _next(facts, facts.ahead_if_active, condition=condition, is_short=is_short)
 
 
 def headline_of_waiting(facts: Explanation) -> Iterator[str]:
@@ -110,38 +98,38 @@ def headline_of_waiting(facts: Explanation) -> Iterator[str]:
     if not facts.waiting:
         ended = day(facts.cycle.last_day)
         yield f"Your billing cycle ended on {ended}, but your renewal is late."
-        yield _unknown(facts)
+        yield _next(facts, facts.ahead)
         yield "You lose nothing."
-    elif _boundaries(facts):
-        yield from _late(facts)
-    else:
+    elif _is_changing(facts):
         yield from _changing(facts)
+    else:
+        yield from _late(facts)
 
 
 def headline_of_renewed(facts: Explanation) -> Iterator[str]:
     """Say what came and what comes next."""
-    award, last = facts.last_award, facts.last_cycle
-    assert award is not None
+    last = facts.last_cycle
     assert last is not None
     if _is_changing(facts):
         yield from _changing(facts)
         return
-    on, brought = day(last.first_day), facts.word.counted(award.awarded)
-    if award.reason == Reason.PLAN_CHANGED:
-        yield f"You changed to {plan_name(award.cycle.plan)} on {on} and got {brought}."
-    elif award.late:
-        missing = f"{award.late} missing {facts.word.name(award.late)}"
+    on, awarded = day(last.first_day), last.awarded or 0
+    brought = facts.word.counted(awarded)
+    if last.reason == Reason.PLAN_CHANGED:
+        yield f"You changed to {plan_name(last.plan)} on {on} and got {brought}."
+    elif last.late:
+        missing = f"{last.late} missing {facts.word.name(last.late)}"
         yield f"You got {missing} for your cycle of {on}."
-    elif last.shortfall in TOO_LITTLE:
+    elif _is_too_little(last):
         yield _too_little(facts, last)
-    elif award.awarded == 0:
+    elif awarded == 0:
         yield "Nothing is wrong."
         yield f"Your new billing cycle began on {on}."
     else:
         yield f"Your new billing cycle began on {on} and you got {brought}."
-    if award.awarded:
+    if awarded:
         yield f"You now have {facts.member.balance}."
-    yield _next(facts, is_short=award.awarded > 0)
+    yield _next(facts, facts.ahead, is_short=awarded > 0)
 
 
 def headline_of_last_day(facts: Explanation) -> Iterator[str]:
@@ -157,7 +145,7 @@ def headline_of_last_day(facts: Explanation) -> Iterator[str]:
     if _is_fine(facts):
         yield "Nothing is wrong."
     yield f"Today, {day(facts.today)}, is the last day of your billing cycle."
-    yield _next(facts, " tomorrow,")
+    yield _next(facts, facts.ahead, " tomorrow,")
 
 
 def headline_of_not_due(facts: Explanation) -> Iterator[str]:
@@ -168,10 +156,13 @@ def headline_of_not_due(facts: Explanation) -> Iterator[str]:
     last = facts.last_cycle
     if _is_fine(facts):
         yield "Nothing is wrong."
-        yield from _end_of_cycle(facts)
+        ahead = facts.ahead
+        # Unless the cycle is that of another zone.
+        if ahead and moment(ahead.awards_at, facts.timezone) == day(ahead.first_day):
+            yield f"Your billing cycle ends on {day(facts.cycle.last_day)}."
     elif facts.problem is None and last is not None:
         yield _too_little(facts, last)
-    yield _next(facts)
+    yield _next(facts, facts.ahead)
 
 
 HEADLINES: dict[Code, Callable[[Explanation], Iterator[str]]] = {
@@ -191,11 +182,12 @@ def _status(facts: Explanation, what: str, status: str) -> str:
     since = facts.calls.status_since
     if since is None:
         return f"{what} is {status}"
-    return f"{what} has been {status} since {day(facts.local(since).date())}"
+    return f"{what} has been {status} since {day_at(since, facts.timezone)}"
 
 
-def _because_of(problem: Problem | None) -> str:
+def _because_of_problem(facts: Explanation) -> str:
     """Return why a member cannot be renewed, as far as a member cares."""
+    problem = facts.problem
     if problem is not None and problem.plan is not None:
         return f"because our system has no rules for plan {plan_name(problem.plan)}"
     if problem is not None and problem.timezone is not None:
@@ -204,67 +196,41 @@ def _because_of(problem: Problem | None) -> str:
     return "because of an error in our system"
 
 
-def _unknown(facts: Explanation) -> str:
-    """Return that nobody can say what comes next, and why."""
-    return f"We cannot say yet what you get next, {_because_of(facts.problem)}."
-
-
-def _next(facts: Explanation, soon: str = "", *, is_short: bool = False) -> str:
-    """
-    Return what comes next and when.
-
-    *soon* stands before the day. In short, the credits have been named before.
-    """
-    if facts.ahead is None:
-        return _unknown(facts)
-    if facts.ahead.allowance == 0:
-        return _nothing(facts, facts.ahead)
-    return f"You get {_award(facts, facts.ahead, soon, is_short=is_short)}."
-
-
-def _nothing(facts: Explanation, boundary: Boundary) -> str:
-    """Return that a boundary to come brings nothing, and why."""
-    at, why = moment(boundary.awards_at, facts.timezone), because(boundary.reason)
-    return (
-        f"Your next cycle begins on {at} without {facts.word.plural}, because "
-        f"{why.ahead}."
-    )
-
-
-def _award(
-    facts: Explanation, boundary: Boundary, soon: str = "", *, is_short: bool = False
+def _next(
+    facts: Explanation,
+    ahead: Boundary | None,
+    soon: str = "",
+    condition: str = "",
+    *,
+    is_short: bool = False,
 ) -> str:
-    """Return the number and the date of an award to come."""
-    award = facts.word.counted(boundary.allowance)
-    if is_short:
-        award = str(boundary.allowance)
-    return f"your next {award}{soon} on {moment(boundary.awards_at, facts.timezone)}"
+    """
+    Return what the boundary *ahead* brings and when, or why nobody can say.
 
-
-def _balance_now(facts: Explanation) -> str:
-    """Return what the member has."""
-    return f"You now have {facts.word.counted(facts.member.balance)}."
-
-
-def _boundaries(facts: Explanation) -> list[Boundary]:
-    """Return the boundaries that came and are not posted; a change of plan is none."""
-    return [each for each in facts.waiting if each.reason != Reason.PLAN_CHANGED]
-
-
-def _due(facts: Explanation) -> int:
-    """Return what all that waits brings."""
-    return sum(each.allowance for each in (*facts.waiting, *facts.held_back))
+    *soon* stands before the day, *condition* at the end. In short, the credits have
+    been named before.
+    """
+    if ahead is None:
+        return f"We cannot say yet what you get next, {_because_of_problem(facts)}."
+    at = moment(ahead.awards_at, facts.timezone)
+    if ahead.allowance == 0:
+        return (
+            f"Your next cycle begins on {at} without {facts.word.plural}, because "
+            f"{reason_in_words(ahead.reason).ahead}."
+        )
+    award = str(ahead.allowance) if is_short else facts.word.counted(ahead.allowance)
+    return f"You get your next {award}{soon} on {at}{condition}."
 
 
 def _late(facts: Explanation) -> Iterator[str]:
     """Yield what came and is not posted yet, and what it brings."""
-    boundaries, due = _boundaries(facts), _due(facts)
+    boundaries, due = skip_changes(facts.waiting), facts.due
     first = boundaries[0]
-    on = day(facts.local(first.awards_at).date())
     if due == 0:
-        why = because(first.reason).before
+        why = reason_in_words(first.reason).before
+        on = day_at(first.awards_at, facts.timezone)
         yield f"You get no {facts.word.plural} for your cycle of {on}, because {why}."
-        yield _next(facts)
+        yield _next(facts, facts.ahead)
         return
     yield _cause(facts, boundaries)
     # What the first boundary lets expire was the member's to use in time.
@@ -280,47 +246,42 @@ def _late(facts: Explanation) -> Iterator[str]:
 def _cause(facts: Explanation, boundaries: Sequence[Boundary]) -> str:
     """Return why *boundaries*, which came, are not posted yet."""
     at, since = boundaries[0].awards_at, facts.calls.status_since
-    on = day(facts.local(at).date())
+    on = day_at(at, facts.timezone)
     if facts.member.status is Status.UNDER_REVIEW and since is not None:
-        return f"Your review ended on {day(facts.local(since).date())}."
-    if facts.as_of - at <= PUNCTUAL and facts.member.cycle_n is None:
-        return f"Nothing is wrong: your membership began on {on}."
+        return f"Your review ended on {day_at(since, facts.timezone)}."
     if facts.as_of - at <= PUNCTUAL:
-        return f"Nothing is wrong: your new billing cycle began on {on}."
+        began = "membership" if facts.member.cycle_n is None else "new billing cycle"
+        return f"Nothing is wrong: your {began} began on {on}."
+    late = f"Our system is late with your {facts.word.plural}"
     if len(boundaries) == 1:
-        return f"Our system is late with your {facts.word.plural} of {on}."
-    cycles = plural(len(boundaries), "cycle")
-    return f"Our system is late with your {facts.word.plural} for {cycles} since {on}."
+        return f"{late} of {on}."
+    return f"{late} for {plural(len(boundaries), 'cycle')} since {on}."
 
 
 def _is_changing(facts: Explanation) -> bool:
     """Whether nothing but changes of plan waits to be posted."""
-    return bool(facts.waiting) and not _boundaries(facts)
+    return bool(facts.waiting) and not skip_changes(facts.waiting)
 
 
 def _changing(facts: Explanation) -> Iterator[str]:
     """Yield a change of plan that waits to be posted, and what comes after it."""
-    last = facts.waiting[-1]
-    due = facts.word.counted(_due(facts))
+    last, due = facts.waiting[-1], facts.word.counted(facts.due)
     yield (
         f"Your change to {plan_name(last.plan)} on {day(last.first_day)} soon brings "
         f"{due}, and you then have {facts.settled.balance}."
     )
-    yield _next(facts)
-
-
-def _end_of_cycle(facts: Explanation) -> Iterator[str]:
-    """Yield the last day of the cycle, unless the cycle is that of another zone."""
-    ahead = facts.ahead
-    if ahead and moment(ahead.awards_at, facts.timezone) == day(ahead.first_day):
-        yield f"Your billing cycle ends on {day(facts.cycle.last_day)}."
+    yield _next(facts, facts.ahead)
 
 
 def _is_fine(facts: Explanation) -> bool:
     """Whether the last award was as agreed and the next one can be planned."""
     last = facts.last_cycle
-    brought_enough = last is None or last.shortfall not in TOO_LITTLE
-    return facts.problem is None and brought_enough
+    return facts.problem is None and (last is None or not _is_too_little(last))
+
+
+def _is_too_little(cycle: CycleRecord) -> bool:
+    """Whether a cycle brought less than a member expects; a plan of 0 is as agreed."""
+    return reason_in_words(cycle.shortfall).is_too_little
 
 
 def _too_little(facts: Explanation, last: CycleRecord) -> str:
@@ -328,5 +289,5 @@ def _too_little(facts: Explanation, last: CycleRecord) -> str:
     got = facts.word.counted(last.awarded or 0)
     if last.awarded and last.expected is not None:
         got = f"{last.awarded} of {facts.word.counted(last.expected)}"
-    why = because(last.shortfall).before
+    why = reason_in_words(last.shortfall).before
     return f"You got {got} on {day(last.first_day)}, because {why}."

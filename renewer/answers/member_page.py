@@ -4,23 +4,28 @@ What a member's page shows beside the member's document: dates, groups and banne
 The words are put together here; the template only lays them out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 
-from psycopg.rows import DictRow
-
 from renewer.answers.documents import (
-    LotDocument,
+    LineDocument,
     MemberDocument,
-    PastCycleDocument,
-    ends_with_cycle,
+    StatementDocument,
+    statement_lines,
 )
 from renewer.answers.explanation import Code, Explanation
-from renewer.answers.wording import day, days, escape, local, plan_name
-from renewer.rules.calendar import starts_at
-from renewer.rules.cycle_history import Shortfall
-from renewer.rules.ledger import Member, Reason, Source
+from renewer.answers.wording import (
+    REASONS,
+    Word,
+    day,
+    day_at,
+    days,
+    local,
+    plan_name,
+    reason_in_words,
+)
+from renewer.rules.ledger import Lot, Member, Source
 from renewer.rules.value import value
 from renewer.store.connection import Database
 from renewer.store.history import EVER, LAST_SEQ, find_entries, find_statement
@@ -42,7 +47,7 @@ GROUPS = {
 BANNERS = {
     Code.FAILED: (
         "We cannot renew you at the moment.",
-        "Our side has to mend something first. Nothing is lost: you get what is due.",
+        f"{REASONS[Code.FAILED].cell}. Nothing is lost: you get what is due.",
     ),
     Code.UNDER_REVIEW: (
         "Your account is under review.",
@@ -68,15 +73,6 @@ PENDING = "A change of plan waits."
 
 
 @value
-class Progress:
-    """Which day of the cycle today is, of how many; the last one when it is over."""
-
-    day: int
-    of: int
-    words: str
-
-
-@value
 class Group:
     """Connects of one lot, as a row of the table of groups."""
 
@@ -92,13 +88,16 @@ class MemberPage:
     What a member's page shows beside its document.
 
     *awards_when* is the time of the next award in words, None while it is unknown.
-    *soon* is the number of Connects that end within 30 days.
+    Today is day *day* of the *length* days of the cycle, the last one when it is over;
+    *progress* says so. *soon* is the number of Connects that end within 30 days.
     """
 
     zone: str
     awards_when: str | None
     cycle: str
-    progress: Progress
+    day: int
+    length: int
+    progress: str
     banners: list[tuple[str, str]]
     groups: list[Group]
     soon: int
@@ -107,48 +106,44 @@ class MemberPage:
 
 def member_page(facts: Explanation, document: MemberDocument) -> MemberPage:
     """Return what the page shows of *facts* beside *document*, made from them."""
-    reached = facts.cycle
+    zone, awards_when = _zone_name(facts.timezone), None
+    first, last = facts.cycle.first_day, facts.cycle.last_day
+    length, today = (last - first).days + 1, (facts.today - first).days + 1
+    reached_day = max(1, min(today, length))
+    progress = f"Today is day {reached_day} of {length}"
+    if today > length:
+        progress = "This cycle is over"
+    if document.awards_at is not None and document.next is not None:
+        at = document.awards_at
+        awards_when = f"{at:%A} {day(at.date())}, {at:%H:%M} {zone}"
     return MemberPage(
-        zone=zone_name(facts.timezone),
-        awards_when=_awards_when(facts, document),
-        cycle=days(reached.first_day, reached.last_day),
-        progress=progress(facts),
+        zone=zone,
+        awards_when=awards_when,
+        cycle=days(first, last),
+        day=reached_day,
+        length=length,
+        progress=progress,
         banners=list(_banners(facts)),
-        groups=list(_groups(facts, document)),
+        groups=[
+            Group(
+                GROUPS[lot.source],
+                lot.remaining,
+                local(lot.issued_at, facts.timezone).date(),
+                _end(facts, lot),
+            )
+            for lot in facts.member.lots
+            if lot.remaining
+        ],
         soon=_soon(facts),
         plan=plan_name(facts.member.plan),
     )
 
 
-def zone_name(timezone: str) -> str:
+def _zone_name(timezone: str) -> str:
     """Return a zone as people say it: "Berlin time"."""
     if timezone == "UTC":
         return "UTC"
     return f"{timezone.split('/')[-1]} time".replace("_", " ")
-
-
-def weekday(on: date) -> str:
-    """Return a day with its weekday: "Thursday 10 December 2026"."""
-    return f"{on:%A} {day(on)}"
-
-
-def progress(facts: Explanation) -> Progress:
-    """Return how far the current cycle has come."""
-    reached = facts.cycle
-    length = (reached.last_day - reached.first_day).days + 1
-    today = (facts.today - reached.first_day).days + 1
-    reached_day = max(1, min(today, length))
-    words = f"Today is day {reached_day} of {length}"
-    if today > length:
-        words = "This cycle is over"
-    return Progress(reached_day, length, words)
-
-
-def _awards_when(facts: Explanation, document: MemberDocument) -> str | None:
-    at = document.awards_at
-    if at is None or document.next is None:
-        return None
-    return f"{weekday(at.date())}, {at:%H:%M} {zone_name(facts.timezone)}"
 
 
 def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
@@ -160,29 +155,18 @@ def _banners(facts: Explanation) -> Iterator[tuple[str, str]]:
         yield PENDING, f"Plan {plan_name(pending)} begins with your next cycle."
 
 
-def _groups(facts: Explanation, document: MemberDocument) -> Iterator[Group]:
-    """Yield the open lots as groups, the first to end first."""
-    lots = [lot for lot in facts.member.lots if lot.remaining]
-    for lot, shown in zip(lots, document.lots, strict=True):
-        ends = _end(facts, shown, ends_with_cycle(facts, lot))
-        yield Group(GROUPS[lot.source], lot.remaining, shown.issued_at.date(), ends)
-
-
-def _end(facts: Explanation, lot: LotDocument, lost: int) -> str:
-    """Return until when a lot can be used."""
-    own = lot.expires_at
-    lasting = "no end" if own is None else day(last_day(own))
+def _end(facts: Explanation, lot: Lot) -> str:
+    """Return the last day on which the Connects of a lot can be used."""
+    lost, ends_at = facts.lost.get(lot.number, 0), lot.expires_at
+    lasting = "no end"
+    if ends_at is not None:
+        lasting = day_at(ends_at - INSTANT, facts.timezone)
     if not lost:
         return lasting
     ends_on = day(facts.cycle.last_day)
     if lost == lot.remaining:
         return ends_on
     return f"{lost} on {ends_on}, the others {lasting}"
-
-
-def last_day(ends_at: datetime) -> date:
-    """Return the last day of what ends at an instant."""
-    return (ends_at - INSTANT).date()
 
 
 def _soon(facts: Explanation) -> int:
@@ -193,7 +177,7 @@ def _soon(facts: Explanation) -> int:
         if lot.expires_at is not None and lot.expires_at <= horizon:
             total += lot.remaining
         elif at is not None and at <= horizon:
-            total += ends_with_cycle(facts, lot)
+            total += facts.lost.get(lot.number, 0)
     return total
 
 
@@ -201,7 +185,8 @@ def walk_statement(
     snapshot: Callable[[], AbstractContextManager[Database]],
     held: Member,
     since: datetime,
-) -> Iterator[list[DictRow]]:
+    word: Word,
+) -> Iterator[list[LineDocument]]:
     """
     Yield all lines of a statement from *since* on, newest first, some at a time.
 
@@ -211,58 +196,35 @@ def walk_statement(
     before: int | None = LAST_SEQ
     while before is not None:
         with snapshot() as conn:
-            lines, before = find_page(conn, held, since, before, AT_A_TIME)
-        yield lines
+            page = find_page(conn, held, since, before, AT_A_TIME, word)
+        yield page.lines
+        before = None if page.next is None else int(page.next)
 
 
 def find_page(
-    conn: Database, held: Member, since: datetime, before: int, limit: int
-) -> tuple[list[DictRow], int | None]:
+    conn: Database,
+    held: Member,
+    since: datetime,
+    before: int,
+    limit: int,
+    word: Word,
+) -> StatementDocument:
     """
-    Return up to *limit* entries' lines of a statement, newest first.
+    Return the lines of up to *limit* entries of a statement, newest first.
 
-    Only such that occurred from *since* on and stand before entry *before*. Also return
-    the number to go on before, None at the end. Instants are in the member's zone.
+    The entries occurred from *since* on and stand before entry *before*.
     """
-    until, name = EVER[1], held.member_id
+    until, name, rows = EVER[1], held.member_id, []
     entries = find_entries(conn, name, since, until, before, limit + 1)
     shown = entries[-limit:]
-    if not shown:
-        return [], None
-    begun = shown[0]["seq"]
-    lines = find_statement(conn, name, begun - 1, since, until, before)
-    more = begun if len(entries) > limit else None
-    return lines[::-1], more
+    if shown:
+        after = shown[0]["seq"] - 1
+        rows = find_statement(conn, name, after, since, until, before)
+    more = str(shown[0]["seq"]) if len(entries) > limit else None
+    lines = statement_lines(held, rows[::-1], word)
+    return StatementDocument(name, held.timezone, held.balance, lines, more)
 
 
-def said(at: datetime, timezone: str) -> str:
-    """
-    Return when a line of a statement occurred: its day, and the hour if it began none.
-
-    The zone is named once, beside the lines.
-    """
-    there = local(at, timezone)
-    if starts_at(there.date(), timezone) == at:
-        return day(there.date())
-    return f"{day(there.date())}, {there:%H:%M}"
-
-
-WHY: Mapping[str, str] = {
-    Reason.CAUGHT_UP: "Missed and not made up for",
-    Reason.SUSPENDED: "The account was suspended",
-    Reason.PLAN_CHANGED: "Change of plan",
-    Shortfall.RULES_CORRECTED: "The plan's rules were corrected later",
-    Shortfall.NO_ALLOWANCE: "The plan included none",
-    Code.WAITING_FOR_PASS: "On its way",
-    Code.UNDER_REVIEW: "Waits for the end of the review",
-    Code.FAILED: "Our side has to mend something first",
-}
-"""Why a cycle brought less than expected, in a cell of a table."""
-
-
-def tell_reason(cycle: PastCycleDocument) -> str:
-    """Return why a past cycle brought what it did; nothing when all is as expected."""
-    if cycle.reason is None:
-        return ""
-    # An operator's own words are shown as they are.
-    return WHY.get(cycle.reason, escape(cycle.reason))
+def tell_reason(reason: str | None) -> str:
+    """Return why a past cycle brought what it did; "" when all is as expected."""
+    return "" if reason is None else reason_in_words(reason).cell

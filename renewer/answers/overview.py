@@ -28,6 +28,10 @@ AHEAD = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 MOST_WAITING = 10_000
 """Where counting of due, waiting and failing members stops."""
+NOT_COUNTED: DictRow = {
+    "taken_at": None, "members": [], "due": [], "without_rule": None,
+}  # fmt: skip
+"""What stands in place of a census before the first one."""
 MOST_CAUSES = 1000
 """Failures grouped by cause; ten times as many would keep a page's reader waiting."""
 MOST_RUNS = 1000
@@ -197,7 +201,7 @@ def find_status(conn: Database, as_of: datetime) -> StatusDocument:
     Counting of due and failing members and of requests stops at MOST_WAITING.
     """
     health = find_health(conn, as_of, MOST_WAITING)
-    census = watch.find_census(conn)
+    census = watch.find_census(conn) or NOT_COUNTED
     recent = [
         run
         for run in find_runs(conn, MOST_RUNS)
@@ -220,12 +224,15 @@ def find_status(conn: Database, as_of: datetime) -> StatusDocument:
         next_pass_at=_hour_of(as_of) + HOUR,
         next_due_at=find_next_due(conn, as_of),
         workers=health.workers,
-        census_at=None if census is None else census["taken_at"],
-        members=None if census is None else members_by_status(census),
-        members_by_plan=[] if census is None else members_by_plan(census),
-        due_by_hour=[] if census is None else due_by_hour(census, as_of),
-        without_rule=None if census is None else census["without_rule"],
-        first_without_rule=[] if census is None else first_without_rule(census),
+        census_at=census["taken_at"],
+        members=None if census is NOT_COUNTED else members_by_status(census),
+        members_by_plan=[
+            CensusRow(row["plan"], row["status"], row["members"])
+            for row in census["members"]
+        ],
+        due_by_hour=due_by_hour(census, as_of),
+        without_rule=census["without_rule"],
+        first_without_rule=first_without_rule(census),
         causes=[CauseDocument(**row) for row in find_causes(conn, MOST_CAUSES)],
         runs=[run_document(run) for run in recent if run["trigger"] != ANNOUNCED],
         announced=sum_announced(recent),
@@ -237,18 +244,10 @@ def find_status(conn: Database, as_of: datetime) -> StatusDocument:
 
 def members_by_status(census: DictRow) -> dict[str, int]:
     """Return how many members of each status the census counted."""
-    members: dict[str, int] = {}
+    members: Counter[str] = Counter()
     for row in census["members"]:
-        members[row["status"]] = members.get(row["status"], 0) + row["members"]
-    return members
-
-
-def members_by_plan(census: DictRow) -> list[CensusRow]:
-    """Return how many members of each plan and status the census counted."""
-    return [
-        CensusRow(row["plan"], row["status"], row["members"])
-        for row in census["members"]
-    ]
+        members[row["status"]] += row["members"]
+    return dict(members)
 
 
 def first_without_rule(census: DictRow) -> list[UnruledDocument]:
@@ -296,7 +295,11 @@ def passes_by_hour(runs: Sequence[DictRow], now: datetime) -> list[HourOfPasses]
     Announced passes are counted with the others, and by themselves.
     """
     first = _hour_of(now) - SHOWN_FOR + HOUR
-    hours = {first + HOUR * place: Counter[str]() for place in range(SHOWN_FOR // HOUR)}
+    counts = ("passes", "announced", "renewed", "failed")
+    hours = {
+        first + HOUR * place: dict.fromkeys(counts, 0)
+        for place in range(SHOWN_FOR // HOUR)
+    }
     for run in runs:
         hour = hours.get(_hour_of(run["started_at"]))
         if hour is not None:
@@ -304,12 +307,7 @@ def passes_by_hour(runs: Sequence[DictRow], now: datetime) -> list[HourOfPasses]
             hour["announced"] += run["trigger"] == ANNOUNCED
             hour["renewed"] += run["renewed"] + run["late"]
             hour["failed"] += run["failed"]
-    return [
-        HourOfPasses(
-            at, done["passes"], done["announced"], done["renewed"], done["failed"]
-        )
-        for at, done in hours.items()
-    ]
+    return [HourOfPasses(at, **done) for at, done in hours.items()]
 
 
 def failures_document(

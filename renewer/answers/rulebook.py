@@ -6,30 +6,23 @@ plans on record: nothing here can say what the job does not do.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
-from renewer.answers.wording import Word, day, listed, plan_name, plural
+from renewer.answers.wording import Word, day, kept, listed, plan_name, plural
 from renewer.errors import PlanError
 from renewer.rules.calendar import Calendar, starts_at
 from renewer.rules.forecast import beyond
 from renewer.rules.ledger import Lot, Member, Source, Status
 from renewer.rules.plans import Plans, Revision
 from renewer.rules.posting import Boundary
-from renewer.store.connection import Database
-from renewer.store.revisions import find_plans
 
+STARTED_DAY = 10
 ANCHOR_DAY = 31
 MONTHS = 3
 SOME = 7
 """How many unused Connects the examples start with, when a plan gives more."""
-
-
-def find_rulebook(conn: Database, now: datetime, word: Word) -> dict[str, Any]:
-    """Return the rules in words, in the snapshot the caller has open."""
-    return rulebook(Plans(find_plans(conn)), now, word)
 
 
 def rulebook(plans: Plans, now: datetime, word: Word) -> dict[str, Any]:
@@ -38,10 +31,7 @@ def rulebook(plans: Plans, now: datetime, word: Word) -> dict[str, Any]:
     rules = list(_in_force(plans, today))
     return {
         "as_of": now,
-        "topics": [
-            {"code": code, "title": title, "texts": texts}
-            for code, title, texts in _topics(rules, plans, today, word)
-        ],
+        "topics": list(_topics(rules, plans, today, word)),
         "plans": [_plan(each, plans, today) for each in rules],
     }
 
@@ -56,70 +46,55 @@ def _in_force(plans: Plans, today: date) -> Iterator[Revision]:
 
 def _topics(
     rules: Sequence[Revision], plans: Plans, today: date, word: Word
-) -> Iterator[tuple[str, str, list[str]]]:
+) -> Iterator[dict[str, Any]]:
     """Yield each topic: its code, its title, its sentences."""
-    started = _month_start(today) + timedelta(days=9)
+    started = today.replace(day=STARTED_DAY)
     calendar = Calendar(started, "UTC")
     first, renewed = calendar.cycle(0), calendar.first_day(1)
-    yield (
+    yield _topic(
         "when",
         f"When {word.plural} renew",
-        [
-            "Your membership has billing cycles of its own. They start on the day of "
-            "the month on which your membership started, not on the 1st.",
-            f"A membership that started on {day(started)} has the cycle "
-            f"{day(first.first_day)} to {day(first.last_day)}, both days included. "
-            f"The next {word.plural} come on {day(renewed)}.",
-            "The last day belongs to the old cycle: the renewal comes the day after.",
-        ],
+        "Your membership has billing cycles of its own. They start on the day of the "
+        "month on which your membership started, not on the 1st.",
+        f"A membership that started on {day(started)} has the cycle "
+        f"{day(first.first_day)} to {day(first.last_day)}, both days included. "
+        f"The next {word.plural} come on {day(renewed)}.",
+        "The last day belongs to the old cycle: the renewal comes the day after.",
     )
-    yield "short_months", "Short months", [_short_months(today)]
-    yield "time_zones", "Time zones", [_time_zones(today)]
-    yield (
-        "unused",
-        f"Unused {word.plural}",
-        [_unused(each, plans, today, word) for each in rules]
-        or ["No plan has rules today."],
-    )
-    yield (
+    yield _topic("short_months", "Short months", _short_months(today))
+    yield _topic("time_zones", "Time zones", _time_zones(today))
+    unused = [_unused(each, plans, today, word) for each in rules]
+    none = ["No plan has rules today."]
+    yield _topic("unused", f"Unused {word.plural}", *(unused or none))
+    yield _topic(
         "bought",
         f"Bought {word.plural} and bonuses",
-        [
-            "The end of a cycle never touches them. They end on their own last day, "
-            "if they have one."
-        ],
+        "The end of a cycle never touches them. They end on their own last day, if "
+        "they have one.",
     )
-    yield (
+    yield _topic(
         "returned",
         f"Returned {word.plural}",
-        [
-            f"{word.plural} that come back are what they were before they were spent. "
-            "Those whose cycle or lifetime is over meanwhile belong to the present "
-            "cycle."
-        ],
+        f"{word.plural} that come back are what they were before they were spent. "
+        "Those whose cycle or lifetime is over meanwhile belong to the present cycle.",
     )
-    yield (
+    yield _topic(
         "plan_change",
         "A change of plan",
-        [
-            "With the next cycle: the new plan's rules govern from its first day.",
-            "At once: a new cycle starts that day, unused "
-            f"{word.plural} stay, and what your old cycle had already given for the "
-            "days to come is set off.",
-        ],
+        "With the next cycle: the new plan's rules govern from its first day.",
+        f"At once: a new cycle starts that day, unused {word.plural} stay, and what "
+        "your old cycle had already given for the days to come is set off.",
     )
-    yield (
+    yield _topic(
         "review",
         "A review",
-        [
-            "While an account is under review, renewals and expiries wait. When the "
-            "review ends, all that waited is made up for, oldest first."
-        ],
+        "While an account is under review, renewals and expiries wait. When the review "
+        "ends, all that waited is made up for, oldest first.",
     )
 
 
-def _month_start(today: date) -> date:
-    return today.replace(day=1)
+def _topic(code: str, title: str, *texts: str) -> dict[str, Any]:
+    return {"code": code, "title": title, "texts": list(texts)}
 
 
 def _short_months(today: date) -> str:
@@ -135,7 +110,7 @@ def _short_months(today: date) -> str:
 
 
 def _time_zones(today: date) -> str:
-    on = Calendar(_month_start(today) + timedelta(days=9), "UTC").first_day(1)
+    on = Calendar(today.replace(day=STARTED_DAY), "UTC").first_day(1)
     at = starts_at(on, "America/New_York")
     return (
         "A day begins and ends in your own time zone. The cycle that starts on "
@@ -159,14 +134,9 @@ def example(revision: Revision, plans: Plans, today: date) -> tuple[int, Boundar
     held = Member(
         "example", 0, revision.code, anchor, "UTC", Status.ACTIVE, unused, 0,
         calendar.boundary(1), last_seq=1, last_lot=1, lots=lots,
+        cycle_first_day=anchor, cycle_last_day=calendar.last_day(0),
+        first_boundary_on=anchor, last_boundary_at=issued_at,
     )  # fmt: skip
-    held = replace(
-        held,
-        cycle_first_day=calendar.first_day(0),
-        cycle_last_day=calendar.last_day(0),
-        first_boundary_on=anchor,
-        last_boundary_at=issued_at,
-    )
     return unused, next(beyond(held, plans))
 
 
@@ -179,19 +149,10 @@ def _unused(revision: Revision, plans: Plans, today: date, word: Word) -> str:
     )
 
 
-def _kept(cap: int | None) -> str:
-    """Return how many unused Connects a plan keeps."""
-    if cap is None:
-        return "all"
-    return f"up to {cap}" if cap else "none"
-
-
 def _plan(revision: Revision, plans: Plans, today: date) -> dict[str, Any]:
     """Return a plan's rules with the planner's example."""
     unused, then = example(revision, plans, today)
     months = revision.lifetime_months
-    lifetime = "no end of their own" if months is None else plural(months, "month")
-    cap = revision.rollover_cap
     coming = [
         {"from": each.effective_from, "allowance": each.allowance}
         for each in islice(plans.after(revision.code, today), 3)
@@ -199,11 +160,10 @@ def _plan(revision: Revision, plans: Plans, today: date) -> dict[str, Any]:
     return {
         "code": revision.code,
         "name": plan_name(revision.code),
+        **revision.rules,
         "allowance": then.allowance,
-        "rollover_cap": cap,
-        "keeps": _kept(cap),
-        "lifetime_months": months,
-        "lifetime": lifetime,
+        "keeps": kept(revision.rollover_cap, "none"),
+        "lifetime": plural(months, "month") if months else "no end of their own",
         "example": {
             "unused": unused,
             "carried": then.carried,

@@ -4,13 +4,11 @@ How things are said to a person: days, instants, numbers, reasons, names.
 The one place where words are put together for what several answers say.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
 
 from renewer.rules.calendar import starts_at, timezones, zone
-from renewer.rules.cycle_history import Shortfall
+from renewer.rules.cycle_history import UNDER_REVIEW, Flaw, Shortfall
 from renewer.rules.ledger import Reason
 from renewer.rules.value import value
 
@@ -32,73 +30,82 @@ class Word:
         """Return what so many credits are called."""
         return self.singular if number == 1 else self.plural
 
-    def instead(self, text: str) -> str:
-        """
-        Return a line of the view `statement`, which says Connects, in this word.
-
-        The view's lines hold no text of others: what is called so there is ours.
-        """
-
-        def say(found: re.Match[str]) -> str:
-            at_beginning = found.start() == 0
-            return capitalised(self.plural) if at_beginning else self.plural
-
-        return OUR_WORD.sub(say, text)
+    def fill_in(self, words: str) -> str:
+        """Return the *words* of a line of the view `statement` with this word."""
+        return capitalised(words.format(credits=self.plural))
 
 
 CONNECTS = Word()
-OUR_WORD = re.compile(rf"\b{CONNECTS.plural}\b")
 
 
 @value
-class Note:
+class ReasonInWords:
     """
-    One sentence about one thing.
+    A reason in words.
 
-    *code* names the thing and never changes. *values* are the numbers, days and
-    instants of *text*, so that nobody has to read them out of it.
+    *name* stands in a table of the command line, *cell* in one of a page. *before* and
+    *ahead* follow "because" in a sentence about Connects: of a cycle that has begun,
+    and of one to come. *is_too_little*: the member got less than the plan promised.
     """
 
-    code: str
-    text: str
-    values: Mapping[str, Any]
+    name: str
+    cell: str = ""
+    before: str = ""
+    ahead: str = ""
+    is_too_little: bool = False
 
 
-class Because(NamedTuple):
-    """A reason in words: of what happened *before*, and of what is *ahead*."""
-
-    before: str
-    ahead: str
-
-
-NO_ALLOWANCE = Because("the plan included none", "the plan includes none")
-
-REASONS: Mapping[str, Because] = {
-    Reason.SUSPENDED: Because(
-        "your account was suspended then", "your account is suspended"
+REASONS: Mapping[str, ReasonInWords] = {
+    Reason.SUSPENDED: ReasonInWords(
+        "suspended",
+        "The account was suspended",
+        "your account was suspended then",
+        "your account is suspended",
+        is_too_little=True,
     ),
-    Reason.CAUGHT_UP: Because(
-        "they were missed and not made up for", "only the latest cycle counts"
+    Reason.CAUGHT_UP: ReasonInWords(
+        "caught up",
+        "Missed and not made up for",
+        "they were missed and not made up for",
+        "only the latest cycle counts",
+        is_too_little=True,
     ),
-    Reason.PLAN_CHANGED: Because(
+    Reason.PLAN_CHANGED: ReasonInWords(
+        "plan changed",
+        "Change of plan",
         "you had received them before your change of plan",
         "you have received them before your change of plan",
     ),
-    Shortfall.NO_ALLOWANCE: NO_ALLOWANCE,
-    Shortfall.RULES_CORRECTED: Because(
-        "the plan's rules were corrected later", "the plan's rules were corrected"
+    Shortfall.NO_ALLOWANCE: ReasonInWords(
+        "no allowance",
+        "The plan included none",
+        "the plan included none",
+        "the plan includes none",
     ),
+    Shortfall.RULES_CORRECTED: ReasonInWords(
+        "rules corrected",
+        "The plan's rules were corrected later",
+        "the plan's rules were corrected later",
+        "the plan's rules were corrected",
+        is_too_little=True,
+    ),
+    # Status codes of a member whose cycle has begun and is not posted yet.
+    "waiting_for_pass": ReasonInWords("waiting for pass", "On its way"),
+    UNDER_REVIEW: ReasonInWords("under review", "Waits for the end of the review"),
+    "failed": ReasonInWords("failed", "Our side has to mend something first"),
+    Flaw.MISSING: ReasonInWords("never awarded"),
+    Flaw.DOUBLE: ReasonInWords("awarded twice"),
+    Flaw.UNEXPLAINED: ReasonInWords("differs without a reason"),
 }
 """
-Why a member gets less than they expect; each reason goes on from the credits.
-
-The view `statement` says the same in its own short form.
+Why a cycle brought nothing, or not what it should; a flaw has no reason that explains
+it. Lines of a statement have their words in table `renewer.entry_reason`.
 """
 
 
-def because(reason: str | None) -> Because:
-    """Return a reason in words; a renewal of 0 without one has a plan of 0."""
-    return REASONS.get(reason or Shortfall.NO_ALLOWANCE, NO_ALLOWANCE)
+def reason_in_words(reason: str | None) -> ReasonInWords:
+    """Return *reason* in words; an award of 0 without a reason has a plan of 0."""
+    return REASONS[reason or Shortfall.NO_ALLOWANCE]
 
 
 def day(on: date) -> str:
@@ -123,17 +130,40 @@ def local(at: datetime, timezone: str) -> datetime:
     return at.astimezone(UTC if timezone == "UTC" else zone(timezone))
 
 
+def day_at(at: datetime, timezone: str) -> str:
+    """Return the day of an instant in *timezone*."""
+    return day(local(at, timezone).date())
+
+
 def instant(at: datetime, timezone: str) -> str:
     """Return an instant to the minute, in *timezone*, which is named."""
     there = local(at, timezone)
     name = "UTC" if timezone == "UTC" else f"({timezone} time)"
-    return f"{day(there.date())} at {there:%H:%M} {name}"
+    return f"{day_at(at, timezone)} at {there:%H:%M} {name}"
 
 
 def moment(at: datetime, timezone: str) -> str:
     """Return an instant: its day, and the hour when it is not a day's beginning."""
     there = local(at, timezone).date()
     return day(there) if starts_at(there, timezone) == at else instant(at, timezone)
+
+
+def line_time(at: datetime, timezone: str) -> str:
+    """
+    Return when a line of a statement occurred: its day, and the hour if it began none.
+
+    The zone is named once, beside the lines.
+    """
+    there, on = local(at, timezone), day_at(at, timezone)
+    is_start = starts_at(there.date(), timezone) == at
+    return on if is_start else f"{on}, {there:%H:%M}"
+
+
+def kept(cap: int | None, nothing: str) -> str:
+    """Return how many unused credits a rollover cap keeps; *nothing* says "none"."""
+    if cap is None:
+        return "all"
+    return f"up to {cap}" if cap else nothing
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 
 import typer
 
-from renewer.answers.documents import (
-    ends_with_cycle,
-    explanation_document,
-    stranger_document,
-)
+from renewer.answers.documents import explanation_document, stranger_document
 from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline, headline_of_stranger
 from renewer.answers.notes import notes
-from renewer.answers.wording import signed
+from renewer.answers.wording import reason_in_words, signed
 from renewer.cli.options import AsOf, CatchUpOption, Json, MemberId, resolve_as_of
 from renewer.cli.output import (
     console,
@@ -28,7 +24,7 @@ from renewer.host.settings import read_settings
 from renewer.rules.cycle_history import CycleRecord
 from renewer.rules.ledger import Status
 from renewer.rules.plans import RULES
-from renewer.store.connection import read_clock
+from renewer.store.connection import read_clock, snapshot
 
 
 def explain(
@@ -46,7 +42,8 @@ def explain(
     with database.connected(note) as (_, conn):
         at = resolve_as_of(as_of, read_clock(conn), allow_future=True)
         catching_up = catch_up or read_settings().catch_up
-        facts = find_explanation(conn, member, at, catching_up)
+        with snapshot(conn):
+            facts = find_explanation(conn, member, at, catching_up)
     if facts is None:
         if json:
             print_json(stranger_document(member, at))
@@ -80,8 +77,11 @@ def _print_facts(facts: Explanation) -> None:
     made.show_header = False
     made.add_row("member", f"{member.member_id}, {facts.status}, {facts.code}")
     made.add_row("plan", _rules(facts))
+    zone = member.timezone
+    if zone != facts.timezone:
+        zone += ": could not be resolved"
     between = f"{reached.first_day} to {reached.last_day}"
-    made.add_row("cycle", f"{between}, number {reached.n}, {_zone(facts)}")
+    made.add_row("cycle", f"{between}, number {reached.n}, {zone}")
     made.add_row("awards at", _awards_at(facts))
     made.add_row("balance", str(member.balance))
     if facts.code is Code.FAILED:
@@ -120,7 +120,7 @@ def _print_lots(facts: Explanation) -> None:
         ends = "—"
         if lot.expires_at is not None:
             ends = timestamp(lot.expires_at, facts.timezone)
-        lost = str(ends_with_cycle(facts, lot) or "—")
+        lost = str(facts.lost.get(lot.number, "—"))
         made.add_row(lot.source, str(lot.remaining), issued, ends, lost)
     print_table(made)
 
@@ -130,19 +130,12 @@ def _print_cycles(cycles: Sequence[CycleRecord]) -> None:
     made = table(*columns, numbers=("expected", "awarded"))
     for past in cycles:
         due = "?" if past.expected is None else str(past.expected)
-        late = "made up later" if past.late else ""
-        why = (past.shortfall or late).replace("_", " ")
+        why = "made up later" if past.late else ""
+        if past.shortfall:
+            why = reason_in_words(past.shortfall).name
         days = str(past.first_day), str(past.last_day)
         made.add_row(*days, due, str(past.awarded or 0), why)
     print_table(made)
-
-
-def _zone(facts: Explanation) -> str:
-    """Return the zone; times of one that our system does not know are in UTC."""
-    named = facts.member.timezone
-    if named == facts.timezone:
-        return named
-    return f"{named}: could not be resolved"
 
 
 def _rules(facts: Explanation) -> str:

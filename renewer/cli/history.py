@@ -10,14 +10,7 @@ from psycopg.rows import DictRow
 from renewer.answers.documents import history_document
 from renewer.answers.wording import signed, usable_timezone
 from renewer.cli.options import AsOf, Json, MemberId, resolve_as_of
-from renewer.cli.output import (
-    note,
-    print_json,
-    print_table,
-    say,
-    table,
-    timestamp,
-)
+from renewer.cli.output import note, print_json, print_table, say, table, timestamp
 from renewer.host import database
 from renewer.rules.ledger import Member, Status
 from renewer.store.connection import read_clock, snapshot
@@ -101,14 +94,8 @@ def _state(held: Member, zone: str) -> str:
 
 
 def _print_lines(lines: list[DictRow], zone: str) -> None:
-    made = table(
-        "when",
-        "what",
-        "amount",
-        "balance",
-        numbers=("amount", "balance"),
-        times=("when",),
-    )
+    columns = ("when", "what", "amount", "balance")
+    made = table(*columns, numbers=("amount", "balance"), times=("when",))
     for line in lines:
         what = line["what"]
         if line["reference"]:

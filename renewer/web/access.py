@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from renewer.errors import InputError
 from renewer.rules.value import value
-from renewer.web.links import read_member
+from renewer.web.links import read_member, segment
 
 MOST_FAILURES = 30
 """Failed look-ups a minute and address; more are answered 429."""
@@ -34,6 +34,11 @@ class Visitor:
     def may_see(self, member_id: str) -> bool:
         """Whether this visitor may look at a member."""
         return self.is_operator or self.member_id == member_id
+
+    @property
+    def own_path(self) -> str | None:
+        """Return the address of all that the holder of a link may see."""
+        return self.member_id and f"/members/{segment(self.member_id)}"
 
     @property
     def is_known(self) -> bool:

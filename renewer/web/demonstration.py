@@ -6,10 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from renewer.answers.documents import LineDocument, statement_lines
-from renewer.answers.member_page import said
-from renewer.answers.wording import instant, plural
-from renewer.rules.ledger import Member
+from renewer.answers.documents import statement_lines
 from renewer.store.members import find_members
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, Trouble
@@ -24,28 +21,22 @@ FOREIGN = Trouble(
 def show_demo(visit: Visit) -> Response:
     """Show who takes part in the demo, and what the last step did to each of them."""
     stage = _stage(visit)
+    posted = stage.account.lines if stage.account else {}
     with visit.site.snapshot() as conn:
-        found = find_members(conn, list(stage.stories))
-    held = {each.member_id: each for each in found}
+        members = find_members(conn, list(stage.stories))
     cast: list[dict[str, Any]] = [
         {
-            "member": held[name],
-            "story": story,
-            "lines": _lines(visit, held[name]),
+            "member": member,
+            "story": stage.stories[member.member_id],
+            "lines": statement_lines(
+                member, posted.get(member.member_id, ()), visit.site.word
+            ),
         }
-        for name, story in stage.stories.items()
+        for member in members
     ]
     # Whom the last step touched come first, so that nobody has to look for them.
-    cast.sort(key=_is_untouched)
-    return as_page(
-        visit,
-        "demo.html",
-        cast=cast,
-        account=stage.account,
-        instant=instant,
-        said=said,
-        plural=plural,
-    )
+    cast.sort(key=lambda shown: not shown["lines"])
+    return as_page(visit, "demo.html", cast=cast, account=stage.account)
 
 
 def advance(visit: Visit) -> Response:
@@ -76,20 +67,7 @@ def check_origin(request: Request) -> None:
         raise Refused(FOREIGN)
 
 
-def _is_untouched(shown: dict[str, Any]) -> bool:
-    return not shown["lines"]
-
-
 def _stage(visit: Visit) -> Stage:
     stage = visit.site.stage
     assert stage is not None  # these pages are served by the demo alone
     return stage
-
-
-def _lines(visit: Visit, held: Member) -> list[LineDocument]:
-    """Return what the last step posted for a member, in their time zone."""
-    account = _stage(visit).account
-    if account is None:
-        return []
-    posted = account.lines.get(held.member_id, ())
-    return list(statement_lines(held, posted, visit.site.word))

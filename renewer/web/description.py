@@ -8,11 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from renewer.answers.documents import (
-    CyclesDocument,
-    MemberDocument,
-    StatementDocument,
-)
+from renewer.answers.documents import CyclesDocument, MemberDocument, StatementDocument
 from renewer.answers.expiring import ExpiringDocument
 from renewer.answers.overview import RunDocument, StatusDocument
 from renewer.rules.plans import Revision

@@ -90,10 +90,8 @@ def tell_expiring(visit: Visit) -> Response:
         as_of = read_clock(conn)
         for notices in find_notices(conn, as_of, as_of + span, after):
             items += notices.items
-            if notices.is_end:
-                break
+            following = notices.next
             if len(items) >= ENOUGH or monotonic() - began > LOOK_S:
-                following = notices.last
                 break
     return as_json(ExpiringDocument(items, following))
 

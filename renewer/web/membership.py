@@ -2,13 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain, islice
 
-from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -16,29 +14,23 @@ from renewer.answers.documents import (
     LineDocument,
     cycles_document,
     explanation_document,
-    statement_document,
-    statement_lines,
 )
-from renewer.answers.explanation import Explanation, read_explanation
+from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.member_page import (
     find_page,
     member_page,
-    said,
     tell_reason,
     walk_statement,
 )
-from renewer.answers.wording import Word, day, instant
 from renewer.rules.forecast import foresee
 from renewer.rules.ledger import Member
-from renewer.rules.plans import Plans
 from renewer.rules.posting import Boundary
 from renewer.store.connection import Database
-from renewer.store.history import EVER
+from renewer.store.history import EVER, LAST_SEQ
 from renewer.store.members import find_members
-from renewer.store.revisions import find_plans
 from renewer.web.links import segment
 from renewer.web.problems import NOT_FOUND, Refused, bad_request
-from renewer.web.site import Visit, as_json, as_page
+from renewer.web.site import Visit, as_json, as_page, read_id
 
 LINES = 25
 MOST_LINES = 200
@@ -49,19 +41,15 @@ CYCLES = 24
 """Past cycles on the page: two years."""
 FILTERS = (7, 30, 90)
 MOST_DAYS = 36_500
-LARGEST = 2**63 - 1
 STEERING = ("=", "+", "-", "@")
 """With these a spreadsheet takes a text for a formula."""
 
 
 def explain(visit: Visit, conn: Database) -> Explanation:
     """Return the facts about the member of the path; Refused when there is none."""
-    facts = read_explanation(
-        conn,
-        visit.member_id,
-        visit.site.read_clock(conn),
-        visit.site.catch_up,
-        visit.site.word,
+    site, now = visit.site, visit.site.read_clock(conn)
+    facts = find_explanation(
+        conn, read_id(visit.request), now, site.catch_up, site.word
     )
     if facts is None:
         raise Refused(NOT_FOUND)
@@ -70,7 +58,7 @@ def explain(visit: Visit, conn: Database) -> Explanation:
 
 def find_held(visit: Visit, conn: Database) -> Member:
     """Return the member of the path as on record; Refused when there is none."""
-    found = find_members(conn, [visit.member_id])
+    found = find_members(conn, [read_id(visit.request)])
     if not found:
         raise Refused(NOT_FOUND)
     return found[0]
@@ -82,7 +70,7 @@ def show_member(visit: Visit) -> Response:
     with visit.site.snapshot() as conn:
         facts = explain(visit, conn)
         since = begin(days, facts.as_of)
-        lines, more = find_page(conn, facts.member, since, before, LINES)
+        page = find_page(conn, facts.member, since, before, LINES, facts.word)
     document = explanation_document(facts)
     return as_page(
         visit,
@@ -90,16 +78,14 @@ def show_member(visit: Visit) -> Response:
         path="/members/" + segment(facts.member.member_id),
         facts=document,
         shown=member_page(facts, document),
-        lines=list(statement_lines(facts.member, lines, facts.word)),
-        more=more,
+        lines=page.lines,
+        more=page.next,
         days=days,
         filters=FILTERS,
         most_cycles=CYCLES,
-        is_first=before == LARGEST,
-        as_of=instant(facts.as_of, facts.timezone),
-        said=partial(said, timezone=facts.timezone),
+        is_first=before == LAST_SEQ,
+        timezone=facts.timezone,
         reason=tell_reason,
-        day=day,
     )
 
 
@@ -109,26 +95,23 @@ def export_statement(visit: Visit) -> Response:
     with visit.site.snapshot() as conn:
         held = find_held(visit, conn)
         since = begin(days, visit.site.read_clock(conn))
-    walk = walk_statement(visit.site.snapshot, held, since)
+    walk = walk_statement(visit.site.snapshot, held, since, visit.site.word)
     # The first lines are read before the answer begins: what fails here has its status.
     first = next(walk)
     answer = StreamingResponse(
-        _write_csv(chain([first], walk), held, visit.site.word),
-        media_type="text/csv; charset=utf-8",
+        _write_csv(chain([first], walk)), media_type="text/csv; charset=utf-8"
     )
     answer.headers["Content-Disposition"] = 'attachment; filename="statement.csv"'
     return answer
 
 
-def _write_csv(
-    parts: Iterable[Sequence[DictRow]], held: Member, word: Word
-) -> Iterator[str]:
+def _write_csv(parts: Iterable[list[LineDocument]]) -> Iterator[str]:
     """Yield a CSV file with the lines of *parts*; one that fails later is cut off."""
     out = io.StringIO()
     write = csv.DictWriter(out, COLUMNS)
     write.writeheader()
-    for rows in parts:
-        for line in statement_lines(held, rows, word):
+    for lines in parts:
+        for line in lines:
             row = {name: getattr(line, name) for name in COLUMNS}
             row["occurred_at"] = line.occurred_at.isoformat()
             row["reference"] = harmless(line.reference)
@@ -158,19 +141,18 @@ def tell_statement(visit: Visit) -> Response:
     with visit.site.snapshot() as conn:
         held = find_held(visit, conn)
         since = begin(days, visit.site.read_clock(conn))
-        lines, more = find_page(conn, held, since, before, limit)
-    return as_json(statement_document(held, lines, visit.site.word, more))
+        page = find_page(conn, held, since, before, limit, visit.site.word)
+    return as_json(page)
 
 
 def tell_cycles(visit: Visit) -> Response:
     """Return the cycles there were and those to come."""
     with visit.site.snapshot() as conn:
         facts = explain(visit, conn)
-        plans = Plans(find_plans(conn))
     coming: Iterable[Boundary] = ()
     if facts.problem is None:
         # Boundaries that cannot be planned are left out.
-        coming = foresee(facts.member, plans, facts.as_of, visit.site.catch_up)
+        coming = foresee(facts.member, facts.plans, facts.as_of, visit.site.catch_up)
     return as_json(cycles_document(facts, list(islice(coming, FORESEEN))))
 
 
@@ -187,8 +169,8 @@ def read_days(request: Request) -> int | None:
 
 
 def read_before(request: Request) -> int:
-    """Return the cursor to go on from; LARGEST: from the newest."""
-    return read_number(request, "before", LARGEST, LARGEST)
+    """Return the cursor to go on from; LAST_SEQ: from the newest."""
+    return read_number(request, "before", LAST_SEQ, LAST_SEQ)
 
 
 def read_number(request: Request, name: str, default: int, most: int) -> int:

@@ -1,7 +1,5 @@
 """The operator's pages and their API: how the job is, one pass, the plans."""
 
-import shlex
-
 from starlette.responses import RedirectResponse, Response
 
 from renewer.answers.overview import (
@@ -11,12 +9,13 @@ from renewer.answers.overview import (
     find_status,
     run_document,
 )
-from renewer.answers.wording import age, instant, plural
+from renewer.rules.plans import RULES
+from renewer.store.history import LAST_SEQ
 from renewer.store.revisions import find_plans
 from renewer.store.runs import find_runs
 from renewer.web.description import PlansDocument, RunsDocument
 from renewer.web.links import segment
-from renewer.web.membership import LARGEST, read_before, read_number
+from renewer.web.membership import read_before, read_number
 from renewer.web.problems import NOT_FOUND, Refused
 from renewer.web.site import Visit, as_json, as_page
 
@@ -43,17 +42,14 @@ def show_overview(visit: Visit) -> Response:
         due_bars=chart(status.due_by_hour, "members"),
         shown=SHOWN,
         most=MOST_WAITING,
-        instant=instant,
-        command=shlex.quote,
-        plural=plural,
-        age=age,
+        rules=RULES,
     )
 
 
 def show_run(visit: Visit) -> Response:
     """Show one pass."""
     run = _find_run(visit)
-    return as_page(visit, "run.html", run=run, instant=instant)
+    return as_page(visit, "run.html", run=run)
 
 
 def tell_status(visit: Visit) -> Response:
@@ -87,7 +83,7 @@ def tell_plans(visit: Visit) -> Response:
 def _find_run(visit: Visit) -> RunDocument:
     """Return the pass the path names; Refused when there is none."""
     text = visit.request.path_params["run_id"]
-    if not (text.isascii() and text.isdigit() and int(text[:20]) < LARGEST):
+    if not (text.isascii() and text.isdigit() and int(text[:20]) < LAST_SEQ):
         raise Refused(NOT_FOUND)
     run_id = int(text[:20])
     with visit.site.snapshot() as conn:

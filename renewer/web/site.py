@@ -1,6 +1,7 @@
 """The pages and the API: their routes, who may see them, and what goes wrong."""
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -20,7 +21,16 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from renewer.answers.wording import Word, escape, instant, signed
+from renewer.answers.wording import (
+    Word,
+    age,
+    day,
+    escape,
+    instant,
+    line_time,
+    plural,
+    signed,
+)
 from renewer.errors import RenewerError, UnknownCursor
 from renewer.host.settings import Brand
 from renewer.rules.ledger import CatchUp
@@ -82,11 +92,6 @@ class Visit:
     request: Request
     visitor: Visitor
 
-    @property
-    def member_id(self) -> str:
-        """Return the member the path names."""
-        return read_id(self.request)
-
     def link(self, path: str, **query: Any) -> str:
         """Return an address of this site; the token of a link goes with it."""
         if self.visitor.token is not None:
@@ -95,15 +100,12 @@ class Visit:
         return self.site.prefix + path + (f"?{urlencode(given)}" if given else "")
 
 
-Make = Callable[[Visit], Response]
-
-
 @value
 class Page:
     """A path, what answers it, and who may see it: the operator or the member."""
 
     path: str
-    make: Make
+    make: Callable[[Visit], Response]
     audience: str
     method: str = "GET"
 
@@ -149,10 +151,8 @@ def _route(site: Site, limit: Limit, page: Page) -> Route:
             return page.make(Visit(site, request, visitor))
         except Refused as refused:
             trouble = _limited(limit, request, visitor, refused.trouble)
-        except RenewerError as error:
-            trouble = _judge_renewer(error)
-        except psycopg.Error as error:
-            trouble = _judge_database(error)
+        except (RenewerError, psycopg.Error) as error:
+            trouble = _judge(error)
         return show_trouble(site, request, trouble)
 
     return Route(page.path, endpoint, methods=[page.method])
@@ -190,19 +190,16 @@ def _limited(
     return Trouble(HTTPStatus.TOO_MANY_REQUESTS, told, retry_after_s=wait_s)
 
 
-def _judge_renewer(error: RenewerError) -> Trouble:
+def _judge(error: RenewerError | psycopg.Error) -> Trouble:
+    if isinstance(error, psycopg.Error):
+        log.warning("web.database_failed", error=type(error).__name__)
     if is_server_trouble(error):
         return AWAY
-    if isinstance(error, UnknownCursor):
-        return Trouble(HTTPStatus.GONE, str(error))
+    if isinstance(error, psycopg.Error):
+        return BROKEN
     # What is on record cannot be explained at this time: the message says why.
-    return Trouble(HTTPStatus.CONFLICT, str(error))
-
-
-def _judge_database(error: psycopg.Error) -> Trouble:
-    trouble = AWAY if is_server_trouble(error) else BROKEN
-    log.warning("web.database_failed", error=type(error).__name__)
-    return trouble
+    is_gone = isinstance(error, UnknownCursor)
+    return Trouble(HTTPStatus.GONE if is_gone else HTTPStatus.CONFLICT, str(error))
 
 
 def as_json(document: Any, kind: str = "json") -> Response:
@@ -226,6 +223,15 @@ templates = Environment(
 )
 """Templates escape whatever they are given."""
 templates.filters |= {"escape_controls": escape, "signed": signed}
+templates.globals |= {
+    "age": age,
+    "command": shlex.quote,
+    "day": day,
+    "instant": instant,
+    "line_time": line_time,
+    "plural": plural,
+    "segment": segment,
+}
 
 
 def as_page(visit: Visit, name: str, **shown: Any) -> Response:
@@ -234,20 +240,12 @@ def as_page(visit: Visit, name: str, **shown: Any) -> Response:
         "brand": visit.site.brand,
         "word": visit.site.word,
         "link": visit.link,
-        "segment": segment,
         "prefix": visit.site.prefix,
         "is_operator": visit.visitor.is_operator,
-        "own": _own_path(visit.visitor),
+        "own": visit.visitor.own_path,
         "clock": _show_clock(visit),
     }
     return HTMLResponse(templates.get_template(name).render(context | shown))
-
-
-def _own_path(visitor: Visitor) -> str | None:
-    """Return the address of all that the holder of a link may see."""
-    if visitor.is_operator or visitor.member_id is None:
-        return None
-    return "/members/" + segment(visitor.member_id)
 
 
 def _show_clock(visit: Visit) -> dict[str, Any] | None:

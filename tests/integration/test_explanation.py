@@ -5,12 +5,12 @@ from datetime import date
 import pytest
 
 from renewer.answers.documents import NextDocument, explanation_document
-from renewer.answers.explanation import Explanation, find_explanation
+from renewer.answers.explanation import Code, Explanation, find_explanation
 from renewer.answers.headline import headline
 from renewer.answers.notes import notes
 from renewer.answers.wording import REASONS, Word
 from renewer.errors import InputError
-from renewer.rules.cycle_history import Shortfall
+from renewer.rules.cycle_history import Flaw, Shortfall
 from renewer.rules.ledger import CatchUp, Reason
 from renewer.rules.plans import Revision
 from renewer.store.connection import Database
@@ -192,8 +192,8 @@ def test_a_late_award_is_no_award_of_0(database: str, conn: Database) -> None:
         "You got 60 missing Connects for your cycle of 19 May 2016. You now have 60. "
         "You get your next 60 on 19 June 2016."
     )
-    assert facts.last_award is not None
-    assert (facts.last_award.awarded, facts.last_award.reason) == (60, "suspended")
+    assert facts.last_cycle is not None
+    assert (facts.last_cycle.awarded, facts.last_cycle.reason) == (60, "suspended")
     cycles = [(past.awarded, past.shortfall, bool(past.late)) for past in facts.cycles]
     assert cycles == [(60, None, True)]
     renewal = explanation_document(facts).last_renewal
@@ -712,10 +712,26 @@ def reasons(conn: Database, member_id: str) -> list[tuple[str | None, str]]:
     return list(zip(found, lines, strict=True))
 
 
-def test_every_reason_has_its_words() -> None:
-    """Those that a boundary may give for an award of 0, or for less than it should."""
-    about_lots = {Reason.LAPSED, Reason.NOT_CARRIED}
-    assert set(REASONS) == (set(Reason) | set(Shortfall)) - about_lots
+def test_every_reason_of_a_renewal_has_its_words(conn: Database) -> None:
+    """A line of the statement in SQL, and a sentence and a cell of a table here."""
+    reasons = (set(Reason) | set(Shortfall)) - {Reason.LAPSED, Reason.NOT_CARRIED}
+    rows = conn.execute("SELECT kind, reason FROM renewer.entry_reason").fetchall()
+    lines = {row["reason"] for row in rows if row["kind"] == "renewal"}
+    assert lines == reasons
+    spoken = {reason for reason, words in REASONS.items() if words.before}
+    assert spoken == reasons
+    assert all(words.ahead and words.cell for words in map(REASONS.get, reasons))
+
+
+def test_a_cycle_not_posted_and_a_flaw_have_their_words() -> None:
+    """Each status code that stands for a reason, and each finding of an audit."""
+    waiting = {Code.WAITING_FOR_PASS, Code.UNDER_REVIEW, Code.FAILED}
+    without_sentence = {
+        reason: words for reason, words in REASONS.items() if not words.before
+    }
+    assert set(without_sentence) == waiting | set(Flaw)
+    assert all(without_sentence[code].cell for code in waiting)
+    assert all(words.name for words in REASONS.values())
 
 
 def test_other_marketplaces_have_another_word(conn: Database) -> None:

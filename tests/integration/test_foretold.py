@@ -11,8 +11,7 @@ import pytest
 
 from renewer.answers.explanation import Explanation, find_explanation
 from renewer.answers.headline import headline
-from renewer.answers.notes import notes
-from renewer.answers.wording import Note
+from renewer.answers.notes import NoteDocument, notes
 from renewer.jobs import plan_files
 from renewer.rules.ledger import CatchUp, Kind
 from renewer.rules.plans import Revision
@@ -62,12 +61,12 @@ def unfit(facts: Explanation) -> list[str]:
     return found + [text for text in texts if SLIPS.search(text) or OURS.search(text)]
 
 
-def wrong_sums(facts: Explanation) -> list[Note]:
+def wrong_sums(facts: Explanation) -> list[NoteDocument]:
     """Return the notes whose figures do not add up."""
     return [note for note in notes(facts) if not adds_up(note, facts.member.balance)]
 
 
-def adds_up(note: Note, balance: int) -> bool:
+def adds_up(note: NoteDocument, balance: int) -> bool:
     """Whether the parts that a note names make its whole, and none is below zero."""
     values = note.values
     if note.code == "balance_after":

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from renewer.answers.member_page import walk_statement
+from renewer.answers.wording import CONNECTS
 from renewer.store import migrations
 from renewer.store.connection import connect
 from renewer.store.history import EVER
@@ -174,9 +175,10 @@ def test_a_slow_reader_of_a_csv_holds_no_connection(busy: str) -> None:
     with closing(Reader(busy)) as reader, connect(busy) as conn:
         (held,) = find_members(conn, ["ana"])
         walks = [
-            walk_statement(reader.snapshot, held, EVER[0]) for _ in range(SIZE + 1)
+            walk_statement(reader.snapshot, held, EVER[0], CONNECTS)
+            for _ in range(SIZE + 1)
         ]
-        assert [next(walk)[0]["seq"] for walk in walks] == [12_001] * len(walks)
+        assert [next(walk)[0].seq for walk in walks] == [12_001] * len(walks)
         with reader.snapshot() as free:
             assert find_plans(free)
 
