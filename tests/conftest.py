@@ -40,6 +40,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "one_server(reason): not for a cluster, and why not"
     )
+    config.addinivalue_line("markers", "gate: minutes long, run by .ci/run alone")
+
+
+FOR_THE_GATE = ("faults", "mutations", "bench")
+"""Folders whose tests take minutes; modules elsewhere carry the marker themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the folders that only the gate runs."""
+    for item in items:
+        if item.path.parent.name in FOR_THE_GATE:
+            item.add_marker(pytest.mark.gate)
 
 
 CITUS_URL = os.environ.get("RENEWER_TEST_CITUS_URL")

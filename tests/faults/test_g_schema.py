@@ -65,8 +65,8 @@ def next_release(tmp_path: Path) -> Path:
     """A checkout of a release with one migration more."""
     for folder in ("renewer", "sql"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "sql" / "migrations" / "0007_next.sql").write_text(
-        "-- depends: 0006_kept\nALTER TABLE renewer.run ADD COLUMN next text;\n"
+    (tmp_path / "sql" / "migrations" / "0002_next.sql").write_text(
+        "-- depends: 0001_schema\nALTER TABLE renewer.run ADD COLUMN next text;\n"
     )
     return tmp_path
 

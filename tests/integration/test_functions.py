@@ -108,12 +108,7 @@ def test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept(
     with refused("RN002"):
         market.call("spend", member_id="m", amount=41, reference="job", at=MAY[10])
     counts = market.run("2016-05-10T13:00")
-    assert (counts["due"], counts.expired, counts.renewed, counts.entries) == (
-        1,
-        1,
-        0,
-        1,
-    )
+    assert counts == counted(due=1, expired=1, entries=1)
     assert market.entries()[-1] == ("expiry", -5, 40)
     assert market.member()["due_at"] == utc("2016-05-19T00:00")
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from renewer.jobs.passes import describe_backlog
 
 from renewer.answers.health import Health, Light, find_health
+from renewer.jobs.recorder import describe_backlog
 from renewer.store import migrations
 from renewer.store.connection import Database, connect, read_clock, snapshot
 from renewer.store.watch import find_backlog

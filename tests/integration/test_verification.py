@@ -112,6 +112,16 @@ def test_the_schema_is_the_same_when_names_are_quoted(renewed: Database) -> None
             {(3, "a")},
         ),
         (
+            "UPDATE renewer.member SET cycle_last_day = cycle_last_day + 1 "
+            "WHERE member_id = 'a'",
+            {(3, "a")},
+        ),
+        (
+            "UPDATE renewer.ledger_entry SET last_day = last_day - 1 "
+            "WHERE member_id = 'b' AND kind = 'renewal' AND seq = 4",
+            {(3, "b")},
+        ),
+        (
             "UPDATE renewer.member SET cycle_n = NULL, cycle_first_day = NULL, "
             "cycle_last_day = NULL, first_boundary_on = NULL "
             "WHERE member_id = 'a'",

@@ -1,5 +1,6 @@
 """Breaks a copy of the checkout, one guard at a time, and sees which tests go red."""
 
+import ast
 import compileall
 import os
 import re
@@ -45,20 +46,58 @@ class Verdict:
         return self.trouble is None and not missed
 
 
-def mutate(root: Path, mutation: Mutation) -> str:
+DEFINITION = r"^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|VIEW) renewer\.{}\b"
+
+
+def find_place(root: Path, where: str) -> tuple[Path, int, int]:
+    """Return the file that has *where*, and from and to which character it stands."""
+    if "/" in where:
+        path = root / where
+        return path, 0, len(path.read_text(encoding="utf-8"))
+    module, _, name = where.partition(":")
+    if name:
+        path = root / f"{module.replace('.', '/')}.py"
+        return path, *_find_function(path.read_text(encoding="utf-8"), name)
+    begins = re.compile(DEFINITION.format(where.partition(".")[2]), re.MULTILINE)
+    for path in sorted((root / "sql").rglob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        begun = begins.search(text)
+        if begun is not None:
+            end = text.find("\nCREATE ", begun.end())
+            return path, begun.start(), len(text) if end < 0 else end
+    raise Refused(f"there is no {where} in sql/")
+
+
+def _find_function(text: str, name: str) -> tuple[int, int]:
+    node: ast.AST = ast.parse(text)
+    for part in name.split("."):
+        node = next(
+            each
+            for each in ast.walk(node)
+            if isinstance(each, ast.FunctionDef | ast.ClassDef) and each.name == part
+        )
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+    lines = text.splitlines(keepends=True)
+    first, last = node.lineno - 1, node.end_lineno
+    return len("".join(lines[:first])), len("".join(lines[:last]))
+
+
+def mutate(root: Path, mutation: Mutation) -> tuple[Path, str]:
     """
-    Return the text of the mutation's file once it is applied.
+    Return the file of the mutation, and its text once it is applied.
 
     Refused when what it replaces is not there exactly once.
     """
-    text = (root / mutation.file).read_text(encoding="utf-8")
-    found = text.count(mutation.old)
+    path, start, end = find_place(root, mutation.where)
+    text = path.read_text(encoding="utf-8")
+    place = text[start:end]
+    found = place.count(mutation.old)
     if found != 1:
         raise Refused(
             f"{mutation.name} no longer applies: what it replaces occurs {found} times "
-            f"in {mutation.file}, not once; mend tests/mutations/table.py"
+            f"in {mutation.where}, not once; mend tests/mutations/table.py"
         )
-    return text.replace(mutation.old, mutation.new)
+    return path, text[:start] + place.replace(mutation.old, mutation.new) + text[end:]
 
 
 @contextmanager
@@ -157,13 +196,12 @@ def try_mutations(mutations: Sequence[Mutation], server: str) -> Iterator[Verdic
     Refused when one no longer applies, or when its tests are red without it.
     """
     with copied_checkout() as copy:
-        texts = [mutate(copy, mutation) for mutation in mutations]
+        mutated = [mutate(copy, mutation) for mutation in mutations]
         tests = sorted({test for mutation in mutations for test in mutation.tests})
         red, trouble = run_tests(copy, server, tests)
         if red or trouble:
             raise Refused(f"red without any mutation: {red or trouble}")
-        for mutation, text in zip(mutations, texts, strict=True):
-            path = copy / mutation.file
+        for mutation, (path, text) in zip(mutations, mutated, strict=True):
             sound = path.read_text(encoding="utf-8")
             path.write_text(text, encoding="utf-8")
             began = time.monotonic()

@@ -12,7 +12,7 @@ POOLER = (
     "test_b15_what_a_role_sets_is_the_same_through_a_pooler_or_refused"
 )
 CONTRACT = "tests/unit/test_contract.py::"
-CYCLE = "tests/unit/test_cycle.py::"
+CYCLE = "tests/unit/test_calendar.py::"
 FAULTS = "tests/faults/test_c_inside.py::"
 FUNCTIONS = "tests/integration/test_functions.py::"
 TROUBLE = "tests/integration/test_trouble.py::"
@@ -21,27 +21,24 @@ PASSES = "tests/integration/test_passes.py::"
 PROCESSES = "tests/faults/test_processes.py::"
 POLICY = "tests/unit/test_policy.py::"
 RENEWAL = "tests/integration/test_renewal.py::"
-REPAIR = "tests/unit/test_repair.py::"
+REPAIR = "tests/unit/test_backfill.py::"
 WEB = "tests/web/"
-
-TOLD = "sql/routines/feed/"
-JOB = "sql/routines/job/"
-MARKET = "sql/routines/marketplace/"
-SCHEMA = "sql/migrations/0001_schema.sql"
 
 
 @dataclass(frozen=True)
 class Mutation:
     """
-    One guard that is broken: in *file*, *old* becomes *new*.
+    One guard that is broken: in the function *where*, *old* becomes *new*.
 
-    *old* occurs there exactly once. Every one of *tests* must then be red. *guard* says
-    what would go wrong without it. A *quick* one is tried by the normal suite.
+    *where* names a function or method ("renewer.rules.draft:Draft.post"), a routine or
+    view of SQL ("renewer.spend"), or a file, and *old* occurs there exactly once. Every
+    one of *tests* must then be red. *guard* says what would go wrong without it. A
+    *quick* one is tried by the normal suite.
     """
 
     name: str
     guard: str
-    file: str
+    where: str
     old: str
     new: str
     tests: tuple[str, ...]
@@ -53,7 +50,7 @@ MUTATIONS = (
     Mutation(
         "posting-ignores-the-version",
         "A posting that was planned before a request came is not written.",
-        JOB + "post_member.sql",
+        "renewer.post_member",
         "IF current <> planned.version THEN",
         "IF false THEN",
         # A spend is seen without it: the number of its entry is taken.
@@ -62,7 +59,7 @@ MUTATIONS = (
     Mutation(
         "call-keeps-the-version",
         "Every call of the marketplace makes what was planned before it stale.",
-        MARKET + "keep_request.sql",
+        "renewer.keep_request",
         "SET version = m.version + 1, last_request",
         "SET last_request",
         (PASSES + "test_a_member_who_never_holds_still_is_posted_under_a_lock",),
@@ -70,7 +67,7 @@ MUTATIONS = (
     Mutation(
         "failure-ignores-the-version",
         "A failure of a version that is gone is not recorded.",
-        JOB + "record_failure.sql",
+        "renewer.record_failure",
         "IF current <> planned.version THEN",
         "IF false THEN",
         (
@@ -81,7 +78,7 @@ MUTATIONS = (
     Mutation(
         "failure-keeps-the-version",
         "A failure makes what was planned before it stale.",
-        JOB + "record_failure.sql",
+        "renewer.record_failure",
         "SET retry_at = planned.retry_at, version = m.version + 1",
         "SET retry_at = planned.retry_at",
         (TROUBLE + "test_a_failure_counts_once_for_the_version_that_was_planned",),
@@ -89,7 +86,7 @@ MUTATIONS = (
     Mutation(
         "failure-conflict-without-a-target",
         "A second failure is counted; ON CONFLICT names its constraint.",
-        JOB + "record_failure.sql",
+        "renewer.record_failure",
         """ON CONFLICT ON CONSTRAINT failure_pkey DO UPDATE
     SET code = excluded.code, message = excluded.message, plan = excluded.plan, \
 timezone = excluded.timezone,
@@ -104,7 +101,7 @@ excluded.last_failed_at;""",
     Mutation(
         "enrolment-conflict-without-a-target",
         "Of an enrolment only the member's own key may be there already.",
-        MARKET + "enroll.sql",
+        "renewer.enroll",
         "ON CONFLICT ON CONSTRAINT member_pkey DO NOTHING",
         "ON CONFLICT DO NOTHING",
         ("tests/unit/test_project.py::test_a_conflict_that_is_expected_is_named",),
@@ -112,7 +109,7 @@ excluded.last_failed_at;""",
     Mutation(
         "no-sub-block",
         "An error inside one member's posting undoes that member alone.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         "EXCEPTION WHEN OTHERS THEN",
         "EXCEPTION WHEN division_by_zero THEN",
         (
@@ -123,7 +120,7 @@ excluded.last_failed_at;""",
     Mutation(
         "error-is-swallowed",
         "An error inside a posting is recorded, never counted as posted.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         "planned.error_code := SQLSTATE;",
         "outcome := 'posted';",
         (RENEWAL + "test_what_the_database_refuses_is_that_members_failure",),
@@ -131,7 +128,7 @@ excluded.last_failed_at;""",
     Mutation(
         "lock-is-a-failure",
         "A lock that somebody else holds is nobody's failure.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         " OR SQLSTATE = '55P03' THEN",
         " THEN",
         (TROUBLE + "test_a_lock_on_what_a_posting_writes_is_nobodys_failure",),
@@ -139,7 +136,7 @@ excluded.last_failed_at;""",
     Mutation(
         "privilege-is-a-failure",
         "A privilege that is missing is trouble of the server, not of a member.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         " OR SQLSTATE = '42501' THEN",
         " THEN",
         (TROUBLE + "test_a_privilege_that_is_missing_is_trouble_of_the_server",),
@@ -147,7 +144,7 @@ excluded.last_failed_at;""",
     Mutation(
         "busy-member-is-waited-for",
         "A pass does not wait for whoever holds a member's row.",
-        JOB + "post_member.sql",
+        "renewer.post_member",
         "FOR UPDATE SKIP LOCKED",
         "FOR UPDATE",
         (TROUBLE + "test_a_locked_member_is_passed_over_not_waited_for",),
@@ -155,7 +152,7 @@ excluded.last_failed_at;""",
     Mutation(
         "busy-member-is-posted",
         "A busy member is not counted as posted.",
-        JOB + "post_member.sql",
+        "renewer.post_member",
         "RETURN 'busy';",
         "RETURN 'posted';",
         (
@@ -167,7 +164,7 @@ excluded.last_failed_at;""",
     Mutation(
         "session-stays-asynchronous",
         "The last write of a pass is synchronous, and so is whatever comes after it.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         "SET LOCAL synchronous_commit = off",
         "SET synchronous_commit = off",
         (TROUBLE + "test_a_pass_leaves_its_session_synchronous",),
@@ -175,7 +172,7 @@ excluded.last_failed_at;""",
     Mutation(
         "built-in-by-its-name-alone",
         "A function of the same name in another schema is not run by the job.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         "pg_catalog.jsonb_build_object(",
         "jsonb_build_object(",
         (
@@ -187,7 +184,7 @@ excluded.last_failed_at;""",
     Mutation(
         "no-second-look",
         "Who was busy is looked at again before the pass ends.",
-        "renewer/jobs/renewal.py",
+        "renewer.jobs.renewal:renew_due",
         "while retry.pause(locked):",
         "while False:",
         (TROUBLE + "test_who_was_busy_is_looked_at_again_in_the_same_pass",),
@@ -196,7 +193,7 @@ excluded.last_failed_at;""",
     Mutation(
         "patience-counts-as-done",
         "A bucket whose lease is never given back is done without the lease.",
-        "renewer/jobs/scan.py",
+        "renewer.jobs.scan:BucketScan._step",
         """\
             elif self._wait_for_lease(bucket):
                 running.recorder.keep_alive(conn)
@@ -214,7 +211,7 @@ excluded.last_failed_at;""",
     Mutation(
         "left-is-not-counted",
         "A pass says how many are still due at its end.",
-        "renewer/jobs/renewal.py",
+        "renewer.jobs.renewal:renew_due",
         "left = count_due(conn, request.as_of, request.members)",
         "left = 0",
         (RENEWAL + "test_a_member_somebody_holds_stays_due_and_is_skipped",),
@@ -222,7 +219,7 @@ excluded.last_failed_at;""",
     Mutation(
         "named-member-waits",
         "A named member does not wait for their next try.",
-        "renewer/jobs/scan.py",
+        "renewer.jobs.scan:MemberListScan.run",
         "heed_retry=self._has_tried",
         "heed_retry=True",
         (
@@ -233,7 +230,7 @@ excluded.last_failed_at;""",
     Mutation(
         "late-pass-is-missed",
         "A pass that comes late, after a host that slept, is run.",
-        "renewer/worker/schedule.py",
+        "renewer.worker.schedule:Worker.serve",
         """\
             id="renew",
             next_run_time=datetime.now(UTC),
@@ -257,7 +254,7 @@ excluded.last_failed_at;""",
     Mutation(
         "no-watchdog",
         "A server that does not answer is given up by the client.",
-        "renewer/store/connection.py",
+        "renewer.store.connection:Database._bounded",
         "                self._lose_patience(began)\n",
         "",
         (
@@ -268,7 +265,7 @@ excluded.last_failed_at;""",
     Mutation(
         "busy-member-never-has-a-turn",
         "A member whom callers change without pause is waited for.",
-        "renewer/jobs/poster.py",
+        "renewer.jobs.poster:BatchPoster.post",
         "        self._wait_for_locks(conn, results)\n",
         "",
         (
@@ -279,7 +276,7 @@ excluded.last_failed_at;""",
     Mutation(
         "busy-members-wait-one-after-the-other",
         "Many whom somebody holds delay a pass no longer than one does.",
-        "renewer/jobs/poster.py",
+        "renewer.jobs.poster:BatchPoster._wait_for_locks",
         "if time.monotonic() > until:",
         "if False:",
         (
@@ -317,7 +314,7 @@ excluded.last_failed_at;""",
     Mutation(
         "privilege-of-a-stranger-is-no-drift",
         "Whoever may more than renewer's roles is named.",
-        "renewer/answers/drift.py",
+        "renewer.answers.drift:_compare_others",
         "if granted - allowed:",
         "if False:",
         ("tests/integration/test_drift.py::test_a_drift_is_told_with_its_way_out",),
@@ -334,7 +331,7 @@ excluded.last_failed_at;""",
     Mutation(
         "parked-is-due",
         "Who was set aside is left alone.",
-        SCHEMA,
+        "renewer.due_at",
         "IF parked OR status = 'closed' THEN",
         "IF status = 'closed' THEN",
         (
@@ -345,7 +342,7 @@ excluded.last_failed_at;""",
     Mutation(
         "closed-is-due",
         "Who is closed is never due.",
-        SCHEMA,
+        "renewer.due_at",
         "IF parked OR status = 'closed' THEN",
         "IF parked THEN",
         (
@@ -356,7 +353,7 @@ excluded.last_failed_at;""",
     Mutation(
         "review-is-due-without-a-request",
         "Under review nobody is due before what ends it.",
-        SCHEMA,
+        "renewer.due_at",
         "RETURN CASE WHEN requested_at IS NOT NULL THEN "
         "greatest(requested_at, retry_at) END;",
         "RETURN greatest(requested_at, retry_at);",
@@ -365,7 +362,7 @@ excluded.last_failed_at;""",
     Mutation(
         "lot-end-is-forgotten",
         "Who gets a lot that lapses becomes due at its end.",
-        MARKET + "issue_lot.sql",
+        "renewer.issue_lot",
         ", lapses_at = least(m.lapses_at, issue_lot.expires_at)",
         "",
         (FUNCTIONS + "test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept",),
@@ -374,7 +371,7 @@ excluded.last_failed_at;""",
     Mutation(
         "refunded-lot-end-is-forgotten",
         "A lot that was used up ends again when something comes back to it.",
-        MARKET + "refund.sql",
+        "renewer.refund",
         "SET lapses_at = least(h.lapses_at, ends_at)",
         "SET lapses_at = h.lapses_at",
         (FUNCTIONS + "test_a_refund_makes_a_used_up_lot_lapse_again",),
@@ -382,7 +379,7 @@ excluded.last_failed_at;""",
     Mutation(
         "earlier-request-is-forgotten",
         "A request dated before one that waits makes its member due earlier.",
-        MARKET + "await_request.sql",
+        "renewer.await_request",
         "ELSE least(m.requested_at,",
         "ELSE greatest(m.requested_at,",
         (DUE + "test_a_request_recorded_late_is_due_at_its_own_time",),
@@ -391,19 +388,19 @@ excluded.last_failed_at;""",
     Mutation(
         "boundary-a-day-early",
         "A cycle is awarded on the day after its last, not on it.",
-        "renewer/rules/cycle.py",
-        "return starts_at(first_day(anchor_on, n), timezone)",
-        "return starts_at(last_day(anchor_on, n - 1), timezone)",
+        "renewer.rules.calendar:Calendar.boundary",
+        "return starts_at(self.first_day(n), self.timezone)",
+        "return starts_at(self.last_day(n - 1), self.timezone)",
         (CYCLE + "test_the_last_day_of_december_fourth_is_awarded_on_the_fifth",),
         quick=True,
     ),
     Mutation(
         "months-are-chained",
         "Months count from the anchor: January 31 comes back after February.",
-        "renewer/rules/cycle.py",
-        "        day = anchor_on + relativedelta(months=n)\n",
+        "renewer.rules.calendar:_add_months",
+        "        day = anchor_on + relativedelta(months=months)\n",
         "        day = anchor_on\n"
-        "        for _ in range(n):\n"
+        "        for _ in range(months):\n"
         "            day += relativedelta(months=1)\n",
         (
             CYCLE + "test_the_end_of_january_comes_back_after_february",
@@ -413,7 +410,7 @@ excluded.last_failed_at;""",
     Mutation(
         "midnight-is-the-second",
         "Of a midnight that exists twice, the first counts.",
-        "renewer/rules/cycle.py",
+        "renewer.rules.calendar:starts_at",
         "midnight = datetime.combine(day, time(), local)",
         "midnight = datetime.combine(day, time(fold=1), local)",
         (CYCLE + "test_odd_midnights",),
@@ -421,7 +418,7 @@ excluded.last_failed_at;""",
     Mutation(
         "summer-of-cet-is-forgotten",
         "CET, MET, EET and WET are zones, not offsets that never change.",
-        MARKET + "local_day.sql",
+        "renewer.local_day",
         "AT TIME ZONE renewer.zone_of(local_day.timezone)",
         "AT TIME ZONE local_day.timezone",
         (FUNCTIONS + "test_a_zone_that_is_also_an_abbreviation_has_its_summer",),
@@ -429,7 +426,7 @@ excluded.last_failed_at;""",
     Mutation(
         "cap-after-the-allowance",
         "The cap counts before the new allowance is added.",
-        "renewer/rules/boundary.py",
+        "renewer.rules.boundary:_end_cycle",
         "find_excess(held, rules.rollover_cap)",
         "find_excess(held, max((rules.rollover_cap or 0) - rules.allowance, 0))",
         (POLICY + "test_the_cap_counts_before_the_new_allowance",),
@@ -438,7 +435,7 @@ excluded.last_failed_at;""",
     Mutation(
         "bought-ones-end-with-the-cycle",
         "No cycle touches what was bought.",
-        "renewer/rules/boundary.py",
+        "renewer.rules.boundary:_ends_at",
         "return lot.cycle_bound and lot.issued_at < at",
         "return lot.issued_at < at",
         (POLICY + "test_bought_connects_outlive_every_cycle",),
@@ -446,7 +443,7 @@ excluded.last_failed_at;""",
     Mutation(
         "boundary-ends-what-it-began-with",
         "What is issued at a boundary belongs to the cycle that begins.",
-        "renewer/rules/boundary.py",
+        "renewer.rules.boundary:_ends_at",
         "return lot.cycle_bound and lot.issued_at < at",
         "return lot.cycle_bound and lot.issued_at <= at",
         (POLICY + "test_a_lot_issued_at_the_boundary_is_not_touched_by_it",),
@@ -454,7 +451,7 @@ excluded.last_failed_at;""",
     Mutation(
         "lapse-after-the-boundary",
         "A lot that ends at a boundary lapses before it and does not roll over.",
-        "renewer/rules/boundary.py",
+        "renewer.rules.boundary:post_lapses",
         "lapse[0] <= until:",
         "lapse[0] < until:",
         (POLICY + "test_a_lot_that_lapses_at_the_boundary_does_not_roll_over",),
@@ -462,7 +459,7 @@ excluded.last_failed_at;""",
     Mutation(
         "lapse-on-its-day",
         "A lot lapses at its end, not earlier on that day.",
-        "renewer/rules/boundary.py",
+        "renewer.rules.boundary:post_lapses",
         "lapse[0] <= until:",
         "lapse[0].date() <= until.date():",
         (DUE + "test_a_lot_ends_at_its_end_and_not_before",),
@@ -470,7 +467,7 @@ excluded.last_failed_at;""",
     Mutation(
         "renewal-above-the-limit",
         "A renewal that no ledger holds is a failure that says so.",
-        "renewer/rules/draft.py",
+        "renewer.rules.draft:Draft.post",
         "if self.balance > LARGEST_BALANCE:",
         "if False:",
         (FUNCTIONS + "test_a_renewal_no_ledger_holds_fails_and_says_so",),
@@ -478,7 +475,7 @@ excluded.last_failed_at;""",
     Mutation(
         "late-lot-ends-before-it-begins",
         "What is made up for while boundaries wait belongs to the cycle of today.",
-        "renewer/rules/repair.py",
+        "renewer.rules.backfill:_issue_late",
         "if at >= member.renews_at:",
         "if False:",
         (REPAIR + "test_a_lifetime_counts_from_the_cycle_of_today",),
@@ -486,7 +483,7 @@ excluded.last_failed_at;""",
     Mutation(
         "older-cycle-has-no-rules",
         "A cycle older than its plan's first rules is reckoned by those.",
-        "renewer/rules/requests.py",
+        "renewer.rules.requests:_reckon_day",
         "plans.first_known(member.plan, first_day)",
         "plans.in_force(member.plan, first_day)",
         (FUNCTIONS + "test_a_cycle_older_than_the_rules_of_its_plan_can_be_changed",),
@@ -494,7 +491,7 @@ excluded.last_failed_at;""",
     Mutation(
         "changing-back-and-forth-earns",
         "Changes of one day bring no more than the last of them alone.",
-        "renewer/rules/requests.py",
+        "renewer.rules.requests:prorate",
         "used - day.credited, 0)",
         "used, 0)",
         (FUNCTIONS + "test_changing_back_and_forth_earns_nothing",),
@@ -503,7 +500,7 @@ excluded.last_failed_at;""",
     Mutation(
         "repeated-call-is-judged-by-its-time",
         "Of a call that is repeated, the time does not count.",
-        MARKET + "receive_request.sql",
+        "renewer.receive_request",
         "PERFORM renewer.check_name('reference', receive_request.reference, 200);",
         "PERFORM renewer.check_name('reference', receive_request.reference, 200);\n"
         "    PERFORM renewer.check_time(receive_request.at);",
@@ -512,7 +509,7 @@ excluded.last_failed_at;""",
     Mutation(
         "reference-is-reused",
         "One reference is one call; with other content it is refused.",
-        MARKET + "receive_request.sql",
+        "renewer.receive_request",
         "IF known.kind <> receive_request.kind OR "
         "known.content <> receive_request.content THEN",
         "IF false THEN",
@@ -521,7 +518,7 @@ excluded.last_failed_at;""",
     Mutation(
         "more-comes-back-than-was-spent",
         "A spend comes back once, in all.",
-        MARKET + "refund.sql",
+        "renewer.refund",
         "IF open > spent - returned OR open = 0 THEN",
         "IF open = 0 THEN",
         (FUNCTIONS + "test_a_refund_goes_back_where_it_came_from_last_spent_first",),
@@ -529,7 +526,7 @@ excluded.last_failed_at;""",
     Mutation(
         "lapsed-lot-is-spent",
         "A lapsed lot is not spendable, swept or not.",
-        MARKET + "spend.sql",
+        "renewer.spend",
         " AND (l.expires_at IS NULL OR l.expires_at > judged)",
         "",
         (FUNCTIONS + "test_a_lapsed_lot_is_not_spendable_even_before_it_is_swept",),
@@ -537,7 +534,7 @@ excluded.last_failed_at;""",
     Mutation(
         "lot-is-spent-at-its-end",
         "At its end, to the instant, a lot has lapsed.",
-        MARKET + "spend.sql",
+        "renewer.spend",
         "OR l.expires_at > judged)",
         "OR l.expires_at >= judged)",
         (DUE + "test_a_lot_ends_at_its_end_and_not_before",),
@@ -545,7 +542,7 @@ excluded.last_failed_at;""",
     Mutation(
         "waiting-boundary-ends-what-came-after",
         "A lot's cycle ends at the first boundary after it was issued.",
-        MARKET + "cycle_end.sql",
+        "renewer.cycle_end",
         "WHILE at <= cycle_end.issued_at LOOP",
         "WHILE false LOOP",
         (DUE + "test_a_refund_lot_of_today_is_not_over_while_a_boundary_waits",),
@@ -553,7 +550,7 @@ excluded.last_failed_at;""",
     Mutation(
         "plan-without-rules-is-accepted",
         "A change now is refused when the plan has no rules for today.",
-        MARKET + "change_plan.sql",
+        "renewer.change_plan",
         "p.effective_from <= coalesce(today, 'infinity')",
         "p.effective_from <= 'infinity'",
         (FUNCTIONS + "test_a_plan_without_rules_for_today_is_refused",),
@@ -561,7 +558,7 @@ excluded.last_failed_at;""",
     Mutation(
         "purchase-above-the-limit",
         "A balance no ledger holds is refused in words of our own.",
-        MARKET + "checks.sql",
+        "renewer.check_balance",
         "IF held + check_balance.amount > 2147483647 THEN",
         "IF false THEN",
         (FUNCTIONS + "test_a_balance_no_ledger_holds_is_refused_with_a_way_out",),
@@ -569,7 +566,7 @@ excluded.last_failed_at;""",
     Mutation(
         "control-characters-are-accepted",
         "No name steers a terminal or forges a line of a log.",
-        MARKET + "checks.sql",
+        "renewer.check_name",
         "IF check_name.name ~ (",
         "IF false AND check_name.name ~ (",
         (
@@ -580,7 +577,7 @@ excluded.last_failed_at;""",
     Mutation(
         "a-name-may-end-with-a-blank",
         "No two members look like one.",
-        MARKET + "checks.sql",
+        "renewer.check_name",
         "IF check_name.name ~ '^ | $'",
         "IF check_name.name ~ '^ '",
         (FUNCTIONS + "test_a_name_is_refused_by_a_call_as_by_an_import",),
@@ -588,7 +585,7 @@ excluded.last_failed_at;""",
     Mutation(
         "json-steers-the-terminal",
         "JSON shows characters that a terminal would obey.",
-        "renewer/cli/output.py",
+        "renewer.cli.output:_dumps",
         r'return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)',
         "return text",
         ("tests/unit/test_output.py::test_json_shows_what_would_steer_a_terminal",),
@@ -596,24 +593,35 @@ excluded.last_failed_at;""",
     ),
     Mutation(
         "zeros-are-sent-as-nulls",
-        "What is left out of a posting is null or unchanged: a zero is neither.",
-        "renewer/store/batches.py",
-        "for name, given in described.items() if given is not None}",
-        "for name, given in described.items() if given}",
+        "A value that is left out of a posting is null: a zero is not.",
+        "renewer.store.batches:describe_posting",
+        "        if written is not None:\n",
+        "        if written:\n",
         (CONTRACT + "test_a_zero_is_sent_and_a_null_is_not",),
     ),
     Mutation(
-        "a-change-of-what-seldom-changes-is-not-sent",
-        "What is left out of a posting stays as it is, so what changed is sent.",
-        "renewer/store/batches.py",
-        "if _seldom_changed(after) != _seldom_changed(before):",
+        "an-older-text-of-the-schema-passes",
+        "A database made from an older text of the schema is refused.",
+        "renewer.store.schema:refuse_unknown",
+        "if applied[name] != shipped[name]:",
         "if False:",
-        (CONTRACT + "test_what_stays_as_it_is_is_left_out_all_of_it_or_none",),
+        (
+            "tests/integration/test_migrations.py::"
+            "test_a_schema_made_from_an_older_text_is_refused",
+        ),
+    ),
+    Mutation(
+        "stored-days-are-not-compared",
+        "The days stored with a cycle are those of the calendar.",
+        "renewer.rules.cycle_history:_find_wrong_days",
+        "if (key.first_day, key.last_day) != (first_day, last_day):",
+        "if False:",
+        ("tests/integration/test_verification.py::test_what_is_broken_is_named",),
     ),
     Mutation(
         "an-answer-nobody-asked-is-a-node-away",
         "Only an error with SQLSTATE tells of a node; another is the connection's own.",
-        "renewer/store/connection.py",
+        "renewer.store.cluster:is_node_away",
         "return tells and is_server_trouble(error)",
         "return is_server_trouble(error)",
         (TROUBLE + "test_only_what_tells_its_state_is_a_node_that_is_away",),
@@ -621,7 +629,7 @@ excluded.last_failed_at;""",
     Mutation(
         "an-answer-nobody-asked-is-a-wrong-call",
         "A pooler that loses count is trouble that passes.",
-        "renewer/store/connection.py",
+        "renewer.store.connection:is_server_trouble",
         "error, psycopg.OperationalError | psycopg.InternalError",
         "error, psycopg.OperationalError",
         (
@@ -633,7 +641,7 @@ excluded.last_failed_at;""",
     Mutation(
         "feed-goes-by-transaction-ids",
         "A transaction that began early and ends late is read all the same.",
-        TOLD + "batches.sql",
+        "renewer.find_batch",
         "      AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)\n$$",
         "      AND e.xact >= pg_catalog.pg_snapshot_xmax(place.base)::text::bigint\n$$",
         (FEED + "test_what_commits_late_is_in_a_later_batch", READER),
@@ -641,7 +649,7 @@ excluded.last_failed_at;""",
     Mutation(
         "feed-goes-by-the-oldest-transaction",
         "A member's events come in the order of their entries.",
-        TOLD + "batches.sql",
+        "renewer.find_batch",
         """      AND renewer.is_seen(e.xact, place.target, feed.raised_by)
       AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)
 $$;""",
@@ -652,7 +660,7 @@ $$;""",
     Mutation(
         "feed-goes-by-the-row",
         "What a subtransaction wrote is read when all of it has committed.",
-        TOLD + "batches.sql",
+        "renewer.find_batch",
         "      AND NOT renewer.is_seen(e.xact, place.base, feed.raised_by)\n$$",
         "      AND NOT renewer.is_seen("
         "e.xmin::text::bigint, place.base, feed.raised_by)\n$$",
@@ -661,7 +669,7 @@ $$;""",
     Mutation(
         "large-batch-tells-what-was-told",
         "A batch that is read by key is what its tick saw and the one before did not.",
-        TOLD + "batches.sql",
+        "renewer.batch_entries",
         "(place.base IS NULL OR NOT renewer.is_seen("
         "e.xact, place.base, feed.raised_by))",
         "true",
@@ -670,7 +678,7 @@ $$;""",
     Mutation(
         "first-seal-is-timed-out",
         "The seal of a large ledger may take longer than any statement of a pass.",
-        "renewer/store/feed.py",
+        "renewer.store.feed:seal_batch",
         '"statement_timeout", "value": "0"',
         '"statement_timeout", "value": "50ms"',
         (FEED + "test_the_first_seal_may_take_its_time",),
@@ -678,7 +686,7 @@ $$;""",
     Mutation(
         "tick-is-asynchronous",
         "What a reader saw, no crash takes back.",
-        TOLD + "tick.sql",
+        "renewer.tick",
         "PERFORM pg_catalog.set_config('synchronous_commit', 'on', true);",
         "",
         (FEED + "test_a_tick_is_on_disk_whatever_the_session_is_set_to",),
@@ -686,7 +694,7 @@ $$;""",
     Mutation(
         "event-is-cut-at-the-end-of-a-page",
         "An event has all its entries, however many are looked at.",
-        TOLD + "events.sql",
+        "renewer.events",
         "IF NOT page.whole THEN",
         "IF false THEN",
         (FEED + "test_an_event_of_many_entries_is_whole",),
@@ -694,7 +702,7 @@ $$;""",
     Mutation(
         "cursor-of-another-server-is-read",
         "A cursor whose transactions are another server's is refused.",
-        TOLD + "places.sql",
+        "renewer.read_place",
         "read ->> 0 <> feed.server::text OR read ->> 1 <> feed.raised_by::text",
         "false",
         (FEED + "test_a_ledger_that_was_moved_is_read_anew_after_migrate",),
@@ -702,7 +710,7 @@ $$;""",
     Mutation(
         "ids-are-not-raised-after-a-move",
         "New transactions lie above those of the server before.",
-        TOLD + "adopt_server.sql",
+        "renewer.adopt_server",
         "SELECT coalesce(pg_catalog.max(e.xact), 0) INTO above",
         "SELECT 0 INTO above",
         (FEED + "test_a_ledger_that_was_moved_is_read_anew_after_migrate",),
@@ -726,7 +734,7 @@ $$;""",
     Mutation(
         "tick-waits-for-a-clock-that-was-set-back",
         "A tick that is still to come by the clock holds up no reader.",
-        TOLD + "tick.sql",
+        "renewer.tick",
         "interval '1 second' AND pg_catalog.clock_timestamp()",
         "interval '1 second' AND 'infinity'",
         (FEED + "test_a_clock_that_was_set_back_holds_up_no_reader",),
@@ -735,7 +743,7 @@ $$;""",
     Mutation(
         "temporary-types-come-first",
         "A call that runs with the owner's rights finds a caller's types last.",
-        MARKET + "spend.sql",
+        "renewer.spend",
         "SECURITY DEFINER SET search_path = renewer, pg_temp",
         "SECURITY DEFINER SET search_path = renewer",
         (ATTACK + "test_a_temporary_type_takes_no_place_of_one_that_is_built_in",),
@@ -751,7 +759,7 @@ $$;""",
     Mutation(
         "pooler-finds-other-names-first",
         "Through a pooler, names before those that are built in are refused.",
-        "renewer/store/connection.py",
+        "renewer.store.connection:_pin",
         "if before is not None:",
         "if False:",
         (POOLER,),
@@ -759,7 +767,7 @@ $$;""",
     Mutation(
         "full-disk-is-a-failure-of-the-member",
         "Trouble of the server ends the batch; nobody is to blame.",
-        JOB + "post_batch.sql",
+        "renewer.post_batch",
         "('25', '53', '57', '58')",
         "('25')",
         (FAULTS + "test_c1_trouble_of_the_server_ends_the_pass_and_fails_nobody",),
@@ -768,7 +776,7 @@ $$;""",
     Mutation(
         "any-host-is-answered",
         "A page of another site cannot read members through a browser.",
-        "renewer/web/gate.py",
+        "renewer.web.gate:Gate",
         "if self._is_ours(scope):",
         "if True:",
         (PAGES + "test_another_host_is_refused",),
@@ -776,7 +784,7 @@ $$;""",
     Mutation(
         "link-opens-anybody",
         "A member's link opens that member and nobody else.",
-        "renewer/web/access.py",
+        "renewer.web.access:Visitor.may_see",
         "return self.is_operator or self.member_id == member_id",
         "return self.is_known",
         (PAGES + "test_a_link_opens_its_member_and_nobody_else",),
@@ -784,7 +792,7 @@ $$;""",
     Mutation(
         "link-opens-the-operators-pages",
         "A member's link opens nothing of the operator's.",
-        "renewer/web/site.py",
+        "renewer.web.site:_admit",
         'if page.audience == "operator" and not visitor.is_operator:',
         'if page.audience == "nobody" and not visitor.is_operator:',
         (PAGES + "test_a_link_opens_that_members_pages_and_nothing_else",),
@@ -792,7 +800,7 @@ $$;""",
     Mutation(
         "link-for-ever-is-accepted",
         "A link has an end, an audience and a member.",
-        "renewer/web/links.py",
+        "renewer.web.links:read_member",
         'options={"require": ["exp", "sub", "aud"]},',
         'options={"require": ["sub", "aud"]},',
         (PAGES + "test_a_forged_link_opens_nothing",),
@@ -800,7 +808,7 @@ $$;""",
     Mutation(
         "secrets-may-be-guessed-without-end",
         "Failed look-ups of one address are limited.",
-        "renewer/web/site.py",
+        "renewer.web.site:_limited",
         "if visitor.is_operator or trouble.status not in FAILED_LOOKUPS:",
         "if True:",
         (PAGES + "test_only_failed_look_ups_are_limited",),
@@ -809,7 +817,7 @@ $$;""",
     Mutation(
         "another-site-moves-the-clock",
         "Only the demo's own buttons move its clock.",
-        "renewer/web/demonstration.py",
+        "renewer.web.demonstration:check_origin",
         'if request.headers.getlist("origin") != [ours]:',
         "if False:",
         (WEB + "test_demo.py::test_another_site_moves_no_clock",),
@@ -817,7 +825,7 @@ $$;""",
     Mutation(
         "the-clock-is-everywhere",
         "Nowhere but in the demo is there anything to press.",
-        "renewer/web/serving.py",
+        "renewer.web.serving:make_app",
         "return Gate(build(site, PAGES), hosts, place.prefix)",
         "return Gate(build(site, (*PAGES, *DEMO_PAGES)), hosts, place.prefix)",
         (WEB + "test_demo.py::test_outside_the_demo_there_is_no_clock_to_move",),
@@ -825,7 +833,7 @@ $$;""",
     Mutation(
         "a-link-opens-the-operators-pages",
         "A member's link opens that member's pages and nothing else.",
-        "renewer/web/site.py",
+        "renewer.web.site:_admit",
         'if page.audience == "operator" and not visitor.is_operator:',
         "if False:",
         (
@@ -836,7 +844,7 @@ $$;""",
     Mutation(
         "a-statement-ends-early",
         "A statement as CSV is whole, however long.",
-        "renewer/answers/member_page.py",
+        "renewer.answers.member_page:walk_statement",
         "while before is not None:",
         "for _ in range(10):",
         (WEB + "test_membership.py::test_a_statement_as_csv_is_whole_however_long",),
@@ -844,7 +852,7 @@ $$;""",
     Mutation(
         "every-proxy-is-believed",
         "Who asks is believed of named proxies alone.",
-        "renewer/web/serving.py",
+        "renewer.web.serving:serve",
         "forwarded_allow_ips=list(place.proxies),",
         'forwarded_allow_ips="*",',
         (WEB + "test_states.py::test_only_a_trusted_proxy_is_believed_who_asks",),
@@ -852,7 +860,7 @@ $$;""",
     Mutation(
         "cursor-of-a-lost-timeline-is-read",
         "What a server before a failover told and this one never got is asked anew.",
-        TOLD + "places.sql",
+        "renewer.read_place",
         "l.number > place.timeline AND l.first_tick <= place.target_number",
         "false",
         (
@@ -872,7 +880,7 @@ $$;""",
     Mutation(
         "other-processes-are-not-counted",
         "A pass counts what all its processes did.",
-        "renewer/jobs/parallel.py",
+        "renewer.jobs.parallel:HelperProcesses._take",
         "self._recorder.add(BatchResult.from_json(document))",
         "pass",
         (PROCESSES + "test_a_pass_of_three_processes_is_one_pass",),
@@ -880,7 +888,7 @@ $$;""",
     Mutation(
         "other-processes-are-not-asked-to-leave",
         "A pass that is asked to leave does so with all its processes.",
-        "renewer/jobs/helper.py",
+        "renewer.jobs.helper:_stop_at_end_of_input",
         """        pass
     stop.set()""",
         """        pass""",
@@ -889,7 +897,7 @@ $$;""",
     Mutation(
         "a-killed-process-is-not-missed",
         "A process that dies is told of.",
-        "renewer/jobs/parallel.py",
+        "renewer.jobs.parallel:HelperProcesses._supervise",
         "if code and not self._has_to_end():",
         "if False:",
         (PROCESSES + "test_what_a_killed_process_leaves_is_done_by_the_others",),

@@ -15,7 +15,7 @@ from tests.support import ROOT
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.name)
 def test_a_mutation_still_applies(mutation: Mutation) -> None:
     """What it replaces is there exactly once, and so are the tests it names."""
-    assert mutation.new in mutate(ROOT, mutation)
+    assert mutation.new in mutate(ROOT, mutation)[1]
     for named in mutation.tests:
         path, name = named.split("::")
         assert (ROOT / path).read_text(encoding="utf-8").count(f"def {name}(") == 1

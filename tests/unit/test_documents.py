@@ -87,9 +87,11 @@ def find_files(name: str) -> list[Path]:
 
 @document
 def test_paths_exist(path: Path) -> None:
-    """A file or folder in backticks exists: its path, or the end of its path."""
-    named = {code.split("::")[0] for code in CODE.findall(read_prose(path))}
+    """A file or folder that is named or given to a command exists."""
+    text = read_prose(path)
+    named = {code.split("::")[0] for code in CODE.findall(text)}
     paths = {each for each in named if PATH.fullmatch(each) or FOLDER.fullmatch(each)}
+    paths |= set(re.findall(r"(?<!\S)(?:deploy|sql|tests)/[\w./-]*\w", text))
     assert {each for each in paths - OF_OTHERS if not find_files(each)} == set()
 
 

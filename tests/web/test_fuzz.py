@@ -22,6 +22,7 @@ EXAMPLES, MANY = 10, 500
 """Requests of each kind and path; the long form is `pytest --long`."""
 
 
+@pytest.mark.gate
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("member_id", "token"),

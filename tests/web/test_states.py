@@ -23,7 +23,10 @@ from tests.web.test_browser import CHROMIUM, browser, demo_page, look, open_page
 
 __all__ = ["browser"]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [
+    pytest.mark.gate,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
 
 FIRST = {
     "ana": Code.NOT_DUE,

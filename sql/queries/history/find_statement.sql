@@ -5,7 +5,7 @@
 -- Returns:    seq, occurred_at, kind, what, amount, balance_after, reference
 -- Locks:      none
 -- Index:      ledger_entry_pkey
--- Reads:      120 rows, 1 for each returned
+-- Reads:      120 rows, 5 for each returned: the kind of the entry and its words are looked up
 SELECT s.seq, s.occurred_at, s.kind, s.what, s.amount, s.balance_after, s.reference
 FROM renewer.statement AS s
 WHERE s.member_id = %(member)s::text AND s.seq > %(after)s::bigint AND s.seq < %(before)s::bigint
