@@ -4,11 +4,11 @@ import threading
 import time
 
 import pytest
-from renewer.connection import Database, connect
 
 from renewer.jobs import poster, scan
 from renewer.store import batches, connection
 from renewer.store.batches import purchase
+from renewer.store.connection import Database, connect
 from tests.faults.scene import (
     Ledger,
     arguments_of_run,

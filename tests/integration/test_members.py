@@ -11,6 +11,7 @@ from renewer.store.connection import Database
 from renewer.store.revisions import find_plans
 from tests.support import HEADER, bring_in, load_plans, statement, utc, violations
 
+COLUMNS = tuple(HEADER.split(","))
 MIXED = [
     "a,basic,2016-04-19,,,5",
     "b,gold,2016-04-19,,,",
@@ -62,9 +63,9 @@ def test_one_bad_line_means_that_nothing_is_imported(conn: Database) -> None:
     Every bad line is named, in the order of the file, duplicates in it and on record
     included.
     """
-    assert import_lines(conn, MIXED) == (Imported(0, 3), REASONS)
+    assert import_lines(conn, MIXED) == (Imported(0, 3, COLUMNS), REASONS)
     assert members_of(conn) == ["old"]
-    assert import_lines(conn, [MIXED[0]]) == (Imported(1, 0), [])
+    assert import_lines(conn, [MIXED[0]]) == (Imported(1, 0, COLUMNS), [])
 
 
 def test_skipping_bad_lines_imports_the_rest(conn: Database) -> None:
@@ -73,7 +74,10 @@ def test_skipping_bad_lines_imports_the_rest(conn: Database) -> None:
 
     The first of two that repeat a member counts.
     """
-    assert import_lines(conn, MIXED, skip_bad=True) == (Imported(2, 3), REASONS)
+    assert import_lines(conn, MIXED, skip_bad=True) == (
+        Imported(2, 3, COLUMNS),
+        REASONS,
+    )
     assert members_of(conn) == ["a", "c", "old"]
     assert statement(conn, "a") == [("opening", 5, 5)]
     assert statement(conn, "c") == [("opening", 12, 12)]

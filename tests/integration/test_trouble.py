@@ -17,7 +17,7 @@ from renewer.jobs.renewal import renewal_planner
 from renewer.rules.ledger import CatchUp, Member
 from renewer.rules.plans import Plans
 from renewer.rules.posting import Posting
-from renewer.store import connection, migrations
+from renewer.store import cluster, connection, migrations
 from renewer.store.batches import (
     Outcome,
     Unplanned,
@@ -181,7 +181,7 @@ def test_only_what_tells_its_state_is_a_node_that_is_away(m: Database) -> None:
         psycopg.InternalError("received 2 results from command 'COMMIT'"),
         DatabaseUnreachable("the database cannot be reached"),
     ]
-    assert [connection.is_node_away(m, error) for error in told] == [
+    assert [cluster.is_node_away(m, error) for error in told] == [
         True, False, False, False,
     ]  # fmt: skip
 
