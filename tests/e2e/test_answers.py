@@ -46,7 +46,7 @@ def find_notes(conninfo: str, as_of: str, code: str) -> list[Note]:
 
 @pytest.fixture
 def ana(conn: Database) -> str:
-    """The member of the thread this project starts from: Basic, 2 left, a May cycle."""
+    """The member of the README's first example: Basic, 2 left, a cycle in May."""
     load_plans(conn)
     bring_in(conn, ["ana,basic,2016-04-19,UTC,active,2"], "2016-05-14")
     return "ana"

@@ -31,7 +31,7 @@ def test_there_is_a_preset_for_each_period() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_what_was_published(name: str) -> None:
-    """The figures of FACTS, plans by period."""
+    """The figures that the marketplaces published, by period."""
     expected = [
         Revision(code, EPOCH, allowance, cap, months)
         for code, allowance, cap, months in PRESETS[name]

@@ -138,7 +138,7 @@ def test_a_conflict_that_is_expected_is_named(path: str) -> None:
     assert re.findall(r"ON CONFLICT (?!ON CONSTRAINT )\w+", read_statement(path)) == []
 
 
-def test_readme_and_operations_name_every_command_setting_and_table() -> None:
+def test_the_documents_name_every_command_setting_and_table() -> None:
     """Whoever adds one describes it."""
     for command in COMMANDS:
         assert f"`renewer {command}" in README
@@ -152,9 +152,16 @@ def test_readme_and_operations_name_every_command_setting_and_table() -> None:
     schema = "\n".join(
         path.read_text() for path in (ROOT / "sql" / "migrations").glob("0*.sql")
     )
-    operations = (ROOT / "deploy" / "operations.md").read_text()
+    pages = [ROOT / "deploy" / "operations.md", ROOT / "sql" / "README.md"]
     for table in re.findall(r"CREATE TABLE renewer\.(\w+)", schema):
-        assert f"`{table}`" in operations
+        assert [f"`{table}`" in page.read_text() for page in pages] == [True, True]
+
+
+def test_the_architecture_shows_the_rooms_as_they_are() -> None:
+    """Its table has the rooms of ROOMS, each with what it may import."""
+    text = (ROOT / "renewer" / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (–|[`\w, ]+) \| ", text, re.M)
+    assert {room: set(re.findall(r"\w+", cell)) for room, cell in rows} == ROOMS
 
 
 def test_a_pass_loads_nothing_that_only_others_use() -> None:
