@@ -27,7 +27,7 @@ from renewer.store.cluster import (
     refuse_unfit,
 )
 from renewer.store.connection import Database, connect, scalar
-from renewer.store.queries import query, sql_folder
+from renewer.store.queries import find_comments, query, sql_folder
 from renewer.store.schema import (
     find_applied_migrations,
     fingerprint,
@@ -129,6 +129,8 @@ def migrate(
         refuse_unknown(find_applied_migrations(conn), shipped_migrations())
         pending = backend.to_apply(migrations)
         backend.apply_migrations_only(pending)
+        for migration in pending:
+            _comment_on(conn, Path(migration.path))
         if distributed:
             distribute_tables(conn)
         backend.run_post_apply(migrations)
@@ -139,6 +141,13 @@ def migrate(
         if roles or conn.execute(query("migrations/find_roles")).fetchone():
             grant_roles(conn)
     return [migration.id for migration in pending]
+
+
+def _comment_on(conn: Database, migration: Path) -> None:
+    """Give what *migration* created the comments that stand beside it in the file."""
+    comments = "".join(find_comments(migration.read_text(encoding="utf-8")))
+    if comments:
+        conn.execute(comments.encode())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Finds the files of sql/: beside the package in a checkout, inside it in a wheel."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
@@ -44,15 +45,35 @@ def definitions(folder: str) -> list[str]:
 
 
 _CREATED = re.compile(
-    r"((?:^--.*\n)+)CREATE OR REPLACE (FUNCTION|PROCEDURE|VIEW) renewer\.(\w+)", re.M
+    r"((?:^--.*\n)+)CREATE (?:OR REPLACE )?(TABLE|FUNCTION|PROCEDURE|VIEW) "
+    r"renewer\.(\w+)",
+    re.MULTILINE,
+)
+_TABLE = re.compile(r"^CREATE TABLE renewer\.(\w+) \(\n(.+?)\n\);", re.M | re.S)
+_COLUMN = re.compile(
+    r"^    -- (.+)\n    ([a-z_]+) |^    ([a-z_]+) .*?  -- (.+)$", re.MULTILINE
 )
 
 
 def _add_comments(text: str) -> str:
-    comments = []
+    return text + "".join(find_comments(text))
+
+
+def find_comments(text: str) -> Iterator[str]:
+    """
+    Yield a COMMENT ON for what *text* creates.
+
+    The comment of a table, routine or view is the first sentence of the header above
+    it; that of a column stands behind it, or in the line above.
+    """
     for header, kind, name in _CREATED.findall(text):
         told = " ".join(line.lstrip("- ") for line in header.splitlines())
-        sentence = told.partition(". ")[0].strip().removesuffix(".")
-        quoted = sentence.replace("'", "''")
-        comments.append(f"COMMENT ON {kind} renewer.{name} IS '{quoted}';\n")
-    return text + "".join(comments)
+        yield _comment(f"{kind} renewer.{name}", told.partition(". ")[0])
+    for table, body in _TABLE.findall(text):
+        for above, column, named, behind in _COLUMN.findall(body):
+            yield _comment(f"COLUMN renewer.{table}.{column or named}", above or behind)
+
+
+def _comment(thing: str, told: str) -> str:
+    quoted = told.strip().removesuffix(".").replace("'", "''")
+    return f"COMMENT ON {thing} IS '{quoted}';\n"
