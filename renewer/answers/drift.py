@@ -46,7 +46,9 @@ def _tell_difference(thing: str, now: str | None, due: str | None) -> Iterator[s
     if due is None:
         yield f"{thing} is not renewer's: drop it"
     elif kind in MADE_ANEW:
-        wrong = "is missing" if now is None else "is not this release's"
+        wrong = "is not this release's"
+        if now is None:
+            wrong = "is missing"
         yield f"{thing} {wrong}: {MIGRATE}"
     elif now is not None:
         yield f'{thing} is "{now}": make it "{due}" again'

@@ -46,7 +46,9 @@ def headline_of_closed(facts: Explanation) -> Iterator[str]:
         yield "Those you keep, but you get no more after that."
         return
     yield f"You get no more monthly {facts.word.plural}."
-    keep = "keep your" if balance else "have"
+    keep = "have"
+    if balance:
+        keep = "keep your"
     yield f"You {keep} {facts.word.counted(balance)}."
 
 
@@ -250,7 +252,9 @@ def _cause(facts: Explanation, boundaries: Sequence[Boundary]) -> str:
     if facts.member.status is Status.UNDER_REVIEW and since is not None:
         return f"Your review ended on {day_at(since, facts.timezone)}."
     if facts.as_of - at <= PUNCTUAL:
-        began = "membership" if facts.member.cycle_n is None else "new billing cycle"
+        began = "new billing cycle"
+        if facts.member.cycle_n is None:
+            began = "membership"
         return f"Nothing is wrong: your {began} began on {on}."
     late = f"Our system is late with your {facts.word.plural}"
     if len(boundaries) == 1:

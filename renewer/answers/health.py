@@ -127,7 +127,9 @@ def find_problems(health: Health) -> Iterator[HealthProblem]:
         ("parked", backlog.parked, backlog.parked_since),
     ):
         if members:
-            oldest = "" if since is None else f", the oldest for {_age(health, since)}"
+            oldest = ""
+            if since is not None:
+                oldest = f", the oldest for {_age(health, since)}"
             text = f"{plural(members, 'member')} {state}{oldest}"
             yield HealthProblem(Light.FAILING, text)
     for worker in health.workers:

@@ -326,7 +326,9 @@ def tell_never_expire(facts: Explanation) -> Texts:
         if not lot.cycle_bound and lot.expires_at is None
     )
     if never:
-        verb = "expires" if never == 1 else "expire"
+        verb = "expire"
+        if never == 1:
+            verb = "expires"
         text = f"Your {never} bought or bonus {facts.word.name(never)} never {verb}."
         yield text, {"amount": never}
 
@@ -562,7 +564,9 @@ def _has_ended(facts: Explanation, lot: Lot) -> bool:
 
 def _expire(number: int, of_what: str = "") -> str:
     """Return that so many expire, and *of_what*."""
-    verb = "expires" if number == 1 else "expire"
+    verb = "expire"
+    if number == 1:
+        verb = "expires"
     return " ".join(part for part in (str(number), of_what, verb) if part)
 
 

@@ -138,7 +138,9 @@ def day_at(at: datetime, timezone: str) -> str:
 def instant(at: datetime, timezone: str) -> str:
     """Return an instant to the minute, in *timezone*, which is named."""
     there = local(at, timezone)
-    name = "UTC" if timezone == "UTC" else f"({timezone} time)"
+    name = "UTC"
+    if timezone != "UTC":
+        name = f"({timezone} time)"
     return f"{day_at(at, timezone)} at {there:%H:%M} {name}"
 
 

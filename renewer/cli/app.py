@@ -161,11 +161,15 @@ def _refuse_call(error: typer.TyperException) -> NoReturn:
     refused = error.__cause__
     if isinstance(error, typer.BadParameter) and isinstance(refused, ValidationError):
         first = refused.errors()[0]
-        name = "" if error.param is None else error.param.get_error_hint()
+        name = ""
+        if error.param is not None:
+            name = error.param.get_error_hint()
         name = name.replace("'", "")
         told = f"{name} {first['input']!r} cannot be used: {what_fits(first)}"
     context = getattr(error, "ctx", None)
-    command = "renewer" if context is None else context.command_path
+    command = "renewer"
+    if context is not None:
+        command = context.command_path
     _leave(f"{told}; see {command} --help", 2)
 
 

@@ -93,7 +93,9 @@ def _print_facts(facts: Explanation) -> None:
         made.add_row("error", f"{facts.problem.code}: {facts.problem.message}")
     if facts.failure is not None:
         again = f"next on {timestamp(facts.failure.retry_at, facts.timezone)}"
-        tries = "parked" if facts.failure.parked else again
+        tries = "parked"
+        if not facts.failure.parked:
+            tries = again
         made.add_row("tries", f"{facts.failure.attempts}, {tries}")
     print_table(made)
 
@@ -129,8 +131,12 @@ def _print_cycles(cycles: Sequence[CycleRecord]) -> None:
     columns = ("cycle from", "to", "expected", "awarded", "why")
     made = table(*columns, numbers=("expected", "awarded"))
     for past in cycles:
-        due = "?" if past.expected is None else str(past.expected)
-        why = "made up later" if past.late else ""
+        due = "?"
+        if past.expected is not None:
+            due = str(past.expected)
+        why = ""
+        if past.late:
+            why = "made up later"
         if past.shortfall:
             why = reason_in_words(past.shortfall).name
         days = str(past.first_day), str(past.last_day)

@@ -87,7 +87,9 @@ def print_failures(failed: int, found: list[RecordedFailure]) -> None:
     )
     made.columns[-1].style = "red"
     for failure in found:
-        next_try = "parked" if failure.parked else timestamp(failure.retry_at)
+        next_try = "parked"
+        if not failure.parked:
+            next_try = timestamp(failure.retry_at)
         made.add_row(
             failure.member_id, str(failure.attempts), next_try, failure.message
         )

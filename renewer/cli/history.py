@@ -71,7 +71,9 @@ def history(
         return
     zone = usable_timezone(held.timezone)
     # Of a time that is past, the lines are shown, but the member as they are now.
-    present = "" if as_of is None else "now "
+    present = "now "
+    if as_of is None:
+        present = ""
     say(f"{member}: {present}{_state(held, zone)}")
     if lines:
         _print_lines(lines, zone)

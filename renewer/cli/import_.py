@@ -52,7 +52,9 @@ class BadLines:
             else:
                 note(f"{count:,} lines: {reason}, e.g. line {first} (--all names each)")
         if self._others:
-            bad = "line is" if self._others == 1 else "lines are"
+            bad = "lines are"
+            if self._others == 1:
+                bad = "line is"
             note(f"{self._others:,} more {bad} bad for other reasons: --all names each")
 
 
@@ -129,7 +131,9 @@ def import_(
             "--skip-bad."
         )
     else:
-        left_out = f", {bad} left out" if done.bad else ""
+        left_out = ""
+        if done.bad:
+            left_out = f", {bad} left out"
         if not done.imported and not done.bad:
             left_out = ": the file has no line below its header"
         say(f"{plural(done.imported, 'member')} imported{left_out}.")

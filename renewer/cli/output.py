@@ -194,7 +194,9 @@ def timestamp(at: datetime, timezone: str = "UTC") -> str:
     there = local(at, timezone)
     text = there.isoformat(" ", "minutes")
     length = len("2026-05-19 00:00")
-    offset = "UTC" if timezone == "UTC" else text[length:]
+    offset = "UTC"
+    if timezone != "UTC":
+        offset = text[length:]
     return f"{text[:length]} {offset}"
 
 

@@ -141,11 +141,9 @@ def as_document(outcome: PassReport) -> dict[str, Any]:
 
 def _print_outcome(outcome: PassReport) -> None:
     counts = outcome.counts
-    head = (
-        "Dry run, nothing written"
-        if outcome.run_id is None
-        else f"Pass {outcome.run_id}"
-    )
+    head = "Dry run, nothing written"
+    if outcome.run_id is not None:
+        head = f"Pass {outcome.run_id}"
     wrong = bool(counts.failed or outcome.left)
     parts = [f"{counts.due} due", f"{counts.renewed} renewed"]
     parts += [
@@ -163,7 +161,9 @@ def _print_outcome(outcome: PassReport) -> None:
     if outcome.stopped:
         say("Stopped before the end.")
     if outcome.left:
-        are = "member is" if outcome.left == 1 else "members are"
+        are = "members are"
+        if outcome.left == 1:
+            are = "member is"
         say(f"{outcome.left} {are} still due: the next pass renews them.")
 
 

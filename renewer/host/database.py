@@ -38,7 +38,9 @@ def address(say: Callable[[str], None]) -> Iterator[str]:
     folder = settings.data_dir or embedded.data_folder()
 
     def tell(is_new: bool) -> None:
-        made = " (made now, some seconds)" if is_new else ""
+        made = ""
+        if is_new:
+            made = " (made now, some seconds)"
         say(
             f"Using the embedded PostgreSQL in {folder}{made}; set "
             "RENEWER_DATABASE_URL for another database."

@@ -60,7 +60,9 @@ def read_brand(text: str) -> Brand:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (1, 2, 4) or not all([parts[0], *parts[2:]]):
         raise ValueError("give a name, a link back and the words for one and several")
-    url = parts[1] if len(parts) > 1 else ""
+    url = ""
+    if len(parts) > 1:
+        url = parts[1]
     if url and not WEB_ADDRESS.fullmatch(url):
         raise ValueError("the link back is an address such as https://example.org")
     return Brand(parts[0], url, *parts[2:])
@@ -201,7 +203,9 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         name = PREFIX + field.upper()
-        given = "" if field in SECRETS else f"={first['input']!r}"
+        given = ""
+        if field not in SECRETS:
+            given = f"={first['input']!r}"
         # Not chained: the error beneath holds the values.
         raise InputError(f"{name}{given} cannot be used: {what_fits(first)}") from None
 
@@ -235,5 +239,7 @@ def find_misnamed(environment: Iterable[str]) -> Iterator[str]:
         is_ours = name.upper() in settings or name.startswith(TESTS)
         if name.startswith(PREFIX) and not is_ours:
             near = get_close_matches(name, settings, n=1, cutoff=NEAR)
-            asked = f", did you mean {near[0]}?" if near else ""
+            asked = ""
+            if near:
+                asked = f", did you mean {near[0]}?"
             yield f"{name} is no setting{asked}"

@@ -170,7 +170,9 @@ def _tell_holder(conn: Database) -> str:
     found = conn.execute(
         query("migrations/find_lock_holder"), {"key": MIGRATE_LOCK}
     ).fetchone()
-    holder = "" if found is None else f" (process {found['process']}, {found['login']})"
+    holder = ""
+    if found is not None:
+        holder = f" (process {found['process']}, {found['login']})"
     return f"Another migration is under way{holder}: waiting for it to end."
 
 

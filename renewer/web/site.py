@@ -289,6 +289,8 @@ def show_trouble(site: Site, request: Request, trouble: Trouble) -> Response:
         answer.headers["Retry-After"] = str(trouble.retry_after_s)
     if status is HTTPStatus.UNAUTHORIZED:
         basic = site.guard.token is not None
-        offered = 'Basic realm="renewer", charset="UTF-8"' if basic else "Bearer"
+        offered = "Bearer"
+        if basic:
+            offered = 'Basic realm="renewer", charset="UTF-8"'
         answer.headers["WWW-Authenticate"] = offered
     return answer
