@@ -1,6 +1,6 @@
 -- Find the members who could not be posted, as runs/find_failures does, where members are spread over nodes.
 --
--- Why:        a cluster plans no lateral look-up with a limit; it joins
+-- Why:        only as a join is a named member asked for on one node
 -- Parameters: as runs/find_failures
 -- Returns:    as runs/find_failures
 -- Locks:      none
