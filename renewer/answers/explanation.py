@@ -228,7 +228,7 @@ def _reached(member: Member) -> Cycle:
 def _boundary_calendar(member: Member) -> Calendar:
     """Return the calendar of the next boundary; in UTC when its zone is unknown."""
     timezone = usable_timezone(member.boundary_timezone or member.timezone)
-    return Calendar(member.anchor_on, timezone)
+    return member.calendar_from(member.anchor_on, timezone)
 
 
 def _check_as_of(member: Member, reached: Cycle, as_of: datetime) -> None:

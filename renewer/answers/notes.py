@@ -32,7 +32,7 @@ from renewer.answers.wording import (
     reason_in_words,
     shown,
 )
-from renewer.rules.calendar import LAST_DAY, Calendar, starts_at
+from renewer.rules.calendar import LAST_DAY, starts_at
 from renewer.rules.cycle_history import CycleRecord, Shortfall
 from renewer.rules.ledger import CYCLE_BOUND, Lot, Reason, Source, Status
 from renewer.rules.plans import RULES, Revision
@@ -614,7 +614,7 @@ def _find_new_rules(facts: Explanation) -> tuple[date, Revision, Revision] | Non
     if facts.pending_plan:
         return None
     present = facts.cycle.n if member.cycle_n is None else member.cycle_n
-    calendar = Calendar(member.anchor_on, "UTC")
+    calendar = member.calendar_from(member.anchor_on)
     begun = calendar.first_day(present)
     before = find_rules(plans, member.plan, begun)
     if before is None:

@@ -10,13 +10,14 @@ any length needs no memory.
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import BinaryIO
 
+import orjson
 import psycopg
+from psycopg.types.json import Jsonb
 
 from renewer.errors import InputError
 from renewer.rules.boundary import allowance_ends_at
@@ -120,11 +121,18 @@ def import_members(
 
 def _row(line: Line) -> tuple[object, ...]:
     """Return *line* as a row of the staging table."""
-    if line.member is None:
-        columns: tuple[object, ...] = (None,) * len(fields(NewMember))
-    else:
-        columns = tuple(getattr(line.member, each.name) for each in fields(NewMember))
-    return (line.number, *columns, line.reason)
+    member = line.member
+    if member is None:
+        return (line.number, None, None, None, None, line.reason)
+    columns = Jsonb(member, dumps=orjson.dumps)
+    return (
+        line.number,
+        member.member_id,
+        columns,
+        member.balance,
+        member.expires_at,
+        line.reason,
+    )
 
 
 def read_lines(file: BinaryIO, plans: Plans, as_of: datetime) -> Iterator[Line]:

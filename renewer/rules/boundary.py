@@ -45,7 +45,7 @@ def expected_boundary(member: Member) -> datetime:
     if member.cycle_n is None:
         return member.renews_at
     zone = member.boundary_timezone or member.timezone
-    return Calendar(member.anchor_on, zone).boundary(member.cycle_n + 1)
+    return member.calendar_from(member.anchor_on, zone).boundary(member.cycle_n + 1)
 
 
 def post_lapses(draft: Draft, until: datetime) -> None:

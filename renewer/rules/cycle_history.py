@@ -214,7 +214,7 @@ def find_misplaced(member: Member, renewals: Sequence[CycleKey]) -> Iterator[str
     """
     reached = member.cycle
     for key in renewals if reached is None else [*renewals, reached]:
-        yield from _find_wrong_days(key)
+        yield from _find_wrong_days(member, key)
     for before, after in pairwise(renewals):
         if not follows(before, after):
             yield (
@@ -229,9 +229,9 @@ def find_misplaced(member: Member, renewals: Sequence[CycleKey]) -> Iterator[str
             yield f"the renewal of {first_on} is missing"
 
 
-def _find_wrong_days(key: CycleKey) -> Iterator[str]:
+def _find_wrong_days(member: Member, key: CycleKey) -> Iterator[str]:
     """Yield how the stored days of a cycle differ from the calendar's."""
-    calendar, n = Calendar(key.anchor_on, "UTC"), key.cycle_n
+    calendar, n = member.calendar_from(key.anchor_on), key.cycle_n
     first_day, last_day = calendar.first_day(n), calendar.last_day(n)
     if (key.first_day, key.last_day) != (first_day, last_day):
         yield (
@@ -298,26 +298,29 @@ def _find_missing(
         keys.insert(0, _before_first(member, keys))
     for before, after in pairwise(keys):
         if not follows(before, after):
-            yield from _missing(before, after.first_day, plans)
+            yield from _missing(member, before, after.first_day, plans)
     last = keys[-1]
     if last.first_day < reached.first_day and last.first_day <= end:
-        yield from _missing(last, reached.first_day + timedelta(days=1), plans)
+        until = reached.first_day + timedelta(days=1)
+        yield from _missing(member, last, until, plans)
 
 
 def _before_first(member: Member, keys: Sequence[CycleKey]) -> CycleKey:
     """Return the cycle before the first that this ledger renews."""
     assert member.first_boundary_on is not None
     anchor_on = keys[0].anchor_on if keys else member.anchor_on
-    calendar = Calendar(anchor_on, "UTC")
+    calendar = member.calendar_from(anchor_on)
     n = calendar.number_on(member.first_boundary_on) - 1
     return CycleKey(
         calendar.first_day(n), calendar.last_day(n), anchor_on, n, member.plan
     )
 
 
-def _missing(before: CycleKey, until: date, plans: Plans) -> Iterator[CycleRecord]:
+def _missing(
+    member: Member, before: CycleKey, until: date, plans: Plans
+) -> Iterator[CycleRecord]:
     """Yield the cycles after *before* that begin before *until*, all missing."""
-    calendar = Calendar(before.anchor_on, "UTC")
+    calendar = member.calendar_from(before.anchor_on)
     n = before.cycle_n + 1
     while calendar.first_day(n) < until:
         record = _unposted(calendar, n, before.plan, plans)

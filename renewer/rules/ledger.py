@@ -190,7 +190,15 @@ class Member:
     @property
     def calendar(self) -> Calendar:
         """Return the calendar of the cycles to come."""
-        return Calendar(self.anchor_on, self.timezone)
+        return self.calendar_from(self.anchor_on, self.timezone)
+
+    def calendar_from(self, anchor_on: date, timezone: str = "UTC") -> Calendar:
+        """
+        Return the member's calendar from another anchor, or in another zone.
+
+        Where only days are wanted the zone does not matter.
+        """
+        return Calendar(anchor_on, timezone)
 
     @property
     def cycle(self) -> CycleKey | None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from renewer.rules.boundary import award, issue_allowance
-from renewer.rules.calendar import Calendar, local_day
+from renewer.rules.calendar import local_day
 from renewer.rules.draft import Draft
 from renewer.rules.ledger import (
     WAITING,
@@ -98,7 +98,7 @@ def _change_plan_now(draft: Draft, plans: Plans, request: Request) -> None:
     if member.status is not Status.SUSPENDED:
         credit = prorate(day, new.allowance)
 
-    calendar = Calendar(today, member.timezone)
+    calendar = member.calendar_from(today, member.timezone)
     draft.change(
         plan=new.code,
         pending_plan=None,

@@ -3,8 +3,9 @@
 -- Locks: the new rows
 INSERT INTO renewer.member (member_id, plan, anchor_on, timezone, status, balance, cycle_n, cycle_first_day, cycle_last_day,
                             first_boundary_on, renews_at, lapses_at, last_seq, last_lot, allowance_lot)
-SELECT l.member_id, l.plan, l.anchor_on, l.timezone, l.status, l.balance, l.cycle_n, l.cycle_first_day, l.cycle_last_day,
-       l.first_boundary_on, l.renews_at, l.expires_at, (l.balance > 0)::integer, (l.balance > 0)::integer,
+SELECT m.member_id, m.plan, m.anchor_on, m.timezone, m.status, m.balance, m.cycle_n, m.cycle_first_day, m.cycle_last_day,
+       m.first_boundary_on, m.renews_at, l.expires_at, (l.balance > 0)::integer, (l.balance > 0)::integer,
        CASE WHEN l.balance > 0 THEN 1 END
 FROM pg_temp.import_line AS l
+CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::renewer.member, l.member) AS m
 WHERE l.reason IS NULL;
