@@ -14,6 +14,8 @@ from renewer.store.feed import tick
 from tests.faults.scene import started, until
 from tests.support import bring_in, command, documents, load_plans, renew
 
+pytestmark = pytest.mark.gate
+
 
 @pytest.fixture
 def fed(database: str, conn: Database) -> str:

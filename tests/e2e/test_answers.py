@@ -28,6 +28,8 @@ from tests.support import (
     utc,
 )
 
+pytestmark = pytest.mark.gate
+
 Note = dict[str, Any]
 
 

@@ -217,6 +217,7 @@ def test_an_empty_file_of_members_is_named(
     )
 
 
+@pytest.mark.gate
 def test_no_figure_is_split_from_its_unit(database: str, conn: Database) -> None:
     """Where a line ends, no blank stays, and no number is left without its word."""
     load_plans(conn)

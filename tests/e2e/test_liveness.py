@@ -9,6 +9,8 @@ from tests.e2e.test_monitor import WELL, address_of, ask, started
 from tests.e2e.test_worker import soon, wait_for
 from tests.support import bring_in, load_plans
 
+pytestmark = pytest.mark.gate
+
 DRIVER = """
 import sys, threading, time
 import signal

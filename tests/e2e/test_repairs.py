@@ -32,6 +32,8 @@ from tests.support import (
     violations,
 )
 
+pytestmark = pytest.mark.gate
+
 RANGE = ("--from", "2016-05-01", "--to", "2016-07-31", "--as-of", "2016-08-25T10:00")
 
 

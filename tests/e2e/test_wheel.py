@@ -6,7 +6,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support import MIGRATIONS, ROOT, documents
+
+pytestmark = pytest.mark.gate
 
 
 def test_an_installed_wheel_brings_its_sql(tmp_path: Path, empty_database: str) -> None:

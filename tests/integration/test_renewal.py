@@ -86,6 +86,7 @@ def test_a_pass_posts_what_is_due_and_a_second_nothing(
     assert violations(conn) == []
 
 
+@pytest.mark.gate
 @pytest.mark.one_server("hundreds of passes take too long there")
 def test_an_hourly_walk_equals_one_pass_at_the_end(
     database: str, crowd: Database, pytestconfig: pytest.Config
