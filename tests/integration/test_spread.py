@@ -221,7 +221,6 @@ def test_every_form_for_a_cluster_is_of_a_statement() -> None:
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "audit/find_audited": {"start": date(2016, 4, 10), "end": date(2016, 5, 20)},
     "history/find_awards": {
         "members": ["m1", "m2", "m3"],
         "start": date(2016, 4, 1),
