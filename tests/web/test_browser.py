@@ -52,6 +52,7 @@ def served(conninfo: str, stage: Stage | None = None) -> Iterator[str]:
     """Serve the pages of a database by a real server; yield where."""
     with closing(Reader(conninfo)) as reader, socket.socket() as here:
         here.bind(("127.0.0.1", 0))
+        here.listen()  # A browser that is quicker than the server waits.
         port = here.getsockname()[1]
         place = Place("127.0.0.1", port)
         app = make_app(reader, Settings.model_validate({}), place, stage)
